@@ -1,0 +1,135 @@
+/** A folder of immutable files, each named by the SHA-256 of its bytes. No text of a user's ever becomes part of a path. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlobId } from "../std.ts";
+import { sha256Hex } from "./content.ts";
+import type { Ids } from "./runtime.ts";
+
+/** Thrown for an id that the store doesn't have, or whose bytes are no longer those that were put in. */
+export class BlobError extends Error {
+  override readonly name = "BlobError";
+  readonly kind: "missing" | "corrupt";
+  readonly id: BlobId;
+  constructor(kind: "missing" | "corrupt", id: BlobId) {
+    super(
+      kind === "missing"
+        ? `blob ${id} is not in the store`
+        : `blob ${id} no longer has the bytes that were stored: restore it from a backup`,
+    );
+    this.kind = kind;
+    this.id = id;
+  }
+}
+
+/** Parses `sha256:<64 hex>`; anything else is undefined. */
+export function parseBlobId(text: string): BlobId | undefined {
+  return /^sha256:[0-9a-f]{64}$/.test(text) ? (text as BlobId) : undefined;
+}
+
+export class Blobs {
+  readonly #folder: string;
+  readonly #ids: Ids;
+
+  constructor(folder: string, ids: Ids) {
+    this.#folder = folder;
+    this.#ids = ids;
+  }
+
+  /** Stores bytes; returns once they survive a power cut. Storing the same bytes again changes nothing. */
+  async put(bytes: Uint8Array): Promise<BlobId> {
+    const id = `sha256:${sha256Hex(bytes)}` as BlobId;
+    if (await this.has(id)) return id;
+    const temporary = await this.#temporary();
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await this.#moveIn(temporary, id);
+    return id;
+  }
+
+  /** Stores a file of any size while hashing it once. */
+  async putFile(path: string): Promise<{ readonly id: BlobId; readonly bytes: number }> {
+    const temporary = await this.#temporary();
+    const file = await open(temporary, "wx");
+    const hash = createHash("sha256");
+    let bytes = 0;
+    try {
+      for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        await file.write(chunk);
+      }
+      await file.sync();
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+    const id = `sha256:${hash.digest("hex")}` as BlobId;
+    if (await this.has(id)) await rm(temporary, { force: true });
+    else await this.#moveIn(temporary, id);
+    return { id, bytes };
+  }
+
+  /** The bytes of a blob, verified against its id. @throws BlobError */
+  async get(id: BlobId): Promise<Buffer> {
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(this.path(id));
+    } catch (error) {
+      if (isNotFound(error)) throw new BlobError("missing", id);
+      throw error;
+    }
+    if (`sha256:${sha256Hex(bytes)}` !== id) throw new BlobError("corrupt", id);
+    return bytes;
+  }
+
+  async has(id: BlobId): Promise<boolean> {
+    try {
+      await stat(this.path(id));
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Where the blob lies, for a process that reads it itself. It may not exist. */
+  path(id: BlobId): string {
+    const hex = id.slice("sha256:".length);
+    return join(this.#folder, hex.slice(0, 2), hex.slice(2, 4), hex);
+  }
+
+  async #temporary(): Promise<string> {
+    const folder = join(this.#folder, "tmp");
+    await mkdir(folder, { recursive: true });
+    return join(folder, this.#ids.next());
+  }
+
+  /** The rename is durable once its folder is synced. */
+  async #moveIn(temporary: string, id: BlobId): Promise<void> {
+    const target = this.path(id);
+    const folder = join(target, "..");
+    await mkdir(folder, { recursive: true });
+    await rename(temporary, target);
+    for (const each of [folder, join(folder, ".."), this.#folder]) {
+      const handle = await open(each, "r");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,16 @@
+export { BlobError, Blobs, parseBlobId } from "./blobs.ts";
+export { canonicalJson, contentId, sha256Hex, type Json } from "./content.ts";
+export { StorageError, type StorageTrouble } from "./errors.ts";
+export {
+  simulatedRuntime,
+  systemRuntime,
+  type Clock,
+  type Ids,
+  type Random,
+  type Runtime,
+  type SimulatedRuntime,
+  type Timers,
+} from "./runtime.ts";
+export type { Schema } from "./schema.ts";
+export type { SqliteProcedure } from "./sqlite-thread.ts";
+export { openStore, type PostgresStore, type SqliteStore, type Store, type StoreOptions } from "./store.ts";

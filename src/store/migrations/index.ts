@@ -1,0 +1,7 @@
+import type { Migration } from "kysely/migration";
+import * as first from "./0001-first.ts";
+
+/** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
+export const migrations: Readonly<Record<string, Migration>> = {
+  "0001-first": first,
+};

@@ -1,0 +1,398 @@
+/**
+ * Every table, as Kysely sees it. One place, because rooms above share the database but not each other's queries.
+ * Times are integer milliseconds since 1970 (UTC), `*_json` columns hold canonical JSON text, flags are 0 or 1,
+ * digests are lower-case hex without a prefix unless the column is a content id.
+ */
+import type { Generated } from "kysely";
+
+type Flag = 0 | 1;
+
+export interface Schema {
+  // access
+  token: TokenTable;
+  audit: AuditTable;
+  // registry
+  dataset: DatasetTable;
+  dataset_version: DatasetVersionTable;
+  dataset_tag: DatasetTagTable;
+  feature_set: FeatureSetTable;
+  run: RunTable;
+  run_metric: RunMetricTable;
+  run_artifact: RunArtifactTable;
+  model: ModelTable;
+  model_version: ModelVersionTable;
+  model_alias: ModelAliasTable;
+  lineage_edge: LineageEdgeTable;
+  // pipelines
+  step_run: StepRunTable;
+  // decisions
+  decision: DecisionTable;
+  decision_payload: DecisionPayloadTable;
+  decision_batch: DecisionBatchTable;
+  shadow_answer: ShadowAnswerTable;
+  counted: CountedTable;
+  tally: TallyTable;
+  tally_total: TallyTotalTable;
+  flip_total: FlipTotalTable;
+  outcome: OutcomeTable;
+  outcome_tally: OutcomeTallyTable;
+  // monitoring
+  guardrail_test: GuardrailTestTable;
+  // releases
+  endpoint: EndpointTable;
+  release: ReleaseTable;
+  transition: TransitionTable;
+  incident: IncidentTable;
+  incident_event: IncidentEventTable;
+  // diagnosis and redress
+  blame_report: BlameReportTable;
+  affected: AffectedTable;
+  // the server itself
+  setting: SettingTable;
+}
+
+export interface SettingTable {
+  key: string;
+  value: string;
+}
+
+/** An API token: only the SHA-256 of its secret is kept. */
+export interface TokenTable {
+  id: string;
+  name: string;
+  role: string;
+  /** JSON list of endpoint names, or null for all. */
+  endpoints_json: string | null;
+  grants_json: string;
+  secret_hash: string;
+  created_at_ms: number;
+  created_by: string;
+  expires_at_ms: number | null;
+  revoked_at_ms: number | null;
+}
+
+/** The append-only, hash-chained audit log (formula: `access/audit.ts`). Salt and payload may be erased; hashes stay. */
+export interface AuditTable {
+  seq: number;
+  entry_json: string;
+  salt: string | null;
+  payload_json: string | null;
+  payload_hash: string;
+  hash: string;
+}
+
+export interface DatasetTable {
+  name: string;
+  key_column: string | null;
+  label_column: string | null;
+  protected_json: string;
+  created_at_ms: number;
+}
+export interface DatasetVersionTable {
+  /** Logical table id, `tbl:…`. */
+  id: string;
+  dataset: string;
+  number: number;
+  /** Byte id of the file as it came. */
+  blob: string;
+  bytes: number;
+  rows: number;
+  columns_json: string;
+  profile_json: string;
+  created_at_ms: number;
+  created_by: string;
+}
+/** History of tags: the newest row of a (dataset, tag) says where it points; `version` null means removed. */
+export interface DatasetTagTable {
+  seq: Generated<number>;
+  dataset: string;
+  tag: string;
+  version: string | null;
+  moved_at_ms: number;
+  moved_by: string;
+  reason: string;
+}
+export interface FeatureSetTable {
+  id: string;
+  name: string;
+  number: number;
+  spec_json: string;
+  created_at_ms: number;
+  created_by: string;
+}
+export interface RunTable {
+  id: string;
+  experiment: string;
+  name: string;
+  status: string;
+  params_json: string;
+  tags_json: string;
+  started_at_ms: number;
+  ended_at_ms: number | null;
+  created_by: string;
+}
+export interface RunMetricTable {
+  run: string;
+  key: string;
+  step: number;
+  value: number;
+  at_ms: number;
+}
+export interface RunArtifactTable {
+  run: string;
+  path: string;
+  blob: string;
+  bytes: number;
+}
+export interface ModelTable {
+  name: string;
+  created_at_ms: number;
+}
+export interface ModelVersionTable {
+  /** Content id, `mdl:…`, over artifact and signature. */
+  id: string;
+  model: string;
+  number: number;
+  blob: string;
+  signature_json: string;
+  feature_set: string | null;
+  run: string | null;
+  created_at_ms: number;
+  created_by: string;
+}
+/** History of aliases, like `dataset_tag`. */
+export interface ModelAliasTable {
+  seq: Generated<number>;
+  model: string;
+  alias: string;
+  number: number | null;
+  moved_at_ms: number;
+  moved_by: string;
+  reason: string;
+}
+/** `from` was made with, or made by, `to` is downstream: data → run → model → release. Immutable. */
+export interface LineageEdgeTable {
+  from_kind: string;
+  from_id: string;
+  to_kind: string;
+  to_id: string;
+  relation: string;
+  at_ms: number;
+}
+
+/** Cache of pipeline steps: the first outcome of a key is the canonical one. */
+export interface StepRunTable {
+  key: string;
+  pipeline: string;
+  step: string;
+  recipe_json: string;
+  outs_json: string;
+  metrics_json: string;
+  log_blob: string | null;
+  duration_ms: number;
+  run: string | null;
+  created_at_ms: number;
+}
+
+/** What is kept of an answer for ever; nothing personal (that is in `decision_payload`). */
+export interface DecisionTable {
+  seq: Generated<number>;
+  id: string;
+  endpoint: string;
+  release: string;
+  arm: string;
+  generation: number;
+  cell: string;
+  score: number | null;
+  action: string;
+  favourable: Flag;
+  reasons_json: string;
+  answered_by: string;
+  because: string | null;
+  decided_at_ms: number;
+  latency_us: number;
+  source: string;
+  idempotency_key: string | null;
+  body_hash: string | null;
+  counted: Flag;
+  /** SHA-256 of salt ‖ payload: what the batch digest holds, so that erasing the payload leaves the chain verifiable. */
+  commitment: string;
+}
+export interface DecisionPayloadTable {
+  /** The decision's `seq`. */
+  seq: number;
+  subject: string | null;
+  salt: string;
+  payload: string;
+}
+export interface DecisionBatchTable {
+  last_seq: number;
+  first_seq: number;
+  writer: string;
+  digest: string;
+}
+export interface ShadowAnswerTable {
+  decision: string;
+  release: string;
+  endpoint: string;
+  cell: string;
+  score: number | null;
+  action: string;
+  favourable: Flag;
+  because: string | null;
+  counted: Flag;
+  answered_at_ms: number;
+}
+/** When a subject was last counted for a release: one person is one piece of evidence in 24 hours. */
+export interface CountedTable {
+  release: string;
+  /** `serving` or `shadow`: they feed different tests. */
+  arm_class: string;
+  subject: string;
+  counted_at_ms: number;
+}
+interface TallyCounts {
+  decisions: number;
+  counted: number;
+  fallback: number;
+  scored: number;
+  /** Sum of round(score · 10⁶). */
+  score_sum_u6: number;
+  latency_sum_us: number;
+}
+export interface TallyTable extends TallyCounts {
+  endpoint: string;
+  release: string;
+  arm: string;
+  cell: string;
+  minute: number;
+  writer: string;
+  source: string;
+  action: string;
+}
+/** The same as `tally` over all minutes: what tests consume. Only grows. */
+export interface TallyTotalTable extends TallyCounts {
+  endpoint: string;
+  release: string;
+  arm: string;
+  cell: string;
+  writer: string;
+  source: string;
+  action: string;
+}
+/** What the live release and a shadow said to the same counted people. Only grows. */
+export interface FlipTotalTable {
+  endpoint: string;
+  live_release: string;
+  shadow_release: string;
+  cell: string;
+  writer: string;
+  live_action: string;
+  shadow_action: string;
+  counted: number;
+}
+/** History of outcomes: the newest row of a decision holds; corrections are new rows. */
+export interface OutcomeTable {
+  seq: Generated<number>;
+  decision: string;
+  value: string;
+  good: Flag;
+  at_ms: number;
+  recorded_at_ms: number;
+  source: string;
+}
+/** First outcomes of decisions, by release and cell. Corrections go to `corrections` and are not tested. */
+export interface OutcomeTallyTable {
+  endpoint: string;
+  release: string;
+  arm: string;
+  cell: string;
+  minute: number;
+  action: string;
+  good: Flag;
+  count: number;
+  corrections: number;
+}
+
+export interface GuardrailTestTable {
+  /** Content id of (endpoint, release, arm class, guardrail, group, epoch). */
+  id: string;
+  endpoint: string;
+  release: string;
+  arm_class: string;
+  guardrail: string;
+  group_label: string;
+  alpha: number;
+  state_json: string;
+  consumed_json: string;
+  breach_json: string | null;
+  paused: string | null;
+  updated_at_ms: number;
+}
+
+export interface EndpointTable {
+  name: string;
+  spec_json: string;
+  spec_id: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+export interface ReleaseTable {
+  id: string;
+  endpoint: string;
+  number: number;
+  name: string;
+  bundle_json: string;
+  /** Where its parts came from: model version, run, feature set, description. */
+  origin_json: string;
+  created_at_ms: number;
+  created_by: string;
+}
+export interface TransitionTable {
+  endpoint: string;
+  generation: number;
+  command: string;
+  kind: string;
+  body_json: string;
+  actor: string;
+  reason: string;
+  at_ms: number;
+}
+export interface IncidentTable {
+  n: Generated<number>;
+  endpoint: string;
+  release: string;
+  restored: string | null;
+  state: string;
+  kind: string;
+  body_json: string;
+  opened_at_ms: number;
+  updated_at_ms: number;
+}
+export interface IncidentEventTable {
+  seq: Generated<number>;
+  incident: number;
+  at_ms: number;
+  kind: string;
+  actor: string;
+  body_json: string;
+}
+export interface BlameReportTable {
+  incident: number;
+  tier: number;
+  report_json: string;
+  made_at_ms: number;
+}
+export interface AffectedTable {
+  incident: number;
+  decision: string;
+  subject: string | null;
+  cell: string;
+  class: string;
+  action_before: string;
+  action_after: string | null;
+  score_before: number | null;
+  score_after: number | null;
+  reason: string | null;
+  decided_at_ms: number;
+}

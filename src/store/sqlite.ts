@@ -1,0 +1,222 @@
+/** SQLite behind Kysely, with every call made in a thread of its own: one that writes, one that reads. */
+import { Worker } from "node:worker_threads";
+import {
+  CompiledQuery,
+  Kysely,
+  SelectQueryNode,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+} from "kysely";
+import { siblingModule } from "../std.ts";
+import { StorageError, troubleOf } from "./errors.ts";
+import type { Schema } from "./schema.ts";
+import type { QueryReply, ThreadOptions, ThreadReply, ThreadRequest } from "./sqlite-thread.ts";
+
+type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
+
+/** A caller's end of a `sqlite-thread`. */
+export class SqliteThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }>();
+  readonly #onFatal: (why: string) => void;
+  #next = 1;
+  #ended: string | undefined;
+
+  constructor(options: ThreadOptions, onFatal: (why: string) => void) {
+    this.#onFatal = onFatal;
+    this.#worker = new Worker(siblingModule(import.meta.url, "./sqlite-thread"), {
+      workerData: options,
+      name: options.readonly ? "sqlite-reader" : "sqlite-writer",
+    });
+    this.#worker.on("message", (reply: ThreadReply) => this.#settle(reply));
+    this.#worker.on("error", (error) => this.#end(error.message));
+    this.#worker.on("exit", () => this.#end("the database thread has ended"));
+  }
+
+  async query(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
+    return asQueryReply(await this.#ask({ kind: "query", sql, parameters }));
+  }
+
+  async load(module: URL): Promise<void> {
+    await this.#ask({ kind: "load", module: module.href });
+  }
+
+  call(module: URL, request: unknown): Promise<unknown> {
+    return this.#ask({ kind: "call", module: module.href, request });
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    await this.#ask({ kind: "close" });
+    await this.#worker.terminate();
+  }
+
+  #ask(request: WithoutId<ThreadRequest>): Promise<unknown> {
+    if (this.#ended !== undefined) return Promise.reject(new StorageError("storage-unavailable", this.#ended));
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...request, id });
+    });
+  }
+
+  #settle(reply: ThreadReply): void {
+    if (reply.id === null) return this.#onFatal(reply.fatal);
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if (reply.ok) return waiting?.resolve(reply.value);
+    const trouble = troubleOf(reply.code);
+    const message = reply.code ? `${reply.message} (${reply.code})` : reply.message;
+    waiting?.reject(trouble ? new StorageError(trouble, message) : new Error(message));
+  }
+
+  #end(why: string): void {
+    this.#ended ??= why;
+    for (const { reject } of this.#waiting.values()) reject(new StorageError("outcome-unknown", why));
+    this.#waiting.clear();
+  }
+}
+
+/** What the thread answers to a `query`, by its own construction. */
+const asQueryReply = (value: unknown): QueryReply => value as QueryReply;
+
+/** One at a time, in the order of asking. */
+export class Turn {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Resolves when it is the caller's turn, with what ends it. */
+  async take(): Promise<() => void> {
+    const before = this.#last;
+    let done: () => void = () => undefined;
+    this.#last = new Promise((resolve) => {
+      done = resolve;
+    });
+    await before;
+    return done;
+  }
+}
+
+/** Outside transactions, selects go to the reading thread and everything else to the writing one, each statement in its turn. */
+export class SqliteDialect implements Dialect {
+  readonly #writer: SqliteThread;
+  readonly #reader: SqliteThread;
+  readonly #turn: Turn;
+
+  constructor(writer: SqliteThread, reader: SqliteThread, turn: Turn) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#turn = turn;
+  }
+  createAdapter(): SqliteAdapter {
+    return new SqliteAdapter();
+  }
+  createDriver(): Driver {
+    return new SqliteDriver(this.#writer, this.#reader, this.#turn);
+  }
+  createIntrospector(db: Kysely<unknown>): SqliteIntrospector {
+    return new SqliteIntrospector(db);
+  }
+  createQueryCompiler(): SqliteQueryCompiler {
+    return new SqliteQueryCompiler();
+  }
+}
+
+class SqliteDriver implements Driver {
+  readonly #writer: SqliteThread;
+  readonly #reader: SqliteThread;
+  readonly #turn: Turn;
+  readonly #ends = new Map<DatabaseConnection, () => void>();
+
+  constructor(writer: SqliteThread, reader: SqliteThread, turn: Turn) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#turn = turn;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<SqliteConnection> {
+    return new SqliteConnection(this.#writer, this.#reader, this.#turn);
+  }
+
+  async beginTransaction(connection: SqliteConnection): Promise<void> {
+    const end = await this.#turn.take();
+    try {
+      await this.#writer.query("begin immediate", []);
+    } catch (error) {
+      end();
+      throw error;
+    }
+    connection.isInTransaction = true;
+    this.#ends.set(connection, end);
+  }
+  async commitTransaction(connection: SqliteConnection): Promise<void> {
+    // A commit that fails for want of room is still open; the caller's rollback ends it, and then the turn.
+    await this.#writer.query("commit", []);
+    this.#finish(connection);
+  }
+  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    try {
+      await this.#writer.query("rollback", []);
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors; then there is nothing left to end.
+      if (!(error instanceof Error) || !error.message.includes("no transaction is active")) throw error;
+    } finally {
+      this.#finish(connection);
+    }
+  }
+  async releaseConnection(): Promise<void> {}
+  async destroy(): Promise<void> {}
+
+  #finish(connection: SqliteConnection): void {
+    connection.isInTransaction = false;
+    this.#ends.get(connection)?.();
+    this.#ends.delete(connection);
+  }
+}
+
+class SqliteConnection implements DatabaseConnection {
+  isInTransaction = false;
+  readonly #writer: SqliteThread;
+  readonly #reader: SqliteThread;
+  readonly #turn: Turn;
+
+  constructor(writer: SqliteThread, reader: SqliteThread, turn: Turn) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#turn = turn;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.isInTransaction) return asResult<R>(await this.#writer.query(query.sql, query.parameters));
+    if (SelectQueryNode.is(query.query)) return asResult<R>(await this.#reader.query(query.sql, query.parameters));
+    const end = await this.#turn.take();
+    try {
+      return asResult<R>(await this.#writer.query(query.sql, query.parameters));
+    } finally {
+      end();
+    }
+  }
+
+  async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+    yield await this.executeQuery<R>(query);
+  }
+}
+
+/** Rows have the shape that the query was typed with: Kysely's contract with every dialect. */
+function asResult<R>(reply: QueryReply): QueryResult<R> {
+  return {
+    rows: reply.rows as R[],
+    numAffectedRows: BigInt(reply.changes),
+    ...(reply.insertId === null ? {} : { insertId: BigInt(reply.insertId) }),
+  };
+}
+
+export const sqliteDatabase = (writer: SqliteThread, reader: SqliteThread, turn: Turn): Kysely<Schema> =>
+  new Kysely<Schema>({ dialect: new SqliteDialect(writer, reader, turn) });
+export type { ThreadOptions };

@@ -1,0 +1,221 @@
+/** One data folder, or one PostgreSQL database with a folder of blobs: everything that Evenkeel remembers. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import type { Kysely, Transaction } from "kysely";
+import { Migrator } from "kysely/migration";
+import { Blobs } from "./blobs.ts";
+import { StorageError } from "./errors.ts";
+import { migrations } from "./migrations/index.ts";
+import { postgresDatabase, postgresError } from "./postgres.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Schema } from "./schema.ts";
+import { SqliteThread, Turn, sqliteDatabase } from "./sqlite.ts";
+
+export interface StoreOptions {
+  /** Holds the blobs, and the database where it is SQLite. Made when missing. */
+  readonly folder: string;
+  /** `postgresql://…`: keep the database there instead of in the folder. */
+  readonly postgresUrl?: string;
+  /** Told once when the disk has failed for good and the process should end. */
+  readonly onFatal?: (why: string) => void;
+  /** Told when a connection broke that will be made anew. */
+  readonly onTrouble?: (error: Error) => void;
+}
+
+interface StoreBase {
+  readonly folder: string;
+  readonly db: Kysely<Schema>;
+  readonly blobs: Blobs;
+  readonly runtime: Runtime;
+  /** Names this process in tallies, so that several gateways never write the same row. */
+  readonly writer: string;
+  /**
+   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile. On a full disk a reserve is released once, so
+   * that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
+   * @throws StorageError when the database is the trouble; whatever `work` throws otherwise, with nothing written
+   */
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+export interface SqliteStore extends StoreBase {
+  readonly kind: "sqlite";
+  /**
+   * Loads a module that exports a `SqliteProcedure` into the writing thread.
+   * @returns a call that runs it as one undisturbed turn there
+   */
+  procedure<Request, Reply>(module: URL): Promise<(request: Request) => Promise<Reply>>;
+}
+export interface PostgresStore extends StoreBase {
+  readonly kind: "postgres";
+}
+export type Store = SqliteStore | PostgresStore;
+
+const BALLAST_BYTES = 16 * 1024 * 1024;
+
+/** Opens the store, bringing its schema up to date. @throws StorageError when another server holds the folder */
+export async function openStore(options: StoreOptions, runtime: Runtime): Promise<Store> {
+  await mkdir(options.folder, { recursive: true });
+  const blobFolder = join(options.folder, "blobs");
+  await mkdir(blobFolder, { recursive: true });
+  await rm(join(blobFolder, "tmp"), { recursive: true, force: true });
+  const blobs = new Blobs(blobFolder, runtime.ids);
+  return options.postgresUrl ? openPostgres(options, options.postgresUrl, blobs, runtime) : openSqlite(options, blobs, runtime);
+}
+
+async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime): Promise<SqliteStore> {
+  const lock = holdFolder(options.folder);
+  const file = join(options.folder, "evenkeel.db");
+  const onFatal = options.onFatal ?? (() => undefined);
+  const writer = new SqliteThread({ file, readonly: false }, onFatal);
+  let reader: SqliteThread | undefined;
+  try {
+    await writer.query("select 1", []); // the file exists before the reader opens it
+    reader = new SqliteThread({ file, readonly: true }, onFatal);
+    const turn = new Turn();
+    const db = sqliteDatabase(writer, reader, turn);
+    await migrate(db);
+    const ballast = new Ballast(join(options.folder, "ballast"));
+    await ballast.fill();
+    const threads = [reader, writer];
+    return {
+      kind: "sqlite",
+      folder: options.folder,
+      db,
+      blobs,
+      runtime,
+      writer: await writerName(db, runtime),
+      async transaction(work) {
+        try {
+          return await db.transaction().execute(work);
+        } catch (error) {
+          if (!(error instanceof StorageError) || error.trouble !== "storage-full" || !(await ballast.release())) throw error;
+          return await db.transaction().execute(work);
+        }
+      },
+      async procedure(module) {
+        await writer.load(module);
+        return async (request) => {
+          const end = await turn.take();
+          try {
+            return asReply(await writer.call(module, request));
+          } finally {
+            end();
+          }
+        };
+      },
+      async close() {
+        const end = await turn.take();
+        for (const thread of threads) await thread.close();
+        end();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    await reader?.close();
+    await writer.close();
+    lock.close();
+    throw error;
+  }
+}
+
+/** The procedure's module is typed to give what its caller asked for. */
+const asReply = <T>(value: unknown): T => value as T;
+
+async function openPostgres(options: StoreOptions, url: string, blobs: Blobs, runtime: Runtime): Promise<PostgresStore> {
+  const { db, pool } = postgresDatabase(url, options.onTrouble ?? (() => undefined));
+  try {
+    await migrate(db);
+    return {
+      kind: "postgres",
+      folder: options.folder,
+      db,
+      blobs,
+      runtime,
+      writer: `pg-${runtime.ids.next()}`,
+      async transaction(work) {
+        try {
+          return await db.transaction().execute(work);
+        } catch (error) {
+          throw postgresError(error);
+        }
+      },
+      async close() {
+        await db.destroy();
+      },
+    };
+  } catch (error) {
+    await pool.end();
+    throw postgresError(error);
+  }
+}
+
+/** Up only. Kysely takes its own lock on PostgreSQL; on SQLite the folder's lock is held already. */
+async function migrate(db: Kysely<Schema>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw error instanceof Error ? error : new Error("the database's schema can't be brought up to date", { cause: error });
+}
+
+async function writerName(db: Kysely<Schema>, runtime: Runtime): Promise<string> {
+  const known = await db.selectFrom("setting").select("value").where("key", "=", "writer").executeTakeFirst();
+  if (known) return known.value;
+  const value = `w-${runtime.random.bytes(4).toString("hex")}`;
+  await db.insertInto("setting").values({ key: "writer", value }).execute();
+  return value;
+}
+
+/**
+ * Keeps a second server out of the folder. A lock of SQLite's on a file of its own is let go by the kernel when the process dies,
+ * in whatever way, and unlike one on the main file it doesn't keep readers out.
+ */
+function holdFolder(folder: string): { close(): void } {
+  const lock = new Database(join(folder, "lock.db"), { timeout: 0 });
+  const pidFile = join(folder, "server.pid");
+  try {
+    lock.exec("begin exclusive");
+  } catch (error) {
+    lock.close();
+    const holder = existsSync(pidFile) ? ` (process ${readFileSync(pidFile, "utf8").trim()})` : "";
+    throw new StorageError(
+      "storage-unavailable",
+      `another Evenkeel server${holder} already uses ${folder}: stop it, or choose another --data folder`,
+      { cause: error },
+    );
+  }
+  writeFileSync(pidFile, `${process.pid}\n`);
+  return {
+    close() {
+      lock.close();
+    },
+  };
+}
+
+/** Room on the disk that is given up when a control write finds it full: deleting rows would need room as well. */
+class Ballast {
+  readonly #path: string;
+  constructor(path: string) {
+    this.#path = path;
+  }
+  async fill(): Promise<void> {
+    if (existsSync(this.#path)) return;
+    try {
+      const file = await open(this.#path, "wx");
+      try {
+        const block = Buffer.alloc(1 << 20, 0xee);
+        for (let at = 0; at < BALLAST_BYTES; at += block.length) await file.write(block);
+      } finally {
+        await file.close();
+      }
+    } catch {
+      // Too little room already: start without a reserve rather than not at all, and leave the room to the log.
+      await rm(this.#path, { force: true });
+    }
+  }
+  async release(): Promise<boolean> {
+    if (!existsSync(this.#path)) return false;
+    await rm(this.#path);
+    return true;
+  }
+}
