@@ -1,0 +1,1 @@
+export { FeatureSetSpec, FeatureSpec } from "./feature-set-spec.ts";
