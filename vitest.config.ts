@@ -3,10 +3,18 @@ import { defineConfig } from "vitest/config";
 /** Three kinds of tests, told apart by their suffix: plain, with a real PostgreSQL, and with a real browser. */
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/closing-line.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: "unit", include: ["{src,test,examples,bench}/**/*.test.ts"], exclude: ["**/*.{pg,e2e}.test.ts", "**/node_modules/**"] } },
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["{src,test,examples,bench}/**/*.test.ts"],
+          exclude: ["**/*.{pg,e2e}.test.ts", "**/node_modules/**"],
+        },
+      },
       { extends: true, test: { name: "pg", include: ["{src,test}/**/*.pg.test.ts"] } },
       { extends: true, test: { name: "e2e", include: ["{src,test,web}/**/*.e2e.test.ts"], fileParallelism: false } },
     ],
