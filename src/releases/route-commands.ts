@@ -1,0 +1,239 @@
+/** What people and guardrails want of a route table, and what it answers. Pure: time and actor come with the command. */
+import { err, ok, unreachable, type CommandId, type ReleaseId, type Result } from "../std.ts";
+import {
+  AUTOMATIC_ROLLBACKS_A_DAY,
+  automaticRollbacksSince,
+  evolve,
+  isShare,
+  placesOf,
+  rollbackCandidates,
+  type Change,
+  type OpenTable,
+  type RouteTable,
+  type Stamp,
+  type Transition,
+} from "./route-table.ts";
+
+/** What a command asks for, without who, when and why. */
+export type Wish =
+  /** Make a release known. */
+  | { readonly kind: "register"; readonly release: ReleaseId }
+  /** What answers when nothing else can. The first one opens the endpoint: it is live at once. */
+  | { readonly kind: "set-fallback"; readonly release: ReleaseId }
+  | { readonly kind: "shadow"; readonly release: ReleaseId }
+  | { readonly kind: "stop-shadow"; readonly release: ReleaseId }
+  /** Start a canary, or change the share of the one that runs. */
+  | { readonly kind: "canary"; readonly release: ReleaseId; readonly share: number }
+  | { readonly kind: "stop-canary" }
+  | { readonly kind: "promote"; readonly release: ReleaseId }
+  /**
+   * `from`: what is to be taken out, null for whatever is live. `to`: null for the first candidate.
+   * `condemn` is quietly left out for the fallback: a rollback is never made harder.
+   */
+  | { readonly kind: "rollback"; readonly from: ReleaseId | null; readonly to: ReleaseId | null; readonly condemn: boolean }
+  /** Take every place but live away from a release, and keep it from getting one. */
+  | { readonly kind: "condemn"; readonly release: ReleaseId }
+  | { readonly kind: "reinstate"; readonly release: ReleaseId }
+  /** Hold automatic rollouts until a named person resumes them. */
+  | { readonly kind: "hold" }
+  | { readonly kind: "resume" };
+
+export interface Command extends Stamp {
+  readonly id: CommandId;
+  readonly wish: Wish;
+  /** The generation that the actor saw: refuse when the table has moved on. Null: whatever it is now. */
+  readonly expectedGeneration: number | null;
+}
+
+export type Rejection =
+  | { readonly kind: "no-fallback-yet" }
+  | { readonly kind: "stale-generation"; readonly expected: number; readonly actual: number }
+  | { readonly kind: "command-id-reused"; readonly command: CommandId }
+  | { readonly kind: "needs-a-named-person" }
+  | { readonly kind: "needs-a-reason" }
+  | { readonly kind: "unknown-release"; readonly release: ReleaseId }
+  | { readonly kind: "already-known"; readonly release: ReleaseId }
+  | { readonly kind: "condemned-release"; readonly release: ReleaseId }
+  | { readonly kind: "not-condemned"; readonly release: ReleaseId }
+  | { readonly kind: "already-condemned"; readonly release: ReleaseId }
+  | { readonly kind: "already-live"; readonly release: ReleaseId }
+  | { readonly kind: "already-canary"; readonly release: ReleaseId }
+  | { readonly kind: "already-shadow"; readonly release: ReleaseId }
+  | { readonly kind: "already-fallback"; readonly release: ReleaseId }
+  | { readonly kind: "not-live"; readonly release: ReleaseId; readonly live: ReleaseId }
+  | { readonly kind: "not-shadow"; readonly release: ReleaseId }
+  | { readonly kind: "no-canary" }
+  | { readonly kind: "canary-under-way"; readonly release: ReleaseId }
+  | { readonly kind: "too-many-shadows"; readonly limit: number }
+  | { readonly kind: "bad-share"; readonly share: number }
+  | { readonly kind: "live-is-rolled-back-instead"; readonly release: ReleaseId }
+  | { readonly kind: "fallback-stays"; readonly release: ReleaseId }
+  | { readonly kind: "not-a-candidate"; readonly release: ReleaseId; readonly candidates: readonly ReleaseId[] }
+  | { readonly kind: "nowhere-to-roll-back" }
+  | { readonly kind: "too-many-automatic-rollbacks"; readonly limit: number }
+  | { readonly kind: "rollouts-held" }
+  | { readonly kind: "already-held" }
+  | { readonly kind: "not-held" };
+
+export const SHADOWS_AT_MOST = 4;
+
+/**
+ * What `command` does to `table`: the one transition that follows, or null for a command that was applied before.
+ * A refused command leaves no trace in the table: sent again it is judged anew.
+ */
+export function decide(table: RouteTable, command: Command): Result<Transition | null, Rejection> {
+  const { id, wish, actor, reason, atMs, expectedGeneration } = command;
+  const intent = intentOf(wish);
+  const before = table.applied.get(id);
+  if (before !== undefined) return before === intent ? ok(null) : err({ kind: "command-id-reused", command: id });
+  if (expectedGeneration !== null && expectedGeneration !== table.generation)
+    return err({ kind: "stale-generation", expected: expectedGeneration, actual: table.generation });
+  const change = changeFor(table, command);
+  if (!change.ok) return change;
+  return ok({ generation: table.generation + 1, command: id, intent, actor, reason, atMs, change: change.value });
+}
+
+/** `decide` and `evolve` in one: the very same table when nothing changes. */
+export function apply(table: RouteTable, command: Command): Result<RouteTable, Rejection> {
+  const decided = decide(table, command);
+  if (!decided.ok) return decided;
+  return ok(decided.value === null ? table : evolve(table, decided.value));
+}
+
+/** A wish as one text. Keys in a fixed order, whatever order the caller wrote them in. */
+export function intentOf(wish: Wish): string {
+  return JSON.stringify(Object.entries(wish).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function changeFor(table: RouteTable, command: Command): Result<Change, Rejection> {
+  const { wish } = command;
+  if (wish.kind === "register") {
+    const { release } = wish;
+    return table.releases.has(release) ? err({ kind: "already-known", release }) : ok({ kind: "registered", release });
+  }
+  if (table.kind === "open") return openChange(table, wish, command);
+  if (wish.kind !== "set-fallback") return err({ kind: "no-fallback-yet" });
+  const { release } = wish;
+  return table.releases.has(release)
+    ? ok({ kind: "fallback-set", fallback: release, live: release })
+    : err({ kind: "unknown-release", release });
+}
+
+function openChange(table: OpenTable, wish: Exclude<Wish, { kind: "register" }>, command: Command): Result<Change, Rejection> {
+  const automatic = command.actor.kind === "system";
+  switch (wish.kind) {
+    case "set-fallback": {
+      const { release } = wish;
+      if (table.fallback === release) return err({ kind: "already-fallback", release });
+      return usable(table, release) ?? ok({ kind: "fallback-set", fallback: release, live: null });
+    }
+    case "shadow": {
+      const { release } = wish;
+      const refused = usable(table, release) ?? placed(table, release) ?? held(table, automatic);
+      if (refused) return refused;
+      if (table.shadows.length >= SHADOWS_AT_MOST) return err({ kind: "too-many-shadows", limit: SHADOWS_AT_MOST });
+      return ok({ kind: "shadow-started", release });
+    }
+    case "stop-shadow": {
+      const { release } = wish;
+      return table.shadows.includes(release) ? ok({ kind: "shadow-stopped", release }) : err({ kind: "not-shadow", release });
+    }
+    case "canary":
+      return canaryChange(table, wish, automatic);
+    case "stop-canary":
+      return table.canary ? ok({ kind: "canary-stopped", release: table.canary.release }) : err({ kind: "no-canary" });
+    case "promote": {
+      const { release } = wish;
+      const refused = usable(table, release) ?? held(table, automatic);
+      if (refused) return refused;
+      if (table.live === release) return err({ kind: "already-live", release });
+      if (table.canary && table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
+      return ok({ kind: "promoted", live: release, from: table.live });
+    }
+    case "rollback":
+      return rollbackChange(table, wish, command.atMs, automatic);
+    case "condemn": {
+      const { release } = wish;
+      if (!table.releases.has(release)) return err({ kind: "unknown-release", release });
+      if (table.condemned.has(release)) return err({ kind: "already-condemned", release });
+      if (table.fallback === release) return err({ kind: "fallback-stays", release });
+      if (table.live === release) return err({ kind: "live-is-rolled-back-instead", release });
+      return ok({ kind: "condemned", release, from: placesOf(table, release)[0] ?? null, automatic });
+    }
+    case "reinstate": {
+      const { release } = wish;
+      const refused = unanswered(command);
+      if (refused) return refused;
+      return table.condemned.has(release) ? ok({ kind: "reinstated", release }) : err({ kind: "not-condemned", release });
+    }
+    case "hold":
+      return table.hold ? err({ kind: "already-held" }) : ok({ kind: "rollouts-held" });
+    case "resume":
+      return unanswered(command) ?? (table.hold ? ok({ kind: "rollouts-resumed" }) : err({ kind: "not-held" }));
+    default:
+      return unreachable(wish);
+  }
+}
+
+function canaryChange(
+  table: OpenTable,
+  { release, share }: Extract<Wish, { kind: "canary" }>,
+  automatic: boolean,
+): Result<Change, Rejection> {
+  const refused = usable(table, release) ?? held(table, automatic);
+  if (refused) return refused;
+  if (!isShare(share)) return err({ kind: "bad-share", share });
+  if (table.live === release) return err({ kind: "already-live", release });
+  if (!table.canary) return ok({ kind: "canary-started", release, share });
+  if (table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
+  return table.canary.share === share ? err({ kind: "already-canary", release }) : ok({ kind: "canary-changed", release, share });
+}
+
+/** A rollback ends any canary as well: all traffic goes to the target. */
+function rollbackChange(
+  table: OpenTable,
+  { from, to, condemn }: Extract<Wish, { kind: "rollback" }>,
+  atMs: number,
+  automatic: boolean,
+): Result<Change, Rejection> {
+  const { live } = table;
+  if (from !== null && from !== live) return err({ kind: "not-live", release: from, live });
+  const candidates = rollbackCandidates(table);
+  const target = to ?? candidates[0];
+  if (target === undefined) return err({ kind: "nowhere-to-roll-back" });
+  if (target === live) return err({ kind: "already-live", release: target });
+  if (table.condemned.has(target)) return err({ kind: "condemned-release", release: target });
+  if (!candidates.includes(target)) return err({ kind: "not-a-candidate", release: target, candidates });
+  if (automatic && automaticRollbacksSince(table, atMs) >= AUTOMATIC_ROLLBACKS_A_DAY)
+    return err({ kind: "too-many-automatic-rollbacks", limit: AUTOMATIC_ROLLBACKS_A_DAY });
+  return ok({
+    kind: "rolled-back",
+    live: target,
+    from: live,
+    condemned: condemn && live !== table.fallback ? live : null,
+    stoppedCanary: table.canary && table.canary.release !== target ? table.canary.release : null,
+    automatic,
+  });
+}
+
+type Refusal = { readonly ok: false; readonly error: Rejection };
+
+function usable(table: OpenTable, release: ReleaseId): Refusal | undefined {
+  if (!table.releases.has(release)) return err({ kind: "unknown-release", release });
+  return table.condemned.has(release) ? err({ kind: "condemned-release", release }) : undefined;
+}
+
+function placed(table: OpenTable, release: ReleaseId): Refusal | undefined {
+  if (table.live === release) return err({ kind: "already-live", release });
+  if (table.canary?.release === release) return err({ kind: "already-canary", release });
+  return table.shadows.includes(release) ? err({ kind: "already-shadow", release }) : undefined;
+}
+
+const held = (table: OpenTable, automatic: boolean): Refusal | undefined =>
+  table.hold && automatic ? err({ kind: "rollouts-held" }) : undefined;
+
+/** Some things need somebody to answer for them: a name and a reason. */
+function unanswered({ actor, reason }: Command): Refusal | undefined {
+  if (actor.kind !== "person" || actor.name.trim() === "") return err({ kind: "needs-a-named-person" });
+  return reason.trim() === "" ? err({ kind: "needs-a-reason" }) : undefined;
+}

@@ -1,0 +1,634 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { CommandId, ReleaseId } from "../std.ts";
+import { apply, decide, type Command, type Rejection, type Wish } from "./route-commands.ts";
+import {
+  APPLIED_KEPT,
+  AUTOMATIC_ROLLBACKS_A_DAY,
+  DAY_MS,
+  automaticRollbacksSince,
+  brokenInvariants,
+  emptyTable,
+  evolve,
+  placesOf,
+  rollbackCandidates,
+  standbyOf,
+  type Actor,
+  type Change,
+  type OpenTable,
+  type RouteTable,
+  type Transition,
+} from "./route-table.ts";
+
+const release = (name: string) => name as ReleaseId;
+const [r1, r2, r3, r4] = [release("r1"), release("r2"), release("r3"), release("r4")] as const;
+const ada: Actor = { kind: "person", name: "ada" };
+const guardrail: Actor = { kind: "system", name: "guardrail" };
+
+let serial = 0;
+const command = (wish: Wish, more: Partial<Command> = {}): Command => ({
+  id: `c${++serial}` as CommandId,
+  wish,
+  actor: ada,
+  reason: "because",
+  atMs: 1_000_000,
+  expectedGeneration: null,
+  ...more,
+});
+const register = (...releases: ReleaseId[]): Wish[] => releases.map((known) => ({ kind: "register", release: known }));
+
+function after(table: RouteTable, ...wishes: (Wish | Command)[]): RouteTable {
+  return wishes.reduce((at, wish) => {
+    const next = apply(at, "wish" in wish ? wish : command(wish));
+    if (!next.ok) throw new Error(`${JSON.stringify(wish)}: ${JSON.stringify(next.error)}`);
+    return next.value;
+  }, table);
+}
+function openAfter(table: RouteTable, ...wishes: (Wish | Command)[]): OpenTable {
+  const next = after(table, ...wishes);
+  if (next.kind !== "open") throw new Error("not open");
+  return next;
+}
+const outcomeOf = (table: RouteTable, wanted: Command): Change["kind"] | Rejection["kind"] | "nothing" => {
+  const decided = decide(table, wanted);
+  return decided.ok ? (decided.value?.change.kind ?? "nothing") : decided.error.kind;
+};
+
+const rollback = (more: Partial<Extract<Wish, { kind: "rollback" }>> = {}): Wish => ({
+  kind: "rollback",
+  from: null,
+  to: null,
+  condemn: true,
+  ...more,
+});
+const fresh = after(emptyTable, ...register(r1, r2, r3, r4));
+const onFallback = openAfter(fresh, { kind: "set-fallback", release: r1 });
+const firstLive = openAfter(onFallback, { kind: "promote", release: r2 });
+const withStandby = openAfter(firstLive, { kind: "promote", release: r3 });
+
+// ---------------------------------------------------------------- situations × commands
+
+/** What a person's command about r3 does in every situation: a new command or situation must say so, or this doesn't compile. */
+type Situation =
+  | "empty"
+  | "closed"
+  | "onFallback"
+  | "live"
+  | "liveIsR3"
+  | "canaryIsR3"
+  | "otherCanary"
+  | "shadowIsR3"
+  | "fallbackIsR3"
+  | "condemnedR3"
+  | "held";
+const situations: Record<Situation, RouteTable> = {
+  empty: emptyTable,
+  closed: fresh,
+  onFallback,
+  live: firstLive,
+  liveIsR3: withStandby,
+  canaryIsR3: after(firstLive, { kind: "canary", release: r3, share: 0.1 }),
+  otherCanary: after(firstLive, { kind: "canary", release: r4, share: 0.1 }),
+  shadowIsR3: after(firstLive, { kind: "shadow", release: r3 }),
+  fallbackIsR3: after(firstLive, { kind: "set-fallback", release: r3 }),
+  condemnedR3: after(firstLive, { kind: "condemn", release: r3 }),
+  held: after(firstLive, { kind: "hold" }),
+};
+const commands: Record<Wish["kind"], Wish> = {
+  register: { kind: "register", release: r3 },
+  "set-fallback": { kind: "set-fallback", release: r3 },
+  shadow: { kind: "shadow", release: r3 },
+  "stop-shadow": { kind: "stop-shadow", release: r3 },
+  canary: { kind: "canary", release: r3, share: 0.2 },
+  "stop-canary": { kind: "stop-canary" },
+  promote: { kind: "promote", release: r3 },
+  rollback: rollback(),
+  condemn: { kind: "condemn", release: r3 },
+  reinstate: { kind: "reinstate", release: r3 },
+  hold: { kind: "hold" },
+  resume: { kind: "resume" },
+};
+type Expected = Change["kind"] | Rejection["kind"];
+const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
+  empty: {
+    register: "registered",
+    "set-fallback": "unknown-release",
+    shadow: "no-fallback-yet",
+    "stop-shadow": "no-fallback-yet",
+    canary: "no-fallback-yet",
+    "stop-canary": "no-fallback-yet",
+    promote: "no-fallback-yet",
+    rollback: "no-fallback-yet",
+    condemn: "no-fallback-yet",
+    reinstate: "no-fallback-yet",
+    hold: "no-fallback-yet",
+    resume: "no-fallback-yet",
+  },
+  closed: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "no-fallback-yet",
+    "stop-shadow": "no-fallback-yet",
+    canary: "no-fallback-yet",
+    "stop-canary": "no-fallback-yet",
+    promote: "no-fallback-yet",
+    rollback: "no-fallback-yet",
+    condemn: "no-fallback-yet",
+    reinstate: "no-fallback-yet",
+    hold: "no-fallback-yet",
+    resume: "no-fallback-yet",
+  },
+  onFallback: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "canary-started",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "nowhere-to-roll-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  live: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "canary-started",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  liveIsR3: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "already-live",
+    "stop-shadow": "not-shadow",
+    canary: "already-live",
+    "stop-canary": "no-canary",
+    promote: "already-live",
+    rollback: "rolled-back",
+    condemn: "live-is-rolled-back-instead",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  canaryIsR3: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "already-canary",
+    "stop-shadow": "not-shadow",
+    canary: "canary-changed",
+    "stop-canary": "canary-stopped",
+    promote: "promoted",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  otherCanary: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "canary-under-way",
+    "stop-canary": "canary-stopped",
+    promote: "canary-under-way",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  shadowIsR3: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "already-shadow",
+    "stop-shadow": "shadow-stopped",
+    canary: "canary-started",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  fallbackIsR3: {
+    register: "already-known",
+    "set-fallback": "already-fallback",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "canary-started",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "rolled-back",
+    condemn: "fallback-stays",
+    reinstate: "not-condemned",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  condemnedR3: {
+    register: "already-known",
+    "set-fallback": "condemned-release",
+    shadow: "condemned-release",
+    "stop-shadow": "not-shadow",
+    canary: "condemned-release",
+    "stop-canary": "no-canary",
+    promote: "condemned-release",
+    rollback: "rolled-back",
+    condemn: "already-condemned",
+    reinstate: "reinstated",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  held: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "canary-started",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    hold: "already-held",
+    resume: "rollouts-resumed",
+  },
+};
+
+test("every command does in every situation what the table says", () => {
+  for (const [situation, row] of Object.entries(expected)) {
+    const table = new Map(Object.entries(situations)).get(situation) ?? emptyTable;
+    const outcomes = Object.fromEntries(Object.entries(commands).map(([kind, wish]) => [kind, outcomeOf(table, command(wish))]));
+    expect({ situation, ...outcomes }).toEqual({ situation, ...row });
+  }
+});
+
+// ---------------------------------------------------------------- guarantees by example
+
+test("the first fallback opens the endpoint: it is live at once", () => {
+  expect(onFallback).toMatchObject({ live: r1, fallback: r1, history: [], canary: null });
+});
+
+test("a rollback goes to what was live and good before, newest first, and then to the fallback", () => {
+  const third = openAfter(withStandby, { kind: "promote", release: r4 });
+  expect(rollbackCandidates(third)).toEqual([r3, r2, r1]);
+  const once = openAfter(third, rollback());
+  const twice = openAfter(once, rollback());
+  const thrice = openAfter(twice, rollback());
+  expect([once.live, twice.live, thrice.live]).toEqual([r3, r2, r1]);
+  expect(outcomeOf(thrice, command(rollback()))).toBe("nowhere-to-roll-back");
+});
+
+test("a release that was only a shadow or a canary is never a target of a rollback", () => {
+  const tried = openAfter(firstLive, { kind: "shadow", release: r3 }, { kind: "canary", release: r3, share: 0.5 }, { kind: "stop-canary" });
+  expect(rollbackCandidates(tried)).toEqual([r1]);
+  expect(outcomeOf(tried, command(rollback({ to: r3 })))).toBe("not-a-candidate");
+  expect(outcomeOf(tried, command(rollback({ to: r4 })))).toBe("not-a-candidate");
+});
+
+test("a release that was rolled back from is no target of the next rollback, condemned or not", () => {
+  const back = openAfter(withStandby, rollback({ condemn: false }));
+  expect(back).toMatchObject({ live: r2, history: [] });
+  expect(back.condemned.size).toBe(0);
+  expect(rollbackCandidates(back)).toEqual([r1]);
+  expect(openAfter(back, { kind: "promote", release: r3 })).toMatchObject({ live: r3, history: [r2] }); // undo, and drill
+});
+
+test("a rollback may skip candidates: those skipped stay candidates for later", () => {
+  const third = openAfter(withStandby, { kind: "promote", release: r4 });
+  const back = openAfter(third, rollback({ to: r2 }));
+  expect(back).toMatchObject({ live: r2, history: [r3] });
+});
+
+test("a condemned release holds no place until a named person reinstates it with a reason", () => {
+  const back = openAfter(withStandby, rollback());
+  expect([...back.condemned.keys()]).toEqual([r3]);
+  const reinstate: Wish = { kind: "reinstate", release: r3 };
+  for (const wish of [
+    { kind: "promote", release: r3 },
+    { kind: "canary", release: r3, share: 0.1 },
+    { kind: "shadow", release: r3 },
+  ] as const)
+    expect(outcomeOf(back, command(wish))).toBe("condemned-release");
+  expect(outcomeOf(back, command(reinstate, { actor: guardrail }))).toBe("needs-a-named-person");
+  expect(outcomeOf(back, command(reinstate, { actor: { kind: "person", name: " " } }))).toBe("needs-a-named-person");
+  expect(outcomeOf(back, command(reinstate, { reason: " " }))).toBe("needs-a-reason");
+  expect(openAfter(back, reinstate, { kind: "promote", release: r3 }).live).toBe(r3);
+});
+
+test("the fallback can be rolled back from but not condemned", () => {
+  const fallbackLive = openAfter(firstLive, { kind: "promote", release: r1 });
+  expect(standbyOf(fallbackLive)).toBe(r2);
+  const back = openAfter(fallbackLive, rollback({ condemn: true }));
+  expect(back).toMatchObject({ live: r2, history: [] });
+  expect(back.condemned.size).toBe(0);
+  expect(outcomeOf(onFallback, command({ kind: "condemn", release: r1 }))).toBe("fallback-stays");
+});
+
+test("a rollback wins over a canary under way", () => {
+  const table = openAfter(withStandby, { kind: "canary", release: r4, share: 0.5 });
+  const decided = decide(table, command(rollback()));
+  expect(decided.ok && decided.value?.change).toMatchObject({ kind: "rolled-back", live: r2, stoppedCanary: r4 });
+  expect(openAfter(table, rollback())).toMatchObject({ live: r2, canary: null });
+});
+
+test("a canary's breach removes and condemns it while live stays, and holds automatic rollouts", () => {
+  const table = openAfter(withStandby, { kind: "canary", release: r4, share: 0.5 });
+  const next = openAfter(table, command({ kind: "condemn", release: r4 }, { actor: guardrail }));
+  expect(next).toMatchObject({ live: r3, canary: null, history: [r2], hold: { actor: guardrail } });
+  expect(next.condemned.has(r4)).toBe(true);
+});
+
+test("after an automatic rollback automatic rollouts are held until a named person resumes", () => {
+  const back = openAfter(withStandby, command(rollback(), { actor: guardrail }));
+  const promote: Wish = { kind: "promote", release: r4 };
+  expect(outcomeOf(back, command(promote, { actor: guardrail }))).toBe("rollouts-held");
+  expect(outcomeOf(back, command({ kind: "canary", release: r4, share: 0.1 }, { actor: guardrail }))).toBe("rollouts-held");
+  expect(outcomeOf(back, command(promote))).toBe("promoted"); // a person may
+  expect(outcomeOf(back, command({ kind: "resume" }, { actor: guardrail }))).toBe("needs-a-named-person");
+  expect(outcomeOf(openAfter(back, { kind: "resume" }), command(promote, { actor: guardrail }))).toBe("promoted");
+});
+
+test("a rollback meant for a release that is no longer live changes nothing", () => {
+  expect(outcomeOf(withStandby, command(rollback({ from: r2 })))).toBe("not-live");
+});
+
+test("automatic rollbacks are at most two in any 24 hours; a person's are not counted", () => {
+  const at = (hours: number) => ({ actor: guardrail, atMs: hours * 60 * 60 * 1000 });
+  const back = (hours: number) => command(rollback({ condemn: false }), at(hours));
+  const again = (known: ReleaseId): Wish => ({ kind: "promote", release: known });
+  const twice = openAfter(withStandby, back(1), again(r3), back(2), again(r3));
+  expect(automaticRollbacksSince(twice, at(3).atMs)).toBe(2);
+  expect(outcomeOf(twice, back(24.99))).toBe("too-many-automatic-rollbacks");
+  expect(outcomeOf(twice, back(25))).toBe("rolled-back");
+  expect(outcomeOf(twice, back(0))).toBe("too-many-automatic-rollbacks"); // a clock that went back frees nothing
+  expect(outcomeOf(twice, command(rollback(), { atMs: at(3).atMs }))).toBe("rolled-back");
+});
+
+test("a command that expected another generation is refused, and says which one holds", () => {
+  const stale = decide(withStandby, command(rollback(), { expectedGeneration: withStandby.generation - 1 }));
+  expect(stale).toEqual({
+    ok: false,
+    error: { kind: "stale-generation", expected: withStandby.generation - 1, actual: withStandby.generation },
+  });
+  expect(outcomeOf(withStandby, command(rollback(), { expectedGeneration: withStandby.generation }))).toBe("rolled-back");
+});
+
+test("the same command id twice changes nothing; for another wish it is refused", () => {
+  const once = command(rollback());
+  const table = openAfter(withStandby, once);
+  const again = apply(table, { ...once, expectedGeneration: 0, atMs: 5 });
+  expect(again.ok && again.value).toBe(table);
+  expect(outcomeOf(table, { ...once, wish: { kind: "promote", release: r4 } })).toBe("command-id-reused");
+});
+
+test("shares that are no share are refused", () => {
+  for (const share of [0, 1, -0.1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
+    expect(outcomeOf(firstLive, command({ kind: "canary", release: r3, share }))).toBe("bad-share");
+});
+
+test("the ids of commands that a table remembers are bounded", () => {
+  const many = Array.from({ length: APPLIED_KEPT + 50 }, (_, i) => command({ kind: "register", release: release(`x${i}`) }));
+  expect(after(emptyTable, ...many).applied.size).toBe(APPLIED_KEPT);
+});
+
+test("placesOf names every place that points at a release", () => {
+  expect(placesOf(withStandby, r1)).toEqual(["fallback"]);
+  expect(placesOf(withStandby, r2)).toEqual(["standby"]);
+  expect(placesOf(withStandby, r3)).toEqual(["live"]);
+  expect(placesOf(withStandby, r4)).toEqual([]);
+  expect(placesOf(onFallback, r1)).toEqual(["live", "fallback"]);
+});
+
+// ---------------------------------------------------------------- guarantees for every sequence of commands
+
+const names = ["a", "b", "c", "d", "e", "nobody"].map(release);
+const anyRelease = fc.constantFrom(...names);
+const mostlyNull = <T>(some: fc.Arbitrary<T>) => fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: some });
+const anyWish: fc.Arbitrary<Wish> = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("register" as const), release: anyRelease }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("set-fallback" as const), release: anyRelease }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("shadow" as const, "stop-shadow" as const), release: anyRelease }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("canary" as const),
+      release: anyRelease,
+      share: fc.constantFrom(0.05, 0.25, 0.5, 1, Number.NaN),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("promote" as const), release: anyRelease }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("rollback" as const),
+      from: mostlyNull(anyRelease),
+      to: mostlyNull(anyRelease),
+      condemn: fc.boolean(),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom("condemn" as const, "reinstate" as const), release: anyRelease }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("stop-canary" as const, "hold" as const, "resume" as const) }) },
+);
+/** Ids repeat, some expect a generation, and time sometimes goes back. */
+const anyCommand = fc.record({
+  id: fc.oneof({ weight: 9, arbitrary: fc.uuid() }, { weight: 1, arbitrary: fc.constantFrom("x", "y", "z") }).map((id) => id as CommandId),
+  wish: anyWish,
+  actor: fc.constantFrom(ada, guardrail),
+  reason: fc.constantFrom("because", "because", "because", ""),
+  atMs: fc.integer({ min: 0, max: 5 * DAY_MS }),
+  expectedGeneration: mostlyNull(fc.integer({ min: 0, max: 40 })),
+});
+/** Half of the runs start with an endpoint that is open already, so that short runs get somewhere. */
+const opening: Command[] = [
+  ...register(...names.slice(0, 5)).map((wish, i) => command(wish, { id: `open-${i}` as CommandId })),
+  command({ kind: "set-fallback", release: release("a") }, { id: "open-fallback" as CommandId }),
+];
+const anyCommands = fc
+  .tuple(fc.boolean(), fc.array(anyCommand, { maxLength: 120, size: "max" }))
+  .map(([isOpen, rest]) => (isOpen ? [...opening, ...rest] : rest));
+
+interface Step {
+  readonly before: RouteTable;
+  readonly command: Command;
+  readonly transition: Transition | null;
+  readonly after: RouteTable;
+}
+/** Runs the commands one after the other; what is refused changes nothing. */
+function stepsOf(all: readonly Command[]): Step[] {
+  let table: RouteTable = emptyTable;
+  return all.map((sent) => {
+    const before = table;
+    const decided = decide(before, sent);
+    const transition = decided.ok ? decided.value : null;
+    if (transition) table = evolve(before, transition);
+    return { before, command: sent, transition, after: table };
+  });
+}
+const lastOf = (steps: readonly Step[]): RouteTable => steps.at(-1)?.after ?? emptyTable;
+const transitionsOf = (steps: readonly Step[]): Transition[] => steps.flatMap(({ transition }) => transition ?? []);
+/** Steps between two open tables, with what a rollback changed where it was one. */
+const openSteps = (steps: readonly Step[]) =>
+  steps.flatMap(({ before, after, ...rest }) => (before.kind === "open" && after.kind === "open" ? [{ before, after, ...rest }] : []));
+const rollbacksOf = (steps: readonly Step[]) =>
+  openSteps(steps).flatMap(({ transition, ...rest }) =>
+    transition?.change.kind === "rolled-back" ? [{ ...rest, atMs: transition.atMs, change: transition.change }] : [],
+  );
+
+/** Checks `property` of many runs; fails also when hardly any run had something to check. */
+function forAnyCommands(property: (steps: readonly Step[]) => number): void {
+  let checked = 0;
+  fc.assert(
+    fc.property(anyCommands, (all) => {
+      checked += property(stepsOf(all));
+    }),
+    { numRuns: 600 },
+  );
+  expect(checked).toBeGreaterThan(100);
+}
+
+test("any sequence of commands keeps every invariant of docs/route-table.md", () => {
+  forAnyCommands((steps) => {
+    for (const { after: table } of steps) expect(brokenInvariants(table)).toEqual([]);
+    return steps.length;
+  });
+});
+
+test("an endpoint that has served always has a live release, and a fallback that is not condemned", () => {
+  forAnyCommands((steps) => {
+    const served = steps.filter(({ before }) => before.kind === "open");
+    for (const { after: table } of served) {
+      const serving = table.kind === "open" ? [table.live, table.fallback] : [];
+      expect(serving.map((known) => table.releases.has(known))).toEqual([true, true]);
+      expect(table.kind === "open" && serving.some((known) => table.condemned.has(known))).toBe(false);
+    }
+    return served.length;
+  });
+});
+
+test("a condemned release never gets a place; only a named person's reinstatement ends it", () => {
+  forAnyCommands((steps) => {
+    let ends = 0;
+    for (const { before, command: sent, after: table } of openSteps(steps)) {
+      for (const condemned of table.condemned.keys()) expect(placesOf(table, condemned)).toEqual([]);
+      for (const condemned of [...before.condemned.keys()].filter((known) => !table.condemned.has(known))) {
+        expect(sent).toMatchObject({ wish: { kind: "reinstate", release: condemned }, actor: ada, reason: "because" });
+        ends++;
+      }
+    }
+    return ends;
+  });
+});
+
+test("generations grow by one with every transition and by nothing else; the same command again gives the very same table", () => {
+  forAnyCommands((steps) => {
+    for (const { before, transition, after: table } of steps) expect(table.generation).toBe(before.generation + (transition ? 1 : 0));
+    const taken = steps.filter(({ transition }) => transition !== null);
+    for (const { command: sent, after: table } of taken) {
+      const again = apply(table, sent);
+      expect(again.ok && again.value === table).toBe(true);
+    }
+    return taken.length;
+  });
+});
+
+test("a rollback's target was live before or is the fallback; it is never condemned and never what is rolled back from", () => {
+  forAnyCommands((steps) => {
+    const wereLive = new Set<ReleaseId>();
+    const rollbacks = rollbacksOf(steps);
+    for (const { before, command: sent } of openSteps(steps)) {
+      wereLive.add(before.live);
+      for (const { change } of rollbacks.filter((one) => one.command === sent)) {
+        expect(change.live === before.fallback || wereLive.has(change.live)).toBe(true);
+        expect(before.condemned.has(change.live)).toBe(false);
+        expect(change.from).toBe(before.live);
+        expect(change.live).not.toBe(change.from);
+      }
+    }
+    return rollbacks.length;
+  });
+});
+
+test("after a rollback no canary is left, nothing condemned has a place, and what was rolled back from is no candidate", () => {
+  forAnyCommands((steps) => {
+    const rollbacks = rollbacksOf(steps);
+    for (const { after: table, change } of rollbacks) {
+      expect(table.canary).toBeNull();
+      expect(table.shadows.filter((shadow) => table.condemned.has(shadow))).toEqual([]);
+      expect(table.history).not.toContain(change.from);
+    }
+    return rollbacks.length;
+  });
+});
+
+test("no three automatic rollbacks of an endpoint lie within one day, whatever the clock does", () => {
+  forAnyCommands((steps) => {
+    const timesMs: number[] = [];
+    for (const { atMs } of rollbacksOf(steps).filter(({ change }) => change.automatic)) {
+      expect(timesMs.filter((earlierMs) => earlierMs > atMs - DAY_MS).length).toBeLessThan(AUTOMATIC_ROLLBACKS_A_DAY);
+      timesMs.push(atMs);
+    }
+    return timesMs.length;
+  });
+});
+
+test("between an automatic rollback and a person's resumption nothing automatic gets a place", () => {
+  forAnyCommands((steps) => {
+    let isHeld = false;
+    let whileHeld = 0;
+    const automaticPlacings: Transition[] = [];
+    const automaticResumptions: Transition[] = [];
+    for (const transition of transitionsOf(steps)) {
+      const { change, actor } = transition;
+      const isAutomatic = actor.kind === "system";
+      const places = ["promoted", "canary-started", "canary-changed", "shadow-started"].includes(change.kind);
+      if (isHeld) whileHeld++;
+      if (isHeld && isAutomatic && places) automaticPlacings.push(transition);
+      if (isAutomatic && change.kind === "rollouts-resumed") automaticResumptions.push(transition);
+      if (change.kind === "rolled-back" && change.automatic) isHeld = true;
+      if (change.kind === "rollouts-resumed") isHeld = false;
+    }
+    expect({ automaticPlacings, automaticResumptions }).toEqual({ automaticPlacings: [], automaticResumptions: [] });
+    return whileHeld;
+  });
+});
+
+test("the table is the fold of its transitions, also after they went through JSON", () => {
+  forAnyCommands((steps) => {
+    const stored: Transition[] = JSON.parse(JSON.stringify(transitionsOf(steps)));
+    expect(stored.reduce<RouteTable>(evolve, emptyTable)).toEqual(lastOf(steps));
+    return stored.length;
+  });
+});
+
+test("commands that are duplicated at random places change nothing; reordered or dropped, every invariant still holds", () => {
+  const withTwins = anyCommands.chain((all) =>
+    fc.tuple(fc.constant(all), fc.array(fc.nat(), { minLength: all.length, maxLength: all.length }), fc.shuffledSubarray([...all])),
+  );
+  fc.assert(
+    fc.property(withTwins, ([all, places, shuffled]) => {
+      const taken = stepsOf(all).flatMap(({ command: sent, transition }) => (transition ? [sent] : []));
+      const doubled = taken.flatMap((one, i) => [one, ...taken.slice(0, i + 1).filter((_, j) => (places[j] ?? 0) % (i + 2) === 0)]);
+      expect(lastOf(stepsOf(doubled))).toEqual(lastOf(stepsOf(taken)));
+      for (const { after: table } of stepsOf(shuffled)) expect(brokenInvariants(table)).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a transition out of turn is refused loudly", () => {
+  const [first, , third] = transitionsOf(stepsOf(opening));
+  if (!first || !third) throw new Error("too few transitions");
+  expect(() => evolve(evolve(emptyTable, first), third)).toThrow("transition 3 after generation 1");
+});

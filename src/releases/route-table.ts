@@ -1,0 +1,233 @@
+/**
+ * The route table: which release answers which share of an endpoint's traffic. Pure: it is the fold of its transitions, and
+ * says nothing that they don't. What people and guardrails want of it is in `route-commands.ts`; invariants are numbered in
+ * `docs/route-table.md`.
+ */
+import { assert, unreachable, type CommandId, type ReleaseId } from "../std.ts";
+
+/** Who does something: a person answers for it by name; the system acts on evidence. */
+export type Actor = { readonly kind: "person"; readonly name: string } | { readonly kind: "system"; readonly name: string };
+
+export interface Canary {
+  readonly release: ReleaseId;
+  /** Of the subjects, above 0 and below 1. */
+  readonly share: number;
+}
+export interface Stamp {
+  readonly actor: Actor;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+interface TableBase {
+  /** Number of transitions folded in; 0 before the first. */
+  readonly generation: number;
+  readonly releases: ReadonlySet<ReleaseId>;
+  /** What the latest commands asked for, by their id: the same id twice changes nothing. Bounded by `APPLIED_KEPT`. */
+  readonly applied: ReadonlyMap<CommandId, string>;
+}
+/** Before the endpoint has a fallback it answers nobody. */
+export interface ClosedTable extends TableBase {
+  readonly kind: "closed";
+}
+export interface OpenTable extends TableBase {
+  readonly kind: "open";
+  readonly fallback: ReleaseId;
+  readonly live: ReleaseId;
+  readonly canary: Canary | null;
+  readonly shadows: readonly ReleaseId[];
+  /** Releases that were live and good before, newest last; the last one is the standby. Neither live, fallback nor condemned ones. */
+  readonly history: readonly ReleaseId[];
+  readonly condemned: ReadonlyMap<ReleaseId, Stamp>;
+  /** Set while automatic rollouts wait for a person. */
+  readonly hold: Stamp | null;
+  /** The latest automatic rollbacks, at most `AUTOMATIC_ROLLBACKS_A_DAY` of them. */
+  readonly automaticRollbacksAtMs: readonly number[];
+}
+export type RouteTable = ClosedTable | OpenTable;
+
+/** A place that a release can have in a route table. */
+export type Place = "live" | "canary" | "shadow" | "standby" | "fallback";
+
+/** What one transition changes. Facts, not wishes: folding never decides again, so that old transitions mean the same for ever. */
+export type Change =
+  | { readonly kind: "registered"; readonly release: ReleaseId }
+  /** `live` is set by the first one only: from then on the endpoint answers. */
+  | { readonly kind: "fallback-set"; readonly fallback: ReleaseId; readonly live: ReleaseId | null }
+  | { readonly kind: "shadow-started" | "shadow-stopped"; readonly release: ReleaseId }
+  | { readonly kind: "canary-started" | "canary-changed"; readonly release: ReleaseId; readonly share: number }
+  | { readonly kind: "canary-stopped"; readonly release: ReleaseId }
+  | { readonly kind: "promoted"; readonly live: ReleaseId; readonly from: ReleaseId }
+  | {
+      readonly kind: "rolled-back";
+      readonly live: ReleaseId;
+      readonly from: ReleaseId;
+      readonly condemned: ReleaseId | null;
+      readonly stoppedCanary: ReleaseId | null;
+      readonly automatic: boolean;
+    }
+  | { readonly kind: "condemned"; readonly release: ReleaseId; readonly from: Place | null; readonly automatic: boolean }
+  | { readonly kind: "reinstated"; readonly release: ReleaseId }
+  | { readonly kind: "rollouts-held" | "rollouts-resumed" };
+
+/** One change of a route table, with who, why and when. */
+export interface Transition extends Stamp {
+  readonly generation: number;
+  readonly command: CommandId;
+  /** What was asked for, as one text: another command under the same id is refused instead of swallowed. */
+  readonly intent: string;
+  readonly change: Change;
+}
+
+/** Commands beyond these are known from the stored transitions only (`transitions.ts` looks there first). */
+export const APPLIED_KEPT = 1000;
+export const AUTOMATIC_ROLLBACKS_A_DAY = 2;
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
+export const emptyTable: ClosedTable = { kind: "closed", generation: 0, releases: new Set(), applied: new Map() };
+
+/** The table after `transition`, which must be its next one. */
+export function evolve(table: RouteTable, transition: Transition): RouteTable {
+  assert(transition.generation === table.generation + 1, `transition ${transition.generation} after generation ${table.generation}`);
+  const base: TableBase = { generation: transition.generation, releases: table.releases, applied: withApplied(table.applied, transition) };
+  const { change } = transition;
+  if (change.kind === "registered") return { ...table, ...base, releases: new Set([...table.releases, change.release]) };
+  if (table.kind === "open") return { ...changed(table, change, transition), ...base };
+  assert(change.kind === "fallback-set" && change.live !== null, `${change.kind} before there is a fallback`);
+  return {
+    ...base,
+    kind: "open",
+    fallback: change.fallback,
+    live: change.live,
+    canary: null,
+    shadows: [],
+    history: [],
+    condemned: new Map(),
+    hold: null,
+    automaticRollbacksAtMs: [],
+  };
+}
+
+function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" }>, stamp: Transition): OpenTable {
+  const { actor, reason, atMs } = stamp;
+  switch (change.kind) {
+    case "fallback-set":
+      return { ...table, fallback: change.fallback, history: without(table.history, change.fallback) };
+    case "shadow-started":
+      return { ...table, shadows: [...table.shadows, change.release] };
+    case "shadow-stopped":
+      return { ...table, shadows: without(table.shadows, change.release) };
+    case "canary-started":
+    case "canary-changed":
+      return {
+        ...table,
+        canary: { release: change.release, share: change.share },
+        shadows: without(table.shadows, change.release), // it answers some for real now
+      };
+    case "canary-stopped":
+      return { ...table, canary: null };
+    case "promoted": {
+      const earlier = change.from === table.fallback ? table.history : [...table.history, change.from];
+      return {
+        ...table,
+        live: change.live,
+        canary: null,
+        shadows: without(table.shadows, change.live),
+        history: without(earlier, change.live),
+      };
+    }
+    case "rolled-back": {
+      const condemned =
+        change.condemned === null ? table.condemned : new Map([...table.condemned, [change.condemned, { actor, reason, atMs }]]);
+      return {
+        ...table,
+        live: change.live,
+        canary: null,
+        shadows: without(table.shadows, change.live),
+        // What was rolled back from is no longer "good before": it comes back by being promoted, never by a rollback.
+        history: without(table.history, change.live),
+        condemned,
+        hold: change.automatic ? { actor, reason, atMs } : table.hold,
+        automaticRollbacksAtMs: change.automatic ? latest([...table.automaticRollbacksAtMs, atMs]) : table.automaticRollbacksAtMs,
+      };
+    }
+    case "condemned":
+      return {
+        ...table,
+        canary: table.canary?.release === change.release ? null : table.canary,
+        shadows: without(table.shadows, change.release),
+        history: without(table.history, change.release),
+        condemned: new Map([...table.condemned, [change.release, { actor, reason, atMs }]]),
+        hold: change.automatic ? { actor, reason, atMs } : table.hold,
+      };
+    case "reinstated":
+      return { ...table, condemned: new Map([...table.condemned].filter(([release]) => release !== change.release)) };
+    case "rollouts-held":
+      return { ...table, hold: { actor, reason, atMs } };
+    case "rollouts-resumed":
+      return { ...table, hold: null };
+    default:
+      return unreachable(change);
+  }
+}
+
+const without = (releases: readonly ReleaseId[], gone: ReleaseId) => releases.filter((release) => release !== gone);
+const latest = (timesMs: readonly number[]) => timesMs.toSorted((a, b) => a - b).slice(-AUTOMATIC_ROLLBACKS_A_DAY);
+
+function withApplied(applied: ReadonlyMap<CommandId, string>, { command, intent }: Transition): ReadonlyMap<CommandId, string> {
+  const kept = [...applied].slice(Math.max(0, applied.size + 1 - APPLIED_KEPT));
+  return new Map([...kept, [command, intent]]);
+}
+
+/** The release that a rollback would put back first, kept warm: the last one that was live and good; null when only the fallback is left. */
+export const standbyOf = (table: OpenTable): ReleaseId | null => table.history.at(-1) ?? null;
+
+/** Where a rollback may go, best first: what was live and good before, newest first, then the fallback. Never what is live. */
+export function rollbackCandidates(table: OpenTable): readonly ReleaseId[] {
+  return [...table.history.toReversed(), table.fallback].filter((release) => release !== table.live);
+}
+
+/** Every place that points at `release`: none of these may be unloaded or deleted. */
+export function placesOf(table: RouteTable, release: ReleaseId): readonly Place[] {
+  if (table.kind === "closed") return [];
+  const places: Place[] = [];
+  if (table.live === release) places.push("live");
+  if (table.canary?.release === release) places.push("canary");
+  if (table.shadows.includes(release)) places.push("shadow");
+  if (standbyOf(table) === release) places.push("standby");
+  if (table.fallback === release) places.push("fallback");
+  return places;
+}
+
+/** How many automatic rollbacks the endpoint has had in the day before `atMs`; a clock that went back makes none of them forgotten. */
+export function automaticRollbacksSince(table: OpenTable, atMs: number): number {
+  return table.automaticRollbacksAtMs.filter((rolledBackAtMs) => rolledBackAtMs > atMs - DAY_MS).length;
+}
+
+/**
+ * Which invariants of `docs/route-table.md` the table breaks: none, if the program is right. The shell asserts this before it
+ * stores a transition, so that a mistake here refuses one command instead of deciding about people.
+ */
+export function brokenInvariants(table: RouteTable): readonly string[] {
+  if (table.kind === "closed") return [];
+  const broken: string[] = [];
+  const must = (holds: boolean, what: string) => {
+    if (!holds) broken.push(what);
+  };
+  const placed = [table.live, table.fallback, ...(table.canary ? [table.canary.release] : []), ...table.shadows, ...table.history];
+  must(
+    placed.every((release) => table.releases.has(release)),
+    "I1: every place holds a known release",
+  );
+  must(!table.condemned.has(table.fallback), "I2: the fallback is not condemned");
+  must(!placed.some((release) => table.condemned.has(release)), "I3: a condemned release holds no place");
+  const serving = [table.live, ...(table.canary ? [table.canary.release] : []), ...table.shadows];
+  must(new Set(serving).size === serving.length, "I4: live, canary and shadows are different releases");
+  must(table.canary === null || isShare(table.canary.share), "I5: a canary's share is above 0 and below 1");
+  must(!table.history.includes(table.live) && !table.history.includes(table.fallback), "I6: the history holds neither live nor fallback");
+  must(new Set(table.history).size === table.history.length, "I6: the history holds each release once");
+  must(table.automaticRollbacksAtMs.length <= AUTOMATIC_ROLLBACKS_A_DAY, "I9: no more automatic rollbacks than a day allows");
+  return broken;
+}
+
+export const isShare = (share: number): boolean => share > 0 && share < 1;
