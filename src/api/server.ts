@@ -5,8 +5,9 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from "fastify";
 import type { TSchema } from "typebox";
 import Value from "typebox/value";
-import { mayDo, type Principal, type Right, type Tokens } from "../access/index.ts";
+import { bearerOf, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
 import { checked } from "../checked.ts";
+import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
 import { ProblemError, problem, type ProblemKind } from "./problem.ts";
 import { parseStrictJson } from "./strict-json.ts";
@@ -95,11 +96,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (!mayDo(request.principal, right)) {
       throw new ProblemError(
         "forbidden",
-        `The token "${request.principal.name}" has the role ${request.principal.role}, which lacks the right ${right}.`,
+        `The token "${request.principal.name}" (${request.principal.role}) lacks the right ${right}, which ${rolesWith(right).join(", ")} can have.`,
       );
     }
     const { endpoint } = asParams(request.params);
-    if (endpoint !== undefined && request.principal.endpoints && !request.principal.endpoints.includes(endpoint)) throw notFound(endpoint);
+    if (endpoint !== undefined && !reaches(request.principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const { kind, detail, issues } = explain(error);
@@ -144,6 +145,12 @@ const asSchema = (schema: unknown): TSchema => schema as TSchema;
 const asBuffer = (body: string | Buffer): Buffer => (typeof body === "string" ? Buffer.from(body) : body);
 const asParams = (params: unknown): { readonly endpoint?: string } => (typeof params === "object" && params !== null ? params : {});
 
+/** Who asks, on a route that isn't public. */
+export function principalOf(request: FastifyRequest): Principal {
+  assert(request.principal, "a route with a right has a principal");
+  return request.principal;
+}
+
 export const notFound = (what: string) => new ProblemError("not-found", `There is no ${what} here, or this token may not know of it.`);
 
 /** Names a rebinding attack needs a name; probes, scrapers and people on the machine use addresses (T12). */
@@ -158,9 +165,8 @@ function checkHost(request: FastifyRequest, allowed: readonly string[]): void {
 
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
   if (options.localPrincipal) return options.localPrincipal;
-  const header = request.headers.authorization;
-  if (header !== undefined) {
-    const token = /^Bearer ([\w-]{20,200})$/.exec(header)?.[1];
+  if (request.headers.authorization !== undefined) {
+    const token = bearerOf(request.headers.authorization);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);
     if (!found)
       throw new ProblemError("bad-token", "The token is unknown, expired, revoked or mistyped. `evenkeel token create` makes a new one.");

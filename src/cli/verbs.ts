@@ -1,0 +1,6 @@
+import { audit } from "./audit.ts";
+import { token } from "./token.ts";
+import type { Verb } from "./verb.ts";
+
+/** In the order of the help. */
+export const verbs: readonly Verb[] = [token, audit];
