@@ -42,6 +42,18 @@ function issuesOf(schema: TSchema, value: unknown, errors: readonly SchemaError[
       case "const":
         alternatives.set(at, [...(alternatives.get(at) ?? []), JSON.stringify(params["allowedValue"])]);
         break;
+      case "enum": {
+        const allowed = asTexts(params["allowedValues"]);
+        const given = valueAt(value, at);
+        const near = typeof given === "string" ? nearest(given, allowed) : undefined;
+        add({
+          path: at,
+          expected: `one of ${allowed.join(", ")}`,
+          got: shown(given),
+          ...(near ? { hint: `did you mean "${near}"?` } : {}),
+        });
+        break;
+      }
       case "anyOf": {
         const choices = alternatives.get(at);
         if (choices) add({ path: at, expected: `one of ${choices.join(", ")}`, got: shown(valueAt(value, at)) });

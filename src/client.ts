@@ -88,7 +88,7 @@ export class EvenkeelClient {
         dispatcher: this.#agent,
         headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...this.#headers, ...options.headers },
         ...(body === undefined ? {} : { body }),
-        ...(options.query ? { query: options.query } : {}),
+        ...(options.query ? { query: Object.fromEntries(Object.entries(options.query).filter(([, value]) => value !== undefined)) } : {}),
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
     } catch (error) {

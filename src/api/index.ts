@@ -1,5 +1,6 @@
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
 export { EventStream, eventRoutes } from "./events.ts";
+export { healthRoutes } from "./health.ts";
 export { ProblemError, type Problem } from "./problem.ts";
 export { buildServer, type Server, type ServerOptions } from "./server.ts";
 export { sessionRoutes } from "./session.ts";

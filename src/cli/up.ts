@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import { startApp } from "../app.ts";
+import { styled } from "./io.ts";
+import { UsageError, verb } from "./verb.ts";
+
+const STOP_WITHIN_MS = 25_000;
+
+export const up = verb({
+  name: "up",
+  help: `start the server
+
+usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
+
+  --data      where everything is kept (default: evenkeel-data)
+  --port      default 7070; 0 takes a free one
+  --host      default 127.0.0.1
+  --postgres  keep the database in PostgreSQL (or EVENKEEL_POSTGRES_URL); blobs stay in the folder
+
+The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
+
+examples:
+  evenkeel up
+  evenkeel up --data /var/lib/evenkeel --port 8080`,
+  options: {
+    port: { type: "string" },
+    host: { type: "string" },
+    "allowed-host": { type: "string", multiple: true },
+    postgres: { type: "string" },
+  },
+  async run({ values }, { io, cwd, env }) {
+    const port = values.port === undefined ? 7070 : Number(values.port);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}"`);
+    const folder = resolve(cwd, values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data");
+    const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
+    const app = await startApp({
+      folder,
+      port,
+      ...(values.host ? { host: values.host } : {}),
+      ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
+      ...(postgresUrl ? { postgresUrl } : {}),
+      onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+      onFatal: (why) => {
+        io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
+        process.kill(process.pid, "SIGKILL");
+      },
+    });
+    if (values.json) io.out(JSON.stringify({ url: app.url, folder, token: app.firstAdmin?.token ?? null }));
+    else {
+      io.out(`Evenkeel is up: ${styled(io, "bold", app.url)}   data in ${folder}`);
+      if (app.firstAdmin) io.out(`admin token, shown this once: ${styled(io, "bold", app.firstAdmin.token)}`);
+    }
+    await stopSignal();
+    io.note("stopping: finishing what is under way (again to end at once)");
+    // Native code can't be ended from inside; past the deadline, or at the second signal, the process ends itself from outside.
+    const end = () => process.kill(process.pid, "SIGKILL");
+    process.once("SIGINT", end).once("SIGTERM", end);
+    const deadline = setTimeout(end, STOP_WITHIN_MS);
+    await app.stop();
+    clearTimeout(deadline);
+    return 0;
+  },
+});
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve_) => {
+    process.once("SIGINT", () => resolve_());
+    process.once("SIGTERM", () => resolve_());
+  });
+}
