@@ -7,12 +7,10 @@ import {
   isShare,
   placesOf,
   rollbackCandidates,
-  type Change,
   type OpenTable,
   type RouteTable,
-  type Stamp,
-  type Transition,
 } from "./route-table.ts";
+import type { Change, Stamp, Transition } from "./transition.ts";
 
 /** What a command asks for, without who, when and why. */
 export type Wish =

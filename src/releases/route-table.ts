@@ -4,21 +4,13 @@
  * `docs/route-table.md`.
  */
 import { assert, unreachable, type CommandId, type ReleaseId } from "../std.ts";
-
-/** Who does something: a person answers for it by name; the system acts on evidence. */
-export type Actor = { readonly kind: "person"; readonly name: string } | { readonly kind: "system"; readonly name: string };
+import type { Change, Place, Stamp, Transition } from "./transition.ts";
 
 export interface Canary {
   readonly release: ReleaseId;
   /** Of the subjects, above 0 and below 1. */
   readonly share: number;
 }
-export interface Stamp {
-  readonly actor: Actor;
-  readonly reason: string;
-  readonly atMs: number;
-}
-
 interface TableBase {
   /** Number of transitions folded in; 0 before the first. */
   readonly generation: number;
@@ -45,39 +37,6 @@ export interface OpenTable extends TableBase {
   readonly automaticRollbacksAtMs: readonly number[];
 }
 export type RouteTable = ClosedTable | OpenTable;
-
-/** A place that a release can have in a route table. */
-export type Place = "live" | "canary" | "shadow" | "standby" | "fallback";
-
-/** What one transition changes. Facts, not wishes: folding never decides again, so that old transitions mean the same for ever. */
-export type Change =
-  | { readonly kind: "registered"; readonly release: ReleaseId }
-  /** `live` is set by the first one only: from then on the endpoint answers. */
-  | { readonly kind: "fallback-set"; readonly fallback: ReleaseId; readonly live: ReleaseId | null }
-  | { readonly kind: "shadow-started" | "shadow-stopped"; readonly release: ReleaseId }
-  | { readonly kind: "canary-started" | "canary-changed"; readonly release: ReleaseId; readonly share: number }
-  | { readonly kind: "canary-stopped"; readonly release: ReleaseId }
-  | { readonly kind: "promoted"; readonly live: ReleaseId; readonly from: ReleaseId }
-  | {
-      readonly kind: "rolled-back";
-      readonly live: ReleaseId;
-      readonly from: ReleaseId;
-      readonly condemned: ReleaseId | null;
-      readonly stoppedCanary: ReleaseId | null;
-      readonly automatic: boolean;
-    }
-  | { readonly kind: "condemned"; readonly release: ReleaseId; readonly from: Place | null; readonly automatic: boolean }
-  | { readonly kind: "reinstated"; readonly release: ReleaseId }
-  | { readonly kind: "rollouts-held" | "rollouts-resumed" };
-
-/** One change of a route table, with who, why and when. */
-export interface Transition extends Stamp {
-  readonly generation: number;
-  readonly command: CommandId;
-  /** What was asked for, as one text: another command under the same id is refused instead of swallowed. */
-  readonly intent: string;
-  readonly change: Change;
-}
 
 /** Commands beyond these are known from the stored transitions only (`transitions.ts` looks there first). */
 export const APPLIED_KEPT = 1000;
