@@ -215,8 +215,10 @@ export interface DecisionTable {
   idempotency_key: string | null;
   body_hash: string | null;
   counted: Flag;
-  /** SHA-256 of salt ‖ payload: what the batch digest holds, so that erasing the payload leaves the chain verifiable. */
+  /** Salted SHA-256 of cell, subject and payload: what the batch digest holds, so that erasing them leaves the chain verifiable. */
   commitment: string;
+  /** The `decision_batch` that it was committed in. */
+  batch: number;
 }
 export interface DecisionPayloadTable {
   /** The decision's `seq`. */
@@ -225,23 +227,36 @@ export interface DecisionPayloadTable {
   salt: string;
   payload: string;
 }
+/** One transaction of the log. Digests are chained: each holds that of `previous`, 0 where there is none. */
 export interface DecisionBatchTable {
-  last_seq: number;
-  first_seq: number;
+  batch: Generated<number>;
   writer: string;
+  previous: number;
+  first_seq: number;
+  last_seq: number;
+  decisions: number;
+  shadows: number;
   digest: string;
 }
 export interface ShadowAnswerTable {
+  batch: number;
+  /** Its place in the batch, from 0. */
+  n: number;
   decision: string;
   release: string;
   endpoint: string;
   cell: string;
+  source: string;
+  /** The release and the action that the person was answered with. */
+  live_release: string;
+  live_action: string;
   score: number | null;
   action: string;
   favourable: Flag;
   because: string | null;
   counted: Flag;
   answered_at_ms: number;
+  latency_us: number;
 }
 /** When a subject was last counted for a release: one person is one piece of evidence in 24 hours. */
 export interface CountedTable {
@@ -300,14 +315,16 @@ export interface OutcomeTable {
   at_ms: number;
   recorded_at_ms: number;
   source: string;
+  writer: string;
 }
-/** First outcomes of decisions, by release and cell. Corrections go to `corrections` and are not tested. */
+/** First outcomes of decisions, by release and cell and the decision's minute. Corrections go to `corrections` and are not tested. */
 export interface OutcomeTallyTable {
   endpoint: string;
   release: string;
   arm: string;
   cell: string;
   minute: number;
+  writer: string;
   action: string;
   good: Flag;
   count: number;

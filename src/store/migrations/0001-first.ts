@@ -172,6 +172,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     body_hash: "text?",
     counted: "int",
     commitment: "text",
+    batch: "int",
   });
   await index("decision_id", "decision", ["id"], true);
   await index("decision_release", "decision", ["endpoint", "release", "seq"]);
@@ -179,19 +180,34 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await keyed.where(sql.ref("idempotency_key"), "is not", null).execute();
   await withKey("decision_payload", ["seq"], { seq: "int", subject: "text?", salt: "text", payload: "text" });
   await index("decision_payload_subject", "decision_payload", ["subject"]);
-  await withKey("decision_batch", ["last_seq"], { last_seq: "int", first_seq: "int", writer: "text", digest: "text" });
-  await withKey("shadow_answer", ["decision", "release"], {
+  await numbered("decision_batch", "batch", {
+    writer: "text",
+    previous: "int",
+    first_seq: "int",
+    last_seq: "int",
+    decisions: "int",
+    shadows: "int",
+    digest: "text",
+  });
+  await withKey("shadow_answer", ["batch", "n"], {
+    batch: "int",
+    n: "int",
     decision: "text",
     release: "text",
     endpoint: "text",
     cell: "text",
+    source: "text",
+    live_release: "text",
+    live_action: "text",
     score: "real?",
     action: "text",
     favourable: "int",
     because: "text?",
     counted: "int",
     answered_at_ms: "int",
+    latency_us: "int",
   });
+  await index("shadow_answer_decision", "shadow_answer", ["decision", "release"], true);
   await withKey("counted", ["release", "arm_class", "subject"], {
     release: "text",
     arm_class: "text",
@@ -225,11 +241,20 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     shadow_action: "text",
     counted: "int",
   });
-  await numbered("outcome", "seq", { decision: "text", value: "text", good: "int", at_ms: "int", recorded_at_ms: "int", source: "text" });
+  await numbered("outcome", "seq", {
+    decision: "text",
+    value: "text",
+    good: "int",
+    at_ms: "int",
+    recorded_at_ms: "int",
+    source: "text",
+    writer: "text",
+  });
   await index("outcome_decision", "outcome", ["decision"]);
-  await withKey("outcome_tally", ["endpoint", "release", "arm", "cell", "minute", "action", "good"], {
+  await withKey("outcome_tally", ["endpoint", "release", "arm", "cell", "minute", "action", "good", "writer"], {
     ...cell,
     minute: "int",
+    writer: "text",
     action: "text",
     good: "int",
     count: "int",

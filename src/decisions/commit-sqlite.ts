@@ -1,0 +1,229 @@
+/** The group commit on SQLite: runs in the thread that writes, one call one transaction. */
+import type { Schema, SqliteProcedure } from "../store/index.ts";
+import type { Batch, BatchReply, DecisionTuple, Settled, ShadowTuple } from "./batch.ts";
+import { ERASED_CELL, NO_DIGEST, batchDigest, commitmentOf, decisionText, shadowText } from "./digest.ts";
+import { storedReply } from "./stored-reply.ts";
+import { REPEAT_WITHIN_MS, flipsUp, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
+
+type Database = Parameters<SqliteProcedure<unknown, unknown>>[0];
+type DecisionColumns = Schema["decision"];
+
+const commitBatches: SqliteProcedure<Batch, BatchReply> = (db) => {
+  const writer = new BatchWriter(db);
+  return (batch) => writer.commit(batch);
+};
+export default commitBatches;
+
+class BatchWriter {
+  readonly #statements: Statements;
+  readonly #transaction: (batch: Batch) => BatchReply;
+  #chain: Chain;
+
+  constructor(db: Database) {
+    this.#statements = prepare(db);
+    this.#chain = this.#readChain();
+    this.#transaction = db.transaction((batch: Batch) => this.#write(batch)).immediate;
+  }
+
+  commit(batch: Batch): BatchReply {
+    const before = { ...this.#chain };
+    try {
+      return this.#transaction(batch);
+    } catch (error) {
+      this.#chain = before;
+      throw error;
+    }
+  }
+
+  #readChain(): Chain {
+    const { lastSeq, lastId } = this.#statements.lastDecision.get() ?? { lastSeq: 0, lastId: "" };
+    const last = this.#statements.lastBatch.get();
+    return { lastSeq: Math.max(lastSeq, last?.lastSeq ?? 0), lastId, lastBatch: last?.batch ?? 0, digest: last?.digest ?? NO_DIGEST };
+  }
+
+  #write(batch: Batch): BatchReply {
+    const written: Written = { batch: this.#chain.lastBatch + 1, texts: [], answers: [], flips: [], decisions: 0, shadows: 0 };
+    const firstSeq = this.#chain.lastSeq + 1;
+    const settled: Settled[] = [];
+    for (const tuple of batch.decisions) settled.push(this.#writeDecision(tuple, written));
+    let shadowsDropped = 0;
+    for (const tuple of batch.shadows) if (!this.#writeShadow(tuple, written)) shadowsDropped++;
+    if (written.texts.length > 0) {
+      this.#writeTallies(batch.writer, written);
+      const digest = batchDigest({ previousDigest: this.#chain.digest, batch: written.batch, writer: batch.writer }, written.texts);
+      const { decisions, shadows } = written;
+      this.#statements.insertBatch.run(written.batch, batch.writer, this.#chain.lastBatch, firstSeq, this.#chain.lastSeq, decisions, shadows, digest);
+      this.#chain.lastBatch = written.batch;
+      this.#chain.digest = digest;
+    }
+    return { settled, shadowsDropped };
+  }
+
+  #writeDecision(tuple: DecisionTuple, written: Written): Settled {
+    const [id, endpoint, release, arm, generation, cell, subject, payload, salt, score, action, favourable, reasons] = tuple;
+    const [, , , , , , , , , , , , , answeredBy, because, decidedAtMs, latencyUs, key, bodyHash, source] = tuple;
+    if (key !== null) {
+      const known = this.#statements.byKey.get(endpoint, source, key);
+      if (known) return known.body_hash === bodyHash ? storedReply(known) : "other-body";
+    }
+    // Ids are time-sorted: only one that isn't above all others can have been here before.
+    if (id <= this.#chain.lastId) {
+      const known = this.#statements.byId.get(id);
+      if (known) return storedReply(known);
+    } else this.#chain.lastId = id;
+    const counted = subject === null || this.#count(release, "serving", subject, decidedAtMs) ? 1 : 0;
+    const seq = this.#chain.lastSeq + 1;
+    const commitment = commitmentOf(salt, cell, subject, payload);
+    this.#statements.insertDecision.run(
+      ...[seq, id, endpoint, release, arm, generation, cell, score, action, favourable, reasons, answeredBy, because],
+      ...[decidedAtMs, latencyUs, source, key, bodyHash, counted, commitment, written.batch],
+    );
+    this.#statements.insertPayload.run(seq, subject, salt, payload);
+    this.#chain.lastSeq = seq;
+    written.decisions++;
+    written.texts.push(
+      decisionText({
+        ...{ seq, id, endpoint, release, arm, generation, score, action, favourable, source, counted, commitment, because },
+        ...{ reasons_json: reasons, answered_by: answeredBy, decided_at_ms: decidedAtMs, latency_us: latencyUs },
+        ...{ idempotency_key: key, body_hash: bodyHash },
+      }),
+    );
+    const isFallback = answeredBy === "fallback" || answeredBy === "standby";
+    written.answers.push({ endpoint, release, arm, cell, source, action, atMs: decidedAtMs, counted: counted === 1, isFallback, score, latencyUs });
+    return seq;
+  }
+
+  /** @returns whether it is recorded now and was not before */
+  #writeShadow(tuple: ShadowTuple, written: Written): boolean {
+    const [decision, release, score, action, favourable, because, answeredAtMs, latencyUs] = tuple;
+    const of = this.#statements.shadowed.get(decision);
+    if (!of || of.cell === ERASED_CELL) return false;
+    if (this.#statements.shadowKnown.get(decision, release)) return false;
+    const { endpoint, cell, source } = of;
+    // An answer that the shadow couldn't give itself is recorded, but it is no evidence about the shadow.
+    const counted = because === null && (of.subject === null || this.#count(release, "shadow", of.subject, answeredAtMs)) ? 1 : 0;
+    const n = written.shadows++;
+    this.#statements.insertShadow.run(
+      ...[written.batch, n, decision, release, endpoint, cell, source, of.release, of.action],
+      ...[score, action, favourable, because, counted, answeredAtMs, latencyUs],
+    );
+    written.texts.push(
+      shadowText({
+        ...{ n, decision, release, endpoint, source, live_release: of.release, live_action: of.action, score, action, favourable, because },
+        ...{ counted, answered_at_ms: answeredAtMs, latency_us: latencyUs },
+      }),
+    );
+    const isFallback = because !== null;
+    written.answers.push({ endpoint, release, arm: "shadow", cell, source, action, atMs: answeredAtMs, counted: counted === 1, isFallback, score, latencyUs });
+    if (counted) written.flips.push({ endpoint, liveRelease: of.release, shadowRelease: release, cell, liveAction: of.action, shadowAction: action });
+    return true;
+  }
+
+  /** Whether this answer is the subject's first in a day for the release; remembers it when it is. */
+  #count(release: string, armClass: string, subject: string, atMs: number): boolean {
+    return this.#statements.count.run(release, armClass, subject, atMs).changes === 1;
+  }
+
+  #writeTallies(writer: string, written: Written): void {
+    const increments = tallyUp(written.answers);
+    for (const row of increments) {
+      const { endpoint, release, arm, minute, cell, action, source, decisions, counted, fallback, scored, scoreSumU6, latencySumUs } = row;
+      const counts = [decisions, counted, fallback, scored, scoreSumU6, latencySumUs];
+      this.#statements.addTally.run(endpoint, release, arm, minute, cell, action, writer, source, ...counts);
+    }
+    for (const row of overMinutes(increments)) {
+      const { endpoint, release, arm, cell, action, source, decisions, counted, fallback, scored, scoreSumU6, latencySumUs } = row;
+      const counts = [decisions, counted, fallback, scored, scoreSumU6, latencySumUs];
+      this.#statements.addTotal.run(endpoint, release, arm, cell, action, writer, source, ...counts);
+    }
+    for (const row of flipsUp(written.flips)) {
+      const { endpoint, shadowRelease, liveRelease, cell, liveAction, shadowAction, counted } = row;
+      this.#statements.addFlip.run(endpoint, shadowRelease, liveRelease, cell, liveAction, shadowAction, writer, counted);
+    }
+  }
+}
+
+/** Where the log ends; kept here between batches, since nobody else writes to it. */
+interface Chain {
+  lastSeq: number;
+  /** The highest id. */
+  lastId: string;
+  lastBatch: number;
+  digest: string;
+}
+
+interface Written {
+  readonly batch: number;
+  readonly texts: string[];
+  readonly answers: CountedAnswer[];
+  readonly flips: Flip[];
+  decisions: number;
+  shadows: number;
+}
+
+interface Shadowed {
+  readonly endpoint: string;
+  readonly cell: string;
+  readonly source: string;
+  readonly release: string;
+  readonly action: string;
+  readonly subject: string | null;
+}
+
+type Statements = ReturnType<typeof prepare>;
+
+function prepare(db: Database) {
+  const counts = "decisions, counted, fallback, scored, score_sum_u6, latency_sum_us";
+  const add = (table: string) =>
+    counts
+      .split(", ")
+      .map((column) => `${column} = ${table}.${column} + excluded.${column}`)
+      .join(", ");
+  const marks = (count: number) => Array.from({ length: count }, () => "?").join(", ");
+  return {
+    lastDecision: db.prepare<[], { lastSeq: number; lastId: string }>(
+      "select coalesce((select max(seq) from decision), 0) as lastSeq, coalesce((select max(id) from decision), '') as lastId",
+    ),
+    lastBatch: db.prepare<[], { batch: number; lastSeq: number; digest: string }>(
+      "select batch, last_seq as lastSeq, digest from decision_batch order by batch desc limit 1",
+    ),
+    byKey: db.prepare<[string, string, string], DecisionColumns & { seq: number }>(
+      "select * from decision where endpoint = ? and source = ? and idempotency_key = ?",
+    ),
+    byId: db.prepare<[string], DecisionColumns & { seq: number }>("select * from decision where id = ?"),
+    count: db.prepare(
+      `insert into counted (release, arm_class, subject, counted_at_ms) values (?, ?, ?, ?)
+       on conflict do update set counted_at_ms = excluded.counted_at_ms
+       where abs(excluded.counted_at_ms - counted.counted_at_ms) >= ${REPEAT_WITHIN_MS}`,
+    ),
+    insertDecision: db.prepare(
+      `insert into decision (seq, id, endpoint, release, arm, generation, cell, score, action, favourable, reasons_json, answered_by, because,
+       decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, batch) values (${marks(21)})`,
+    ),
+    insertPayload: db.prepare("insert into decision_payload (seq, subject, salt, payload) values (?, ?, ?, ?)"),
+    shadowed: db.prepare<[string], Shadowed>(
+      `select d.endpoint, d.cell, d.source, d.release, d.action, p.subject
+       from decision d left join decision_payload p on p.seq = d.seq where d.id = ?`,
+    ),
+    shadowKnown: db.prepare<[string, string], unknown>("select 1 from shadow_answer where decision = ? and release = ?"),
+    insertShadow: db.prepare(
+      `insert into shadow_answer (batch, n, decision, release, endpoint, cell, source, live_release, live_action, score, action, favourable,
+       because, counted, answered_at_ms, latency_us) values (${marks(16)})`,
+    ),
+    insertBatch: db.prepare(
+      `insert into decision_batch (batch, writer, previous, first_seq, last_seq, decisions, shadows, digest) values (${marks(8)})`,
+    ),
+    addTally: db.prepare(
+      `insert into tally (endpoint, release, arm, minute, cell, action, writer, source, ${counts}) values (${marks(14)})
+       on conflict do update set ${add("tally")}`,
+    ),
+    addTotal: db.prepare(
+      `insert into tally_total (endpoint, release, arm, cell, action, writer, source, ${counts}) values (${marks(13)})
+       on conflict do update set ${add("tally_total")}`,
+    ),
+    addFlip: db.prepare(
+      `insert into flip_total (endpoint, shadow_release, live_release, cell, live_action, shadow_action, writer, counted) values (${marks(8)})
+       on conflict do update set counted = flip_total.counted + excluded.counted`,
+    ),
+  };
+}
