@@ -14,7 +14,7 @@ export const Actor = Type.Union([
 export type Actor = Readonly<Static<typeof Actor>>;
 
 /** A place that a release can have in a route table. */
-const Place = Type.Union([
+export const Place = Type.Union([
   Type.Literal("live"),
   Type.Literal("canary"),
   Type.Literal("shadow"),
