@@ -1,1 +1,1 @@
-export { FeatureSetSpec, FeatureSpec } from "./feature-set-spec.ts";
+export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
