@@ -83,13 +83,12 @@ export interface AuditTable {
 
 export interface DatasetTable {
   name: string;
-  key_column: string | null;
-  label_column: string | null;
-  protected_json: string;
+  /** Key, label and protected columns: declared with the first version, the same for all. */
+  spec_json: string;
   created_at_ms: number;
 }
 export interface DatasetVersionTable {
-  /** Logical table id, `tbl:…`. */
+  /** Logical table id, `tbl:…`. Two versions share it when they hold the same rows in another order or notation. */
   id: string;
   dataset: string;
   number: number;
@@ -149,7 +148,7 @@ export interface ModelTable {
   created_at_ms: number;
 }
 export interface ModelVersionTable {
-  /** Content id, `mdl:…`, over artifact and signature. */
+  /** Content id, `mdl:…`, over artifact, signature and feature set. */
   id: string;
   model: string;
   number: number;

@@ -57,12 +57,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await withKey("dataset", ["name"], {
     name: "text",
-    key_column: "text?",
-    label_column: "text?",
-    protected_json: "text",
+    spec_json: "text",
     created_at_ms: "int",
   });
-  await withKey("dataset_version", ["id", "dataset"], {
+  await withKey("dataset_version", ["dataset", "number"], {
     id: "text",
     dataset: "text",
     number: "int",
@@ -74,7 +72,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     created_at_ms: "int",
     created_by: "text",
   });
-  await index("dataset_version_number", "dataset_version", ["dataset", "number"], true);
+  await index("dataset_version_id", "dataset_version", ["id"]);
+  await index("dataset_version_blob", "dataset_version", ["dataset", "blob"], true);
   await numbered("dataset_tag", "seq", {
     dataset: "text",
     tag: "text",

@@ -1,0 +1,317 @@
+/** Models: a name, its immutable versions, and aliases that point at versions and move with a history. */
+import type { Selectable, Transaction } from "kysely";
+import type { Audit } from "../access/index.ts";
+import { checked, nearest } from "../checked.ts";
+import { canonicalJson, contentId, parseBlobId, type Schema, type Store } from "../store/index.ts";
+import { assert, err, ok, type BlobId, type Brand, type FeatureSetId, type Issue, type Result } from "../std.ts";
+import type { FeatureSets } from "./feature-sets.ts";
+import type { Lineage, LineageEdge } from "./lineage.ts";
+import { firstBytesOf, formatIssue } from "./model-bytes.ts";
+import { ModelSignature } from "./model-signature.ts";
+import { REFERENCE_FORM, labelIssue, nameIssue, parseReference } from "./names.ts";
+import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
+
+/** `mdl:` and 64 hex digits: over artifact, signature and feature set. */
+export type ModelVersionId = Brand<string, "ModelVersionId">;
+
+export interface ModelVersion {
+  readonly id: ModelVersionId;
+  readonly model: string;
+  /** Counts up within the model, from 1. People see `credit/3`. */
+  readonly number: number;
+  readonly blob: BlobId;
+  readonly signature: ModelSignature;
+  readonly featureSet: FeatureSetId | null;
+  /** The run that made it first. */
+  readonly run: string | null;
+  readonly aliases: readonly string[];
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+}
+
+export interface ModelView {
+  readonly name: string;
+  readonly createdAtMs: number;
+  readonly latest: number;
+  /** Where every alias points. */
+  readonly aliases: Readonly<Record<string, number>>;
+}
+
+export interface ModelRegistration {
+  readonly model: string;
+  /** The artifact, which is in the store already. */
+  readonly blob: BlobId;
+  readonly signature: ModelSignature;
+  readonly featureSet?: FeatureSetId;
+  readonly run?: string;
+}
+
+export interface AliasMove {
+  readonly model: string;
+  readonly alias: string;
+  /** null takes the alias away. */
+  readonly number: number | null;
+  readonly reason: string;
+  /** Move it only if it still points there. */
+  readonly expected?: number | null;
+}
+
+export interface AliasHistoryEntry {
+  readonly alias: string;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly movedAtMs: number;
+  readonly movedBy: string;
+  readonly reason: string;
+}
+
+const parseSignature = checked(ModelSignature);
+type VersionRow = Selectable<Schema["model_version"]>;
+
+export class Models {
+  readonly #store: Store;
+  readonly #audit: Audit;
+  readonly #lineage: Lineage;
+  readonly #featureSets: FeatureSets;
+
+  constructor(store: Store, audit: Audit, parts: { readonly lineage: Lineage; readonly featureSets: FeatureSets }) {
+    this.#store = store;
+    this.#audit = audit;
+    this.#lineage = parts.lineage;
+    this.#featureSets = parts.featureSets;
+  }
+
+  /**
+   * Registers a version. The same artifact, signature and feature set under the same name is the same version again, and only the run
+   * that made it once more is noted. Whether the artifact loads, and has this signature, is for serving to find out before.
+   */
+  async register(registration: ModelRegistration, actor: string): Promise<Result<ModelVersion, Refusal>> {
+    const issues = await this.#issuesOf(registration);
+    if (issues.length > 0) return err(invalid(issues));
+    const { model, blob, signature, featureSet = null, run = null } = registration;
+    const id = contentId<"ModelVersionId">("mdl", { blob, featureSet, signature });
+    return this.#store.transaction(async (tx): Promise<Result<ModelVersion, Refusal>> => {
+      await this.#audit.lock(tx);
+      if (run !== null && !(await tx.selectFrom("run").select("id").where("id", "=", run).executeTakeFirst()))
+        return err(unknown("run", run));
+      const same = tx.selectFrom("model_version").selectAll().where("model", "=", model).where("id", "=", id);
+      const known = await same.executeTakeFirst();
+      const row = known ?? (await this.#insert(tx, { id, ...registration }, actor));
+      await this.#lineage.add(tx, edgesOf(id, { featureSet, run }));
+      if (!known || known.run !== run) {
+        const payload = { id, number: row.number, blob, featureSet, run };
+        const action = known ? "model-version.made-again" : "model-version.added";
+        await this.#audit.append(tx, { actor, action, object: `model/${model}`, payload });
+      }
+      return ok(versionOf(row, await aliasesOf(tx, model)));
+    });
+  }
+
+  /** @param reference - `credit/3`, `credit@champion` (both also after `models:/`) or `mdl:…` */
+  async resolve(reference: string): Promise<Result<ModelVersion, Refusal>> {
+    const parsed = parseReference(reference);
+    if (!parsed) return err(invalid([{ path: "/model", expected: REFERENCE_FORM, got: reference }]));
+    const { db } = this.#store;
+    let query = db.selectFrom("model_version").selectAll().orderBy("created_at_ms").limit(1);
+    if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
+    else {
+      const number = parsed.kind === "number" ? parsed.number : (await aliasesOf(db, parsed.name))[parsed.label];
+      if (number === undefined) return err(await this.#unknown(parsed.name, reference));
+      query = query.where("model", "=", parsed.name).where("number", "=", number);
+    }
+    const row = await query.executeTakeFirst();
+    if (!row) return err(parsed.kind === "id" ? unknown("model version", reference) : await this.#unknown(parsed.name, reference));
+    return ok(versionOf(row, await aliasesOf(db, row.model)));
+  }
+
+  /** Moves an alias; its history keeps where it pointed. */
+  async setAlias(move: AliasMove, actor: string): Promise<Result<ModelView, Refusal>> {
+    const { model, alias, number, reason } = move;
+    const issue = labelIssue("/alias", alias);
+    if (issue) return err(invalid([issue]));
+    const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
+      await this.#audit.lock(tx);
+      if (number !== null) {
+        const query = tx.selectFrom("model_version").select("id").where("model", "=", model).where("number", "=", number);
+        if (!(await query.executeTakeFirst())) return err(unknown("model version", `${model}/${number}`));
+      }
+      const from = (await aliasesOf(tx, model))[alias] ?? null;
+      if (move.expected !== undefined && move.expected !== from) {
+        const last = await tx
+          .selectFrom("model_alias")
+          .select("moved_by")
+          .where("model", "=", model)
+          .where("alias", "=", alias)
+          .orderBy("seq", "desc")
+          .limit(1)
+          .executeTakeFirst();
+        return err(conflict(`${model}@${alias} points at ${from ?? "nothing"} by now${last ? `: ${last.moved_by} moved it` : ""}`));
+      }
+      if (from === number) return ok(undefined);
+      const movedAtMs = this.#store.runtime.clock.nowMs();
+      await tx.insertInto("model_alias").values({ model, alias, number, moved_at_ms: movedAtMs, moved_by: actor, reason }).execute();
+      await this.#audit.append(tx, {
+        actor,
+        action: "model-alias.moved",
+        object: `model/${model}`,
+        payload: { alias, from, to: number, reason },
+      });
+      return ok(undefined);
+    });
+    if (!done.ok) return done;
+    const view = (await this.list()).find(({ name }) => name === model);
+    return view ? ok(view) : err(unknown("model", model));
+  }
+
+  /** Oldest first. */
+  async aliasHistory(model: string): Promise<readonly AliasHistoryEntry[]> {
+    const rows = await this.#store.db.selectFrom("model_alias").selectAll().where("model", "=", model).orderBy("seq").execute();
+    const pointsAt = new Map<string, number | null>();
+    return rows.map((row) => {
+      const from = pointsAt.get(row.alias) ?? null;
+      pointsAt.set(row.alias, row.number);
+      return { alias: row.alias, from, to: row.number, movedAtMs: row.moved_at_ms, movedBy: row.moved_by, reason: row.reason };
+    });
+  }
+
+  async list(): Promise<readonly ModelView[]> {
+    const rows = await this.#store.db
+      .selectFrom("model")
+      .innerJoin("model_version", "model_version.model", "model.name")
+      .select((eb) => ["model.name", "model.created_at_ms", eb.fn.max("model_version.number").as("latest")])
+      .groupBy(["model.name", "model.created_at_ms"])
+      .orderBy("model.name")
+      .execute();
+    const views: ModelView[] = [];
+    for (const row of rows) {
+      const aliases = await aliasesOf(this.#store.db, row.name);
+      views.push({ name: row.name, createdAtMs: row.created_at_ms, latest: row.latest, aliases });
+    }
+    return views;
+  }
+
+  /** Newest first; empty for a model that isn't there. */
+  async versions(model: string): Promise<readonly ModelVersion[]> {
+    const query = this.#store.db.selectFrom("model_version").selectAll().where("model", "=", model).orderBy("number", "desc");
+    const [rows, aliases] = [await query.execute(), await aliasesOf(this.#store.db, model)];
+    return rows.map((row) => versionOf(row, aliases));
+  }
+
+  async #issuesOf({ model, blob, signature, featureSet }: ModelRegistration): Promise<Issue[]> {
+    const issues: Issue[] = [];
+    const name = nameIssue("/model", model);
+    if (name) issues.push(name);
+    const shape = parseSignature(signature);
+    if (!shape.ok) issues.push(...shape.error.map((issue) => ({ ...issue, path: `/signature${issue.path}` })));
+    else if (!signature.outputs.some((output) => output.name === signature.scoreOutput)) {
+      const outputs = signature.outputs.map((output) => output.name);
+      issues.push({ path: "/signature/scoreOutput", expected: `one of ${outputs.join(", ")}`, got: signature.scoreOutput });
+    }
+    if (!parseBlobId(blob) || !(await this.#store.blobs.has(blob))) {
+      issues.push({ path: "/blob", expected: "a blob that was uploaded before", got: blob });
+    } else {
+      const format = formatIssue(await firstBytesOf(this.#store.blobs.path(blob)));
+      if (format) issues.push(format);
+    }
+    if (featureSet !== undefined && shape.ok) {
+      const set = await this.#featureSets.get(featureSet);
+      if (!set) issues.push({ path: "/featureSet", expected: "a feature set in the registry", got: featureSet });
+      else
+        issues.push(
+          ...featureIssues(
+            signature.features,
+            set.spec.features.map((feature) => feature.name),
+          ),
+        );
+    }
+    return issues;
+  }
+
+  async #insert(tx: Transaction<Schema>, made: ModelRegistration & { readonly id: ModelVersionId }, actor: string): Promise<VersionRow> {
+    const nowMs = this.#store.runtime.clock.nowMs();
+    await tx
+      .insertInto("model")
+      .values({ name: made.model, created_at_ms: nowMs })
+      .onConflict((on) => on.doNothing())
+      .execute();
+    const query = tx.selectFrom("model_version").select((eb) => eb.fn.max("number").as("last"));
+    const { last } = await query.where("model", "=", made.model).executeTakeFirstOrThrow();
+    const row = {
+      id: made.id,
+      model: made.model,
+      number: (last ?? 0) + 1,
+      blob: made.blob,
+      signature_json: canonicalJson(made.signature),
+      feature_set: made.featureSet ?? null,
+      run: made.run ?? null,
+      created_at_ms: nowMs,
+      created_by: actor,
+    };
+    await tx.insertInto("model_version").values(row).execute();
+    return row;
+  }
+
+  async #unknown(model: string, reference: string): Promise<Refusal> {
+    const models = await this.list();
+    const view = models.find(({ name }) => name === model);
+    if (view)
+      return unknown(
+        "model version",
+        reference,
+        `${model} has versions 1 to ${view.latest} and the aliases ${listed(Object.keys(view.aliases))}`,
+      );
+    const near = nearest(
+      model,
+      models.map(({ name }) => name),
+    );
+    return unknown("model", model, near ? `did you mean ${near}?` : undefined);
+  }
+}
+
+const listed = (names: readonly string[]) => names.join(", ") || "none";
+
+/** The first place where the model's order of features and the feature set's differ. */
+function featureIssues(has: readonly string[], set: readonly string[]): Issue[] {
+  const at = Array.from({ length: Math.max(has.length, set.length) }).findIndex((_, i) => has[i] !== set[i]);
+  if (at < 0) return [];
+  const hint = `the model takes ${has.length} features, the feature set gives ${set.length}, in this order`;
+  return [{ path: `/signature/features/${at}`, expected: set[at] ?? "no further feature", got: has[at] ?? "nothing", hint }];
+}
+
+function edgesOf(id: ModelVersionId, from: { readonly featureSet: FeatureSetId | null; readonly run: string | null }): LineageEdge[] {
+  const to = { kind: "model_version", id } as const;
+  return [
+    ...(from.run === null ? [] : [{ from: { kind: "run", id: from.run }, to, relation: "made" } as const]),
+    ...(from.featureSet === null ? [] : [{ from: { kind: "feature_set", id: from.featureSet }, to, relation: "used_by" } as const]),
+  ];
+}
+
+/** Where each alias of a model points now. */
+async function aliasesOf(db: Store["db"], model: string): Promise<Readonly<Record<string, number>>> {
+  const rows = await db.selectFrom("model_alias").select(["alias", "number"]).where("model", "=", model).orderBy("seq").execute();
+  const now = new Map(rows.map(({ alias, number }) => [alias, number]));
+  return Object.fromEntries([...now].flatMap(([alias, number]) => (number === null ? [] : [[alias, number]])));
+}
+
+function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): ModelVersion {
+  const signature = parseSignature(JSON.parse(row.signature_json));
+  assert(signature.ok, `the signature of ${row.model}/${row.number} fits its schema`);
+  const ids = asIds(row);
+  return {
+    ...ids,
+    model: row.model,
+    number: row.number,
+    signature: signature.value,
+    run: row.run,
+    aliases: Object.keys(aliases).filter((alias) => aliases[alias] === row.number),
+    createdAtMs: row.created_at_ms,
+    createdBy: row.created_by,
+  };
+}
+
+/** These columns hold ids that were checked or made before they were written. */
+const asIds = (row: VersionRow) => ({
+  id: row.id as ModelVersionId,
+  blob: row.blob as BlobId,
+  featureSet: row.feature_set as FeatureSetId | null,
+});

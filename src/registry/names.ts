@@ -1,0 +1,60 @@
+/** Names of things in the registry, and how to point at one version of a thing. */
+import type { Issue } from "../std.ts";
+
+/** Names stand before `@` and `/` in references, so they hold neither. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._+=-]{0,99}$/u;
+/** A tag or alias is no number, or `credit/3` and `credit@3` would be two different things. */
+const LABEL = /^(?![0-9]+$)[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u;
+const SEGMENT = /^[\p{L}\p{N}._@+=, -]{1,255}$/u;
+
+export function nameIssue(path: string, name: string): Issue | undefined {
+  if (NAME.test(name)) return undefined;
+  return { path, expected: "1 to 100 letters, digits and . _ + = -, beginning with a letter or digit", got: shortened(name) };
+}
+
+/** For tags and aliases. */
+export function labelIssue(path: string, label: string): Issue | undefined {
+  if (LABEL.test(label)) return undefined;
+  return {
+    path,
+    expected: "1 to 100 letters, digits and . _ -, beginning with a letter or digit, and not a number",
+    got: shortened(label),
+  };
+}
+
+/**
+ * Paths of artifacts are keys: their bytes lie under their hash, and no text of a user's becomes part of a file's path. They are still
+ * kept to a form that is harmless wherever somebody exports them to.
+ */
+export function artifactPathIssue(path: string, key: string): Issue | undefined {
+  const isGood =
+    Buffer.byteLength(key) <= 1024 &&
+    key === key.normalize("NFC") &&
+    key.split("/").every((segment) => SEGMENT.test(segment) && segment !== "." && segment !== "..");
+  if (isGood) return undefined;
+  return { path, expected: "names of letters, digits and . _ @ + = , - joined by /, without . or .. alone", got: shortened(key) };
+}
+
+const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 57)}…` : text);
+
+/** One version: `name/3`, `name@label`, or its content id. */
+export type Reference =
+  | { readonly kind: "number"; readonly name: string; readonly number: number }
+  | { readonly kind: "label"; readonly name: string; readonly label: string }
+  | { readonly kind: "id"; readonly id: string };
+
+/**
+ * Reads `credit/3`, `credit@champion`, `models:/credit@champion` (also `datasets:/…`) and content ids (`mdl:…`, `tbl:…`).
+ * Undefined for anything else, a bare name too: what it points at would change without anybody saying so.
+ */
+export function parseReference(text: string): Reference | undefined {
+  if (/^(mdl|tbl):[0-9a-f]{64}$/.test(text)) return { kind: "id", id: text };
+  const bare = text.replace(/^(models|datasets):\//, "");
+  const [, name = "", sign, rest = ""] = /^([^@/]+)([@/])(.+)$/u.exec(bare) ?? [];
+  if (nameIssue("", name)) return undefined;
+  if (sign === "/") return /^[1-9]\d{0,8}$/.test(rest) ? { kind: "number", name, number: Number(rest) } : undefined;
+  return labelIssue("", rest) ? undefined : { kind: "label", name, label: rest };
+}
+
+/** What a reference has to look like, for an error. */
+export const REFERENCE_FORM = "name/NUMBER, name@LABEL or a content id";
