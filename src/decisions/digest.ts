@@ -103,6 +103,9 @@ export function shadowText(row: ShadowRow): string {
 }
 
 /** @param rows - texts of the decisions by `seq`, then of the shadow answers by `n` */
-export function batchDigest(head: { readonly previousDigest: string; readonly batch: number; readonly writer: string }, rows: readonly string[]): string {
+export function batchDigest(
+  head: { readonly previousDigest: string; readonly batch: number; readonly writer: string },
+  rows: readonly string[],
+): string {
   return hash("sha256", `${head.previousDigest}\n${JSON.stringify([head.batch, head.writer])}\n${rows.join("\n")}`, "hex");
 }

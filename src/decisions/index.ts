@@ -12,3 +12,4 @@ export {
   type ShadowAnswer,
   type StoredReply,
 } from "./decision-record.ts";
+export { REPEAT_WITHIN_MS, UNKNOWN_GROUP, cellKey, groupsOf, minuteOf } from "./tally.ts";
