@@ -1,0 +1,180 @@
+/** A release, ready to answer: compiled, its model warm, proven on samples. */
+import { Type, type Static } from "typebox";
+import { FeatureSetSpec } from "../registry/index.ts";
+import { err, ok, type Issue, type ReleaseId, type Result } from "../std.ts";
+import { contentId, type Blobs, type Clock } from "../store/index.ts";
+import { BatchedModel } from "./batched-model.ts";
+import { CelFailure } from "./cel.ts";
+import type { CompiledEndpoint } from "./endpoint.ts";
+import { compileFeatures, type CompiledFeatures } from "./features.ts";
+import { openInlineModel } from "./inline-model.ts";
+import { OnnxScorer } from "./onnx-scorer.ts";
+import { PolicySpec, compilePolicy, type Policy } from "./policy.ts";
+import { compileRules } from "./rules-scorer.ts";
+import { sampleInputs, type Sample } from "./samples.ts";
+import { ScorerError, ScorerSpec, blobOf, type OnnxScorerSpec, type Scored, type Scorer } from "./scorer.ts";
+
+/** All that makes a release what it is. The same bundle has the same id everywhere. */
+export const ReleaseBundle = Type.Object(
+  { endpoint: Type.String(), scorer: ScorerSpec, features: FeatureSetSpec, policy: PolicySpec },
+  { title: "ReleaseBundle", additionalProperties: false },
+);
+export type ReleaseBundle = Static<typeof ReleaseBundle>;
+
+/** `rel:` and the hash of the bundle's canonical JSON. */
+export const releaseIdOf = (bundle: ReleaseBundle): ReleaseId => contentId<"ReleaseId">("rel", bundle);
+
+export interface LoadedRelease {
+  readonly id: ReleaseId;
+  /** Within its endpoint; people see it as `r12`. */
+  readonly number: number;
+  readonly bundle: ReleaseBundle;
+  readonly features: CompiledFeatures;
+  readonly policy: Policy;
+  readonly scorer: Scorer;
+  /** What the release gave for the sample people when it was loaded: the same every time, or something has changed. */
+  readonly selfTest: { readonly samples: number; readonly digest: string };
+  /** Process of its model; undefined for rules, inline models, and while it is being replaced. */
+  readonly pid: number | undefined;
+  /** Frees what it holds. Calls under way fail as `closed`. */
+  close(): Promise<void>;
+}
+
+export interface LoadOptions {
+  readonly id: ReleaseId;
+  readonly number: number;
+  readonly bundle: ReleaseBundle;
+  readonly endpoint: CompiledEndpoint;
+}
+
+export interface LoadDependencies {
+  readonly blobs: Pick<Blobs, "path" | "has">;
+  readonly clock: Clock;
+  /** Run models in this process instead of their own: deterministic, and blocking. For simulations only. */
+  readonly inline?: boolean;
+  /** Loading a model may take this long. Default 10 s. */
+  readonly startTimeoutMs?: number;
+  /** A scorer process that holds a batch longer than this is killed. Default 1 s. */
+  readonly hangMs?: number;
+}
+
+/**
+ * Compiles and warms a release and tries it on samples. Whatever doesn't fit comes back as issues with paths into the bundle: nothing
+ * is left running then. A model that crashes or hangs while loading takes only its own process down.
+ * @throws ScorerError when no scorer process can be started
+ */
+export async function loadRelease(options: LoadOptions, dependencies: LoadDependencies): Promise<Result<LoadedRelease, readonly Issue[]>> {
+  const { id, number, bundle, endpoint } = options;
+  const features = compileFeatures(bundle.features, endpoint.variables);
+  const policy = compilePolicy(bundle.policy, endpoint.actions);
+  const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint.variables) : null;
+  const issues = [...below("/features", features), ...below("/policy", policy), ...(rules ? below("/scorer", rules) : [])];
+  if (!features.ok || !policy.ok || (rules && !rules.ok) || issues.length > 0) return err(issues);
+
+  const samples = sampleInputs(endpoint.inputs);
+  const wrong = featureTrouble(features.value, samples);
+  if (wrong) return err([wrong]);
+
+  const opened = rules ? ok({ scorer: rules.value, pid: () => undefined }) : await openOnnx(bundle.scorer, features.value, dependencies);
+  if (!opened.ok) return err(below("/scorer/model", opened));
+  const { scorer, pid } = opened.value;
+  const tested = await selfTest(scorer, policy.value, samples);
+  if (!tested.ok) {
+    await scorer.close();
+    return err(below("/scorer", tested));
+  }
+  return ok({
+    id,
+    number,
+    bundle,
+    features: features.value,
+    policy: policy.value,
+    scorer,
+    selfTest: tested.value,
+    get pid() {
+      return pid();
+    },
+    close: () => scorer.close(),
+  });
+}
+
+function below(path: string, result: Result<unknown, readonly Issue[]>): readonly Issue[] {
+  return result.ok ? [] : result.error.map((issue) => ({ ...issue, path: path + issue.path }));
+}
+
+async function openOnnx(
+  spec: ScorerSpec,
+  features: CompiledFeatures,
+  { blobs, clock, inline = false, startTimeoutMs = 10_000, hangMs }: LoadDependencies,
+): Promise<Result<{ scorer: Scorer; pid: () => number | undefined }, readonly Issue[]>> {
+  if (spec.kind !== "onnx") throw new Error("an ONNX scorer");
+  const blob = blobOf(spec);
+  if (!(await blobs.has(blob))) return err([{ path: "", expected: "a model in the blob store", got: `${blob}, which is not there` }]);
+  const options = {
+    path: blobs.path(blob),
+    sha256: blob.slice("sha256:".length),
+    width: features.width,
+    threads: spec.threads ?? 1,
+    startTimeoutMs,
+    ...outputOf(spec),
+  };
+  if (inline) {
+    const model = await openInlineModel(options);
+    return model.ok ? ok({ scorer: new OnnxScorer(features, model.value), pid: () => undefined }) : model;
+  }
+  const model = await BatchedModel.open({ ...options, clock, ...(hangMs === undefined ? {} : { hangMs }) });
+  return model.ok ? ok({ scorer: new OnnxScorer(features, model.value), pid: () => model.value.pid }) : model;
+}
+
+const outputOf = ({ output, column }: OnnxScorerSpec) => ({
+  ...(output === undefined ? {} : { output }),
+  ...(column === undefined ? {} : { column }),
+});
+
+/** A feature that can't be computed for a sample, an optional input missing for example. */
+function featureTrouble(features: CompiledFeatures, samples: readonly Sample[]): Issue | undefined {
+  const row = new Float32Array(features.width);
+  for (const { inputs, what } of samples) {
+    try {
+      features.derive(inputs, row, 0);
+    } catch (error) {
+      if (!(error instanceof CelFailure)) throw error;
+      return { path: "/features", expected: "features for every valid request", got: `when ${what}: ${error.message}`, hint: MISSING };
+    }
+  }
+  return undefined;
+}
+const MISSING = "say what holds without it: x == null ? 0 : x";
+
+/** Twice over all samples: every one must get a score, and the same one. */
+async function selfTest(
+  scorer: Scorer,
+  policy: Policy,
+  samples: readonly Sample[],
+): Promise<Result<LoadedRelease["selfTest"], readonly Issue[]>> {
+  const all = samples.map(({ inputs }) => inputs);
+  const first = await scorer.scoreMany(all);
+  const second = await scorer.scoreMany(all);
+  for (const [i, { what }] of samples.entries()) {
+    const scored = first[i];
+    const again = second[i];
+    const failure = [scored, again].find((each) => each instanceof ScorerError);
+    if (failure) {
+      const hint = failure.trouble === "bad-score" ? "the output must be a probability" : MISSING;
+      return err([{ path: "", expected: "a score for every valid request", got: `when ${what}: ${failure.message}`, hint }]);
+    }
+    if (isScored(scored) && isScored(again) && scored.score !== again.score)
+      return err([
+        {
+          path: "",
+          expected: "the same score for the same person",
+          got: `${scored.score}, then ${again.score}`,
+          hint: "a model that draws random numbers can't be replayed or explained",
+        },
+      ]);
+  }
+  const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score).action }));
+  return ok({ samples: samples.length, digest: contentId("test", answers) });
+}
+
+const isScored = (scored: Scored | ScorerError | undefined): scored is Scored => scored !== undefined && !(scored instanceof ScorerError);

@@ -1,0 +1,73 @@
+/** Scores by a model: features are derived here, the model runs wherever it runs. */
+import { CelFailure } from "./cel.ts";
+import type { CompiledFeatures } from "./features.ts";
+import type { Inputs } from "./inputs.ts";
+import { ScorerError, checkedScore, type Model, type Scored, type Scorer } from "./scorer.ts";
+
+/** Small enough for a decision that comes in between not to wait noticeably. */
+const ROWS_AT_ONCE = 128;
+const MANY_TIMEOUT_MS = 10_000;
+
+export class OnnxScorer implements Scorer {
+  readonly #features: CompiledFeatures;
+  readonly #model: Model;
+
+  constructor(features: CompiledFeatures, model: Model) {
+    this.#features = features;
+    this.#model = model;
+  }
+
+  async score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
+    const row = new Float32Array(this.#features.width);
+    this.#derive(inputs, row, 0);
+    const scores = await this.#model.run(row, timeoutMs);
+    return { score: checkedScore(scores[0] ?? Number.NaN), reason: null };
+  }
+
+  async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
+    const answers: (Scored | ScorerError)[] = [];
+    for (let at = 0; at < inputs.length; at += ROWS_AT_ONCE) answers.push(...(await this.#scoreSome(inputs.slice(at, at + ROWS_AT_ONCE))));
+    return answers;
+  }
+
+  close(): Promise<void> {
+    return this.#model.close();
+  }
+
+  async #scoreSome(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
+    const { width } = this.#features;
+    const rows = new Float32Array(inputs.length * width);
+    const failures = inputs.map((each, i) => caught(() => this.#derive(each, rows, i * width)));
+    let scores: Float64Array;
+    try {
+      scores = await this.#model.run(rows, MANY_TIMEOUT_MS);
+    } catch (error) {
+      if (!(error instanceof ScorerError)) throw error;
+      return inputs.map(() => error);
+    }
+    return failures.map((failure, i) => {
+      if (failure) return failure;
+      const score = scores[i] ?? Number.NaN;
+      return caught(() => void checkedScore(score)) ?? { score, reason: null };
+    });
+  }
+
+  #derive(inputs: Inputs, into: Float32Array, at: number): void {
+    try {
+      this.#features.derive(inputs, into, at);
+    } catch (error) {
+      if (error instanceof CelFailure) throw new ScorerError("not-computable", error.message, { cause: error });
+      throw error;
+    }
+  }
+}
+
+function caught(work: () => void): ScorerError | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ScorerError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+/** Tries out a model in a process of its own, with limits, before anything that serves touches it. */
+import { err, ok, type Issue, type Result } from "../std.ts";
+import { MAX_BATCH_ROWS, ModelProcess, type LoadedModel, type ProcessLimits } from "./model-process.ts";
+import { ScorerError } from "./scorer.ts";
+
+export interface ProbeOptions {
+  /** File with the model. */
+  readonly path: string;
+  /** Features in a row. */
+  readonly width: number;
+  /** Rows to score twice, row-major; at most 1,024. */
+  readonly rows: Float32Array;
+  readonly output?: string;
+  readonly column?: number;
+  /** For loading, and again for scoring. Default 10 s. */
+  readonly timeoutMs?: number;
+  /** Default 1.5 GB of memory and 20 s of CPU. */
+  readonly limits?: ProcessLimits;
+}
+
+export interface Probe extends LoadedModel {
+  /** What the model gave for each row. All are numbers, and the same twice. */
+  readonly scores: Float64Array;
+}
+
+/** @returns issues that say why the model is refused: garbage, too slow, too big, other numbers for the same rows, no numbers. */
+export async function probeModel(options: ProbeOptions): Promise<Result<Probe, readonly Issue[]>> {
+  const { path, width, rows, output, column, timeoutMs = 10_000, limits = { dataBytes: 1.5e9, cpuSeconds: 20 } } = options;
+  const count = rows.length / width;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_BATCH_ROWS) throw new RangeError(`${rows.length} numbers in rows of ${width}`);
+  const started = await ModelProcess.start({
+    path,
+    width,
+    threads: 1,
+    startTimeoutMs: timeoutMs,
+    limits,
+    ...(output === undefined ? {} : { output }),
+    ...(column === undefined ? {} : { column }),
+  });
+  if (!started.ok) return started;
+  const { process, loaded } = started.value;
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    void process.kill();
+  }, timeoutMs);
+  try {
+    const scores = await process.run(rows, count);
+    const again = await process.run(rows, count);
+    const issue = troubleWith(scores, again);
+    return issue ? err([issue]) : ok({ ...loaded, scores });
+  } catch (error) {
+    if (!(error instanceof ScorerError)) throw error;
+    const got = isLate ? "one that takes longer" : error.message;
+    return err([{ path: "", expected: isLate ? `a model that scores within ${timeoutMs / 1000} s` : "a model that scores", got }]);
+  } finally {
+    clearTimeout(timer);
+    await process.kill();
+  }
+}
+
+/** Whether two runs over the same rows show a model that can't be used. */
+export function troubleWith(scores: Float64Array, again: Float64Array): Issue | undefined {
+  const odd = scores.findIndex((score) => !Number.isFinite(score));
+  if (odd >= 0) return { path: "", expected: "a number for every person", got: `${scores[odd]} for sample ${odd + 1}` };
+  const other = scores.findIndex((score, i) => score !== again[i]);
+  if (other < 0) return undefined;
+  return {
+    path: "",
+    expected: "the same score for the same person",
+    got: `${scores[other]}, then ${again[other]}`,
+    hint: "a model that draws random numbers can't be replayed or explained",
+  };
+}

@@ -1,0 +1,113 @@
+/** What turns a person's inputs into a score. */
+import { Type, type Static } from "typebox";
+import type { BlobId } from "../std.ts";
+import type { Inputs } from "./inputs.ts";
+
+const Score = Type.Number({ minimum: 0, maximum: 1 });
+const Reason = Type.Optional(Type.String({ maxLength: 1000, description: "Told to the person with the answer" }));
+
+/** The first rule whose condition holds gives the score. Runs in process: it can't hang and needs nothing. */
+export const RulesScorerSpec = Type.Object(
+  {
+    kind: Type.Literal("rules"),
+    rules: Type.Array(
+      Type.Object(
+        {
+          when: Type.String({ minLength: 1, maxLength: 4096, description: "CEL condition over the inputs" }),
+          score: Score,
+          reason: Reason,
+        },
+        { title: "Rule", additionalProperties: false },
+      ),
+      { maxItems: 1000 },
+    ),
+    otherwise: Type.Object({ score: Score, reason: Reason }, { additionalProperties: false, description: "Where no rule holds" }),
+  },
+  { additionalProperties: false },
+);
+export type RulesScorerSpec = Static<typeof RulesScorerSpec>;
+
+/** A model in ONNX format. Runs in a process of its own. */
+export const OnnxScorerSpec = Type.Object(
+  {
+    kind: Type.Literal("onnx"),
+    model: Type.String({ pattern: "^sha256:[0-9a-f]{64}$", description: "Blob with the model" }),
+    output: Type.Optional(Type.String({ description: "Output that holds the score; by default the first of a floating-point type" })),
+    column: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 63, description: "Column of the output; by default the last of at most two" }),
+    ),
+    threads: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: "Threads for one batch, 1 by default" })),
+  },
+  { additionalProperties: false },
+);
+export type OnnxScorerSpec = Static<typeof OnnxScorerSpec>;
+
+export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec], { title: "Scorer" });
+export type ScorerSpec = Static<typeof ScorerSpec>;
+
+/** The schema has checked its form. */
+export const blobOf = (spec: OnnxScorerSpec): BlobId => spec.model as BlobId;
+
+export interface Scored {
+  /** In [0, 1]. */
+  readonly score: number;
+  /** The rule that gave it; null where there is none. */
+  readonly reason: string | null;
+}
+
+/** Why there is no score. Decisions are then answered by the next release in line. */
+export type ScorerTrouble =
+  /** No answer within the time given. */
+  | "timeout"
+  /** The process ended while it had the batch. */
+  | "crashed"
+  /** The process is being replaced. */
+  | "down"
+  /** More rows wait than the scorer will ever answer in time. */
+  | "overloaded"
+  /** The model gave no number, or one outside of [0, 1]. */
+  | "bad-score"
+  /** An expression could not be computed for these inputs. */
+  | "not-computable"
+  /** The runtime refused the batch. */
+  | "failed"
+  | "closed";
+
+export class ScorerError extends Error {
+  override readonly name = "ScorerError";
+  readonly trouble: ScorerTrouble;
+  constructor(trouble: ScorerTrouble, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.trouble = trouble;
+  }
+}
+
+/** Turns the inputs of people into scores. One per loaded release; safe for concurrent calls. */
+export interface Scorer {
+  /**
+   * One person. Answers at once where nothing has to be waited for, so that rules cost no turn of the event loop.
+   * @throws ScorerError at once or later
+   */
+  score(inputs: Inputs, timeoutMs: number): Scored | Promise<Scored>;
+  /** Many people, in their order; a person who can't be scored gets the reason. Gives way to single ones between batches. */
+  scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]>;
+  /** Frees its memory and process. Calls under way fail as `closed`. */
+  close(): Promise<void>;
+}
+
+/** Rows of features to raw outputs. */
+export interface Model {
+  /**
+   * @param rows - features in the order of the feature set, row-major, length `n * width`
+   * @returns one number for each row, as the model gave it: it may be anything, NaN too
+   * @throws ScorerError
+   */
+  run(rows: Float32Array, timeoutMs: number): Promise<Float64Array>;
+  close(): Promise<void>;
+}
+
+/** @throws ScorerError when it is no score */
+export function checkedScore(score: number): number {
+  if (score >= 0 && score <= 1) return score;
+  throw new ScorerError("bad-score", `expected a score from 0 to 1, the model gave ${score}`);
+}
