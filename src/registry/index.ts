@@ -1,5 +1,15 @@
+export type { Column, ColumnType } from "./cell-types.ts";
+export { ColumnProfile } from "./column-profile.ts";
+export type { Contrast, GroupChange, RowChanges } from "./dataset-diff.ts";
+export type { DatasetDiff } from "./dataset-diffs.ts";
+export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
+export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
+export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
+export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView, type TableSource } from "./datasets.ts";
+export type { DiffIdentity, SchemaChanges } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
+export type { GroupCount } from "./group-counts.ts";
 export {
   Lineage,
   nodeKinds,
@@ -22,6 +32,8 @@ export {
 } from "./models.ts";
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
+export { openRegistry, type Registry } from "./registry.ts";
+export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {
   Runs,

@@ -101,12 +101,12 @@ export interface DatasetVersionTable {
   created_at_ms: number;
   created_by: string;
 }
-/** History of tags: the newest row of a (dataset, tag) says where it points; `version` null means removed. */
+/** History of tags: the newest row of a (dataset, tag) says where it points; `number` null means removed. */
 export interface DatasetTagTable {
   seq: Generated<number>;
   dataset: string;
   tag: string;
-  version: string | null;
+  number: number | null;
   moved_at_ms: number;
   moved_by: string;
   reason: string;

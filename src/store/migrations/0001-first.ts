@@ -77,7 +77,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await numbered("dataset_tag", "seq", {
     dataset: "text",
     tag: "text",
-    version: "text?",
+    number: "int?",
     moved_at_ms: "int",
     moved_by: "text",
     reason: "text",

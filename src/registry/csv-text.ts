@@ -1,0 +1,80 @@
+/** Bytes of a table's file to text: UTF-8 and nothing else, or a line and column where it isn't. */
+import { TextDecoder } from "node:util";
+import type { Issue } from "../std.ts";
+
+/** What is wrong with a file, thrown through the reading of it; `datasets.ts` turns it into a refusal. */
+export class TableProblem extends Error {
+  override readonly name = "TableProblem";
+  readonly issue: Issue;
+  constructor(issue: Omit<Issue, "path">) {
+    super(issue.expected);
+    this.issue = { path: "", ...issue };
+  }
+}
+
+const formats: readonly { readonly start: readonly number[]; readonly got: string; readonly hint: string }[] = [
+  { start: [0xff, 0xfe], got: "UTF-16", hint: "save the file as UTF-8" },
+  { start: [0xfe, 0xff], got: "UTF-16", hint: "save the file as UTF-8" },
+  { start: [0x1f, 0x8b], got: "a gzip file", hint: "unpack it first" },
+  { start: [0x28, 0xb5, 0x2f, 0xfd], got: "a zstd file", hint: "unpack it first" },
+  { start: [0x50, 0x4b, 0x03, 0x04], got: "a zip archive, or a spreadsheet", hint: "save the table as CSV" },
+  { start: [0x50, 0x41, 0x52, 0x31], got: "a Parquet file", hint: "save the table as CSV" },
+];
+
+/** Decodes chunk by chunk; a byte-order mark at the beginning is left out. @throws TableProblem */
+export async function* decodedText(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let carried: Uint8Array = new Uint8Array();
+  let line = 1;
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    const bytes = carried.length > 0 ? Buffer.concat([carried, chunk]) : chunk;
+    if (isFirst && bytes.length < 4) {
+      carried = bytes;
+      continue;
+    }
+    if (isFirst) refuseOtherFormats(bytes);
+    const end = lastBoundary(bytes);
+    carried = bytes.subarray(end);
+    const text = decode(decoder, bytes.subarray(0, end), line);
+    yield isFirst && text.startsWith("\uFEFF") ? text.slice(1) : text;
+    isFirst = false;
+    line += newlinesIn(bytes.subarray(0, end));
+  }
+  const text = decode(decoder, carried, line);
+  yield isFirst && text.startsWith("\uFEFF") ? text.slice(1) : text;
+}
+
+function refuseOtherFormats(bytes: Uint8Array): void {
+  const found = formats.find(({ start }) => start.every((byte, i) => bytes[i] === byte));
+  if (found) throw new TableProblem({ expected: "a CSV file in UTF-8", got: found.got, hint: found.hint });
+}
+
+/** Where the last complete character ends: at most three bytes of a cut one are left over. */
+function lastBoundary(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const width = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return width > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+function decode(decoder: TextDecoder, bytes: Uint8Array, firstLine: number): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const before = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\uFFFD")[0] ?? "";
+    const line = firstLine + newlinesIn(Buffer.from(before));
+    const column = before.length - before.lastIndexOf("\n");
+    throw new TableProblem({ expected: "text in UTF-8", got: "bytes that are none", hint: "save the file as UTF-8", line, column });
+  }
+}
+
+function newlinesIn(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
+}

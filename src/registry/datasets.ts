@@ -1,0 +1,298 @@
+/** Datasets: a name with its declaration, immutable versions of the table, and tags that point at versions. */
+import { access, constants, stat } from "node:fs/promises";
+import type { Selectable, Transaction } from "kysely";
+import type { Audit } from "../access/index.ts";
+import { nearest } from "../checked.ts";
+import { canonicalJson, type Schema, type Store } from "../store/index.ts";
+import { assert, err, ok, type BlobId, type Issue, type Result } from "../std.ts";
+import { TableProblem } from "./csv-text.ts";
+import { columnIssues, diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
+import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
+import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
+import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
+import { REFERENCE_FORM, labelIssue, nameIssue, parseReference } from "./names.ts";
+import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
+import { indexTable, inspectTable, openBytes, openFile, type OpenTable, type TableIndex, type TableInspection } from "./table-scan.ts";
+
+/** Where the table comes from: a file, bytes in memory, or a blob that is in the store already, such as the output of a step. */
+export type TableSource = { readonly path: string } | { readonly bytes: Uint8Array } | { readonly blob: BlobId };
+
+export interface DatasetAddition {
+  readonly dataset: string;
+  readonly source: TableSource;
+  /** Declared with the first version; later ones may repeat it or leave it out. */
+  readonly spec?: DatasetSpec;
+  /** Moved to the version in the same step. */
+  readonly tag?: string;
+  /** Why the tag moves. */
+  readonly reason?: string;
+}
+
+export interface AddedVersion {
+  readonly version: DatasetVersion;
+  /** false: these very bytes were there already. */
+  readonly isNew: boolean;
+}
+
+export interface DatasetView {
+  readonly name: string;
+  readonly spec: DatasetSpec;
+  readonly createdAtMs: number;
+  readonly latest: { readonly number: number; readonly id: string; readonly rows: number; readonly createdAtMs: number };
+  readonly tags: Readonly<Record<string, number>>;
+}
+
+/** What two readings found. */
+interface TableReading {
+  readonly inspection: TableInspection;
+  /** The version that has these very bytes; there is no `index` then. */
+  readonly known: VersionRow | undefined;
+  readonly index: TableIndex | undefined;
+}
+
+type VersionRow = Selectable<Schema["dataset_version"]>;
+
+export class Datasets {
+  readonly #store: Store;
+  readonly #audit: Audit;
+
+  constructor(store: Store, audit: Audit) {
+    this.#store = store;
+    this.#audit = audit;
+  }
+
+  /** Reads, checks and profiles a CSV file and keeps it as a version. A file with anything wrong leaves nothing behind, no blob either. */
+  async add(addition: DatasetAddition, actor: string): Promise<Result<AddedVersion, Refusal>> {
+    const { dataset, source, tag } = addition;
+    const declared = await this.#declaration(addition);
+    if (!declared.ok) return declared;
+    const spec = declared.value;
+    const read = await this.#read(dataset, source, spec);
+    if (!read.ok) return read;
+    const { inspection, known, index } = read.value;
+    if (known && tag === undefined) return ok({ version: versionOf(known, await tagsOf(this.#store.db, dataset)), isNew: false });
+    if (index && (await this.#keep(source)) !== inspection.blob) return err(changedMeanwhile);
+    return this.#store.transaction((tx) => this.#write(tx, { addition, spec, inspection, index }, actor));
+  }
+
+  /** @param reference - `credit/2`, `credit@clean` or `tbl:…` */
+  async get(reference: string): Promise<Result<DatasetVersion, Refusal>> {
+    const { db } = this.#store;
+    const parsed = parseReference(reference);
+    if (!parsed) return err(invalid([{ path: "/version", expected: REFERENCE_FORM, got: reference }]));
+    let query = db.selectFrom("dataset_version").selectAll().orderBy("created_at_ms").limit(1);
+    if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
+    else {
+      const number = parsed.kind === "number" ? parsed.number : (await tagsOf(db, parsed.name))[parsed.label];
+      if (number === undefined) return err(await this.#unknown(parsed.name, reference));
+      query = query.where("dataset", "=", parsed.name).where("number", "=", number);
+    }
+    const row = await query.executeTakeFirst();
+    if (!row) return err(parsed.kind === "id" ? unknown("dataset version", reference) : await this.#unknown(parsed.name, reference));
+    return ok(versionOf(row, await tagsOf(db, row.dataset)));
+  }
+
+  async list(): Promise<readonly DatasetView[]> {
+    const { db } = this.#store;
+    const views: DatasetView[] = [];
+    for (const row of await db.selectFrom("dataset").selectAll().orderBy("name").execute()) {
+      const latest = await db
+        .selectFrom("dataset_version")
+        .select(["number", "id", "rows", "created_at_ms as createdAtMs"])
+        .where("dataset", "=", row.name)
+        .orderBy("number", "desc")
+        .limit(1)
+        .executeTakeFirstOrThrow();
+      views.push({ name: row.name, spec: specOf(row), createdAtMs: row.created_at_ms, latest, tags: await tagsOf(db, row.name) });
+    }
+    return views;
+  }
+
+  /** Newest first; empty for a dataset that isn't there. */
+  async versions(dataset: string): Promise<readonly DatasetVersion[]> {
+    const query = this.#store.db.selectFrom("dataset_version").selectAll().where("dataset", "=", dataset).orderBy("number", "desc");
+    const [rows, tags] = [await query.execute(), await tagsOf(this.#store.db, dataset)];
+    return rows.map((row) => versionOf(row, tags));
+  }
+
+  /** @returns where every tag of the dataset points now */
+  async setTag(move: TagMove, actor: string): Promise<Result<Readonly<Record<string, number>>, Refusal>> {
+    const done = await this.#store.transaction(async (tx) => {
+      await this.#audit.lock(tx);
+      return moveTag(tx, { store: this.#store, audit: this.#audit }, move, actor);
+    });
+    return done.ok ? ok(await tagsOf(this.#store.db, move.dataset)) : done;
+  }
+
+  tagHistory(dataset: string): Promise<readonly TagHistoryEntry[]> {
+    return tagHistory(this.#store.db, dataset);
+  }
+
+  /**
+   * What differs from one version to another, and for whom. Columns are compared that both have, by the declaration of the first.
+   * @param by - protected attributes to look at; all when left out
+   */
+  async diff(from: string, to: string, by?: readonly string[]): Promise<Result<DatasetDiff, Refusal>> {
+    const [a, b] = [await this.get(from), await this.get(to)];
+    if (!a.ok) return a;
+    if (!b.ok) return b;
+    const row = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", a.value.dataset).executeTakeFirstOrThrow();
+    const spec = specOf(row);
+    const attributes = (spec.protected ?? []).map(attributeName);
+    const stranger = by?.find((name) => !attributes.includes(name));
+    if (stranger !== undefined) {
+      return err(
+        invalid([{ path: "/by", expected: attributes.length > 0 ? `some of ${attributes.join(", ")}` : "nothing", got: stranger }]),
+      );
+    }
+    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...(by ? { by } : {}) });
+  }
+
+  /** The declaration that holds for the addition: the dataset's own, or the first one. */
+  async #declaration({ dataset, spec: value, tag }: DatasetAddition): Promise<Result<DatasetSpec, Refusal>> {
+    const issues = [nameIssue("/dataset", dataset), tag === undefined ? undefined : labelIssue("/tag", tag)].filter(
+      (issue) => issue !== undefined,
+    );
+    const spec = parseDatasetSpec(value ?? {});
+    if (!spec.ok) issues.push(...spec.error.map((issue) => ({ ...issue, path: `/spec${issue.path}` })));
+    if (issues.length > 0 || !spec.ok) return err(invalid(issues));
+    const row = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", dataset).executeTakeFirst();
+    if (!row) return spec;
+    if (value !== undefined && canonicalJson(spec.value) !== row.spec_json) return err(declaredOtherwise(dataset));
+    return ok(specOf(row));
+  }
+
+  /** Both readings; the second only where these bytes are no version yet. */
+  async #read(dataset: string, source: TableSource, spec: DatasetSpec): Promise<Result<TableReading, Refusal>> {
+    const issue = await this.#sourceIssue(source);
+    if (issue) return err(invalid([issue]));
+    const open = this.#opened(source);
+    try {
+      const inspection = await inspectTable(open);
+      const issues = columnIssues(spec, inspection.columns);
+      if (issues.length > 0) return err(invalid(issues));
+      const known = await this.#byBlob(this.#store.db, dataset, inspection.blob);
+      const index = known ? undefined : await indexTable(open, inspection.columns, spec);
+      if ((index && index.blob !== inspection.blob) || ("blob" in source && source.blob !== inspection.blob)) return err(changedMeanwhile);
+      return ok({ inspection, known, index });
+    } catch (error) {
+      if (error instanceof TableProblem) return err(invalid([error.issue]));
+      throw error;
+    }
+  }
+
+  async #sourceIssue(source: TableSource): Promise<Issue | undefined> {
+    if ("path" in source) return fileIssue(source.path);
+    if ("bytes" in source || (await this.#store.blobs.has(source.blob))) return undefined;
+    return { path: "/blob", expected: "a blob that was uploaded before", got: source.blob };
+  }
+
+  #opened(source: TableSource): OpenTable {
+    if ("bytes" in source) return openBytes(source.bytes);
+    return openFile("path" in source ? source.path : this.#store.blobs.path(source.blob));
+  }
+
+  async #keep(source: TableSource): Promise<BlobId> {
+    if ("bytes" in source) return this.#store.blobs.put(source.bytes);
+    return "path" in source ? (await this.#store.blobs.putFile(source.path)).id : source.blob;
+  }
+
+  async #byBlob(db: Store["db"], dataset: string, blob: BlobId): Promise<VersionRow | undefined> {
+    return db.selectFrom("dataset_version").selectAll().where("dataset", "=", dataset).where("blob", "=", blob).executeTakeFirst();
+  }
+
+  async #write(
+    tx: Transaction<Schema>,
+    made: {
+      readonly addition: DatasetAddition;
+      readonly spec: DatasetSpec;
+      readonly inspection: TableInspection;
+      readonly index: TableIndex | undefined;
+    },
+    actor: string,
+  ): Promise<Result<AddedVersion, Refusal>> {
+    const { dataset, tag, reason = "" } = made.addition;
+    await this.#audit.lock(tx);
+    // Somebody may have been faster since the file was read.
+    const declared = await tx.selectFrom("dataset").select("spec_json").where("name", "=", dataset).executeTakeFirst();
+    if (declared && declared.spec_json !== canonicalJson(made.spec)) return err(declaredOtherwise(dataset));
+    const { index, ...rest } = made;
+    const known = await this.#byBlob(tx, dataset, made.inspection.blob);
+    const row = known ?? (index && (await this.#insert(tx, { ...rest, index, dataset, isFirst: !declared }, actor)));
+    assert(row, "versions are never taken away, so one that was there at the reading still is");
+    if (tag !== undefined) {
+      const moved = await moveTag(tx, { store: this.#store, audit: this.#audit }, { dataset, tag, number: row.number, reason }, actor);
+      assert(moved.ok, "the tag's name was checked, and the version is there");
+    }
+    return ok({ version: versionOf(row, await tagsOf(tx, dataset)), isNew: !known });
+  }
+
+  async #insert(
+    tx: Transaction<Schema>,
+    made: {
+      readonly dataset: string;
+      readonly isFirst: boolean;
+      readonly spec: DatasetSpec;
+      readonly inspection: TableInspection;
+      readonly index: TableIndex;
+    },
+    actor: string,
+  ): Promise<VersionRow> {
+    const { dataset, spec, inspection, index } = made;
+    const nowMs = this.#store.runtime.clock.nowMs();
+    if (made.isFirst)
+      await tx
+        .insertInto("dataset")
+        .values({ name: dataset, spec_json: canonicalJson(spec), created_at_ms: nowMs })
+        .execute();
+    const query = tx.selectFrom("dataset_version").select((eb) => eb.fn.max("number").as("last"));
+    const { last } = await query.where("dataset", "=", dataset).executeTakeFirstOrThrow();
+    const row: VersionRow = {
+      id: index.id,
+      dataset,
+      number: (last ?? 0) + 1,
+      blob: inspection.blob,
+      bytes: inspection.bytes,
+      rows: index.rows,
+      columns_json: canonicalJson(inspection.columns),
+      profile_json: canonicalJson({ columns: index.columns, cells: index.cells }),
+      created_at_ms: nowMs,
+      created_by: actor,
+    };
+    await tx.insertInto("dataset_version").values(row).execute();
+    const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };
+    await this.#audit.append(tx, { actor, action: "dataset-version.added", object: `dataset/${dataset}`, payload });
+    return row;
+  }
+
+  async #unknown(dataset: string, reference: string): Promise<Refusal> {
+    const datasets = await this.list();
+    const view = datasets.find(({ name }) => name === dataset);
+    const tags = view && (Object.keys(view.tags).join(", ") || "none");
+    if (view) return unknown("dataset version", reference, `${dataset} has versions 1 to ${view.latest.number} and the tags ${tags}`);
+    const near = nearest(
+      dataset,
+      datasets.map(({ name }) => name),
+    );
+    return unknown("dataset", dataset, near ? `did you mean ${near}?` : undefined);
+  }
+}
+
+const changedMeanwhile = invalid([
+  { path: "", expected: "a file that stays as it is while it is read", got: "other bytes at the second reading" },
+]);
+const declaredOtherwise = (dataset: string): Refusal =>
+  conflict(
+    `dataset ${dataset} was declared with another key, label or protected columns: leave the declaration out, or choose another name`,
+  );
+
+/** A file that isn't one, or can't be opened, is the caller's mistake. */
+async function fileIssue(path: string): Promise<Issue | undefined> {
+  try {
+    await access(path, constants.R_OK);
+    return (await stat(path)).isFile() ? undefined : { path: "", expected: "a file", got: path };
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    return { path: "", expected: "a file that can be read", got: path };
+  }
+}

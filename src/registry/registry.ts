@@ -1,0 +1,29 @@
+/** The registry's parts, wired. */
+import type { Audit } from "../access/index.ts";
+import type { Store } from "../store/index.ts";
+import { Datasets } from "./datasets.ts";
+import { FeatureSets } from "./feature-sets.ts";
+import { Lineage } from "./lineage.ts";
+import { Models } from "./models.ts";
+import { Runs } from "./runs.ts";
+
+export interface Registry {
+  readonly datasets: Datasets;
+  readonly featureSets: FeatureSets;
+  readonly runs: Runs;
+  readonly models: Models;
+  readonly lineage: Lineage;
+}
+
+/** Everything over one store. Holds nothing open: there is nothing to close. */
+export function openRegistry(store: Store, audit: Audit): Registry {
+  const lineage = new Lineage(store);
+  const featureSets = new FeatureSets(store, audit);
+  return {
+    lineage,
+    featureSets,
+    datasets: new Datasets(store, audit),
+    runs: new Runs(store, audit, lineage),
+    models: new Models(store, audit, { lineage, featureSets }),
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Logical identity of a table: the same rows have the same id whatever the file's order, line ends or quotes.
+ *
+ * A cell is one byte for its type and its value (whole numbers as digits, numbers as IEEE bits with one zero and one NaN, moments as
+ * microseconds, text as UTF-8); a row's hash is the first 16 bytes of the SHA-256 of its cells; the table's is the root of a tree
+ * over all rows' hashes in order of (key hash, row hash), 1,024 to a node, together with its columns, key and number of rows.
+ */
+import { createHash, hash } from "node:crypto";
+import { contentId } from "../store/index.ts";
+import type { Brand } from "../std.ts";
+import { isEmpty, microsecondsOf, type Column, type ColumnType } from "./cell-types.ts";
+import type { Cell } from "./csv-parser.ts";
+
+/** Logical id of a table, `tbl:` and 64 hex digits. */
+export type TableId = Brand<string, "TableId">;
+
+export const HASH_BYTES = 16;
+const FAN_OUT = 1024;
+const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, timestamp: 5, string: 6 } as const satisfies Record<
+  ColumnType | "empty",
+  number
+>;
+
+/** Turns cells to bytes and those to a hash; one buffer for all rows. */
+export class RowHasher {
+  #bytes = Buffer.allocUnsafe(4096);
+  #length = 0;
+
+  start(): void {
+    this.#length = 0;
+  }
+
+  add(type: ColumnType, cell: Cell): void {
+    if (isEmpty(type, cell)) {
+      this.#reserve(1);
+      this.#bytes[this.#length++] = TAGS.empty;
+      return;
+    }
+    this.#reserve(16 + cell.length * 3);
+    this.#bytes[this.#length++] = TAGS[type];
+    switch (type) {
+      case "number": {
+        const value = Number(cell);
+        this.#length = this.#bytes.writeDoubleBE(Number.isNaN(value) ? Number.NaN : value + 0, this.#length);
+        return;
+      }
+      case "boolean":
+        this.#bytes[this.#length++] = cell.toLowerCase() === "true" ? 1 : 0;
+        return;
+      case "timestamp":
+        this.#length = this.#bytes.writeBigInt64BE(microsecondsOf(cell) ?? 0n, this.#length);
+        return;
+      case "integer":
+      case "date":
+      case "string": {
+        const written = this.#bytes.write(type === "integer" && cell === "-0" ? "0" : cell, this.#length + 4);
+        this.#bytes.writeUInt32BE(written, this.#length);
+        this.#length += 4 + written;
+      }
+    }
+  }
+
+  /** Writes the hash of what was added since `start`. */
+  finish(into: Buffer, at: number): void {
+    hash("sha256", this.#bytes.subarray(0, this.#length), "buffer").copy(into, at, 0, HASH_BYTES);
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + more));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+/** Row numbers in order of the hashes in `keys`, then of those in `rows`. */
+export function orderOf(count: number, rows: Buffer, keys: Buffer | null): Uint32Array {
+  const first = keys ?? rows;
+  const prefix = Float64Array.from({ length: count }, (_, i) => first.readUIntBE(i * HASH_BYTES, 6));
+  const compare = (a: number, b: number) =>
+    (prefix[a] ?? 0) - (prefix[b] ?? 0) || compareAt(first, a, b) || (keys ? compareAt(rows, a, b) : 0) || a - b;
+  return Uint32Array.from({ length: count }, (_, i) => i).toSorted(compare);
+}
+
+export function compareAt(hashes: Buffer, a: number, b: number): number {
+  const [from, other] = [a * HASH_BYTES, b * HASH_BYTES];
+  return hashes.compare(hashes, other, other + HASH_BYTES, from, from + HASH_BYTES);
+}
+
+export interface TableShape {
+  readonly columns: readonly Column[];
+  readonly key: readonly string[] | null;
+  readonly rows: number;
+}
+
+/** @param order - what `orderOf` gave */
+export function tableId(shape: TableShape, rowHashes: Buffer, order: Uint32Array): TableId {
+  const root = rootOf(rowHashes, order);
+  return contentId<"TableId">("tbl", {
+    columns: shape.columns.map(({ name, type }) => [name, type]),
+    key: shape.key,
+    root,
+    rows: shape.rows,
+    version: 1,
+  });
+}
+
+function rootOf(rowHashes: Buffer, order: Uint32Array): string {
+  const leaves = Buffer.allocUnsafe(order.length * HASH_BYTES);
+  for (const [place, row] of order.entries()) rowHashes.copy(leaves, place * HASH_BYTES, row * HASH_BYTES, (row + 1) * HASH_BYTES);
+  let level = { bytes: leaves, width: HASH_BYTES, height: 0 };
+  do {
+    const nodes: Buffer[] = [];
+    const size = FAN_OUT * level.width;
+    for (let at = 0; at < level.bytes.length; at += size) {
+      // The height in front of the children keeps a row from passing for a node.
+      const node = createHash("sha256")
+        .update(Uint8Array.of(level.height))
+        .update(level.bytes.subarray(at, at + size));
+      nodes.push(node.digest());
+    }
+    level = { bytes: Buffer.concat(nodes), width: 32, height: level.height + 1 };
+  } while (level.bytes.length > 32);
+  return level.bytes.toString("hex");
+}
