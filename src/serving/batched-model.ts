@@ -42,6 +42,7 @@ export class BatchedModel implements Model {
   #watch: { readonly timer: NodeJS.Timeout; readonly atUs: number } | null = null;
   #backoffMs: number;
   #replacements = 0;
+  #batches = 0;
 
   private constructor(options: BatchedModelOptions, loaded: LoadedModel, process: ModelProcess) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class BatchedModel implements Model {
   /** How often the process had to be replaced. */
   get replacements(): number {
     return this.#replacements;
+  }
+
+  /** Batches sent. Rows divided by it say how well calls go together. */
+  get batches(): number {
+    return this.#batches;
   }
 
   run(rows: Float32Array, timeoutMs: number): Promise<Float64Array> {
@@ -134,6 +140,7 @@ export class BatchedModel implements Model {
         at += call.rows.length;
       }
     }
+    this.#batches++;
     this.#batch = { calls, sentUs: this.#clock.monotonicUs() };
     process.run(rows, numbers / this.#width).then(
       (scores) => {

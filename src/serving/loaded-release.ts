@@ -29,6 +29,7 @@ export interface LoadedRelease {
   /** Within its endpoint; people see it as `r12`. */
   readonly number: number;
   readonly bundle: ReleaseBundle;
+  readonly endpoint: CompiledEndpoint;
   readonly features: CompiledFeatures;
   readonly policy: Policy;
   readonly scorer: Scorer;
@@ -38,6 +39,22 @@ export interface LoadedRelease {
   readonly pid: number | undefined;
   /** Frees what it holds. Calls under way fail as `closed`. */
   close(): Promise<void>;
+}
+
+/** What a release says to one person. */
+export interface Answer {
+  readonly score: number;
+  readonly action: string;
+  readonly favourable: boolean;
+  /** Of the rule that gave the score, and of the policy's band; none where neither has one. */
+  readonly reasons: readonly string[];
+}
+
+/** A score and what the release's policy makes of it. */
+export function answerOf(release: LoadedRelease, { score, reason }: Scored): Answer {
+  const { action, favourable, reason: bandReason } = release.policy.decide(score);
+  const reasons = reason === null ? (bandReason === null ? [] : [bandReason]) : bandReason === null ? [reason] : [reason, bandReason];
+  return { score, action, favourable, reasons };
 }
 
 export interface LoadOptions {
@@ -87,6 +104,7 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
     id,
     number,
     bundle,
+    endpoint,
     features: features.value,
     policy: policy.value,
     scorer,

@@ -1,0 +1,147 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { forestModel, hangingModel, logisticModel, nanModel, randomModel } from "../../test/fixtures/onnx-models.ts";
+import { systemRuntime } from "../store/index.ts";
+import { BatchedModel, type BatchedModelOptions } from "./batched-model.ts";
+import { openInlineModel } from "./inline-model.ts";
+import { probeModel } from "./probe.ts";
+import { ScorerError } from "./scorer.ts";
+
+let folder = "";
+const path = (name: string) => join(folder, name);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "evenkeel-models-"));
+  await writeFile(path("logistic"), logisticModel([1, -2, 0.5], 0.25));
+  await writeFile(path("forest"), forestModel({ width: 3, trees: 20, depth: 4, seed: 7 }));
+  await writeFile(path("nan"), nanModel(3, 5));
+  await writeFile(path("hanging"), hangingModel(3, 5));
+  await writeFile(path("random"), randomModel(1));
+  await writeFile(path("garbage"), Buffer.concat([logisticModel([1, 2, 3]).subarray(0, 120), Buffer.alloc(200, 0xff)]));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const opened: BatchedModel[] = [];
+afterEach(async () => {
+  for (const model of opened.splice(0)) await model.close();
+});
+async function open(name: string, options: Partial<BatchedModelOptions> = {}): Promise<BatchedModel> {
+  const { clock } = systemRuntime();
+  const model = await BatchedModel.open({ path: path(name), width: 3, threads: 1, startTimeoutMs: 20_000, clock, ...options });
+  if (!model.ok) throw new Error(JSON.stringify(model.error));
+  opened.push(model.value);
+  return model.value;
+}
+
+const sigmoid = (row: readonly number[]) => 1 / (1 + Math.exp(-((row[0] ?? 0) - 2 * (row[1] ?? 0) + 0.5 * (row[2] ?? 0) + 0.25)));
+const trouble = (answer: Promise<unknown>) =>
+  answer.then(String, (error: unknown) => (error instanceof ScorerError ? error.trouble : String(error)));
+
+test("200 rows asked at once are scored in few batches, each with its own answer", async () => {
+  const model = await open("logistic");
+  const rows = Array.from({ length: 200 }, (_, i) => [i / 100, (i % 7) / 3, -i / 50]);
+  const scores = await Promise.all(rows.map((row) => model.run(Float32Array.from(row), 10_000)));
+  for (const [i, row] of rows.entries()) expect(scores[i]?.[0]).toBeCloseTo(sigmoid(row), 5);
+  expect(model.batches).toBeLessThanOrEqual(3);
+});
+
+test("calls with several rows share batches with single ones, and numbers are the same in this process", async () => {
+  const model = await open("forest");
+  const inline = await openInlineModel({ path: path("forest"), width: 3 });
+  if (!inline.ok) throw new Error("refused");
+  const many = Float32Array.from({ length: 300 }, (_, i) => (i % 17) / 17);
+  const [all, one, more] = await Promise.all([
+    model.run(many, 10_000),
+    model.run(many.slice(3, 6), 10_000),
+    model.run(many.slice(6, 12), 10_000),
+  ]);
+  expect(all).toEqual(await inline.value.run(many, 0));
+  expect([...one, ...more]).toEqual(Array.from(all.slice(1, 4)));
+  await inline.value.close();
+});
+
+describe("a scorer process that stops answering", () => {
+  test("those who wait are refused in time, later ones at once, and it goes on when it wakes", async () => {
+    const model = await open("logistic", { hangMs: 60_000 });
+    const pid = model.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const started = performance.now();
+    expect(await Promise.all([1, 2, 3].map(() => trouble(model.run(new Float32Array(3), 100))))).toEqual(["timeout", "timeout", "timeout"]);
+    const elapsed = performance.now() - started;
+    expect(elapsed).toBeGreaterThan(95);
+    expect(elapsed).toBeLessThan(400);
+    const again = performance.now();
+    expect(await trouble(model.run(new Float32Array(3), 100))).toBe("timeout");
+    expect(performance.now() - again).toBeLessThan(50);
+    process.kill(pid, "SIGCONT");
+    await vi.waitFor(async () => expect(await trouble(model.run(new Float32Array(3), 1000))).toContain("0.56"), 5000);
+    expect(model.pid).toBe(pid);
+  });
+
+  test("it is killed when it hangs, and replaced", async () => {
+    const model = await open("hanging", { hangMs: 300 });
+    const pid = model.pid;
+    expect(await trouble(model.run(Float32Array.of(9, 0, 0), 100))).toBe("timeout");
+    await vi.waitFor(() => expect(model.pid).not.toBe(pid), 5000);
+    await vi.waitFor(async () => expect((await model.run(new Float32Array(3), 1000))[0]).toBe(0.5), 10_000);
+    expect(model.replacements).toBeGreaterThanOrEqual(1);
+  });
+
+  test("a killed process fails the rows it had at once, refuses while it is away, and comes back", async () => {
+    const model = await open("logistic");
+    const pid = model.pid ?? 0;
+    process.kill(pid, "SIGSTOP"); // so that the rows are surely there when it dies
+    const answers = [1, 2, 3].map(() => trouble(model.run(new Float32Array(3), 10_000)));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.kill(pid, "SIGKILL");
+    expect(await Promise.all(answers)).toEqual(["crashed", "crashed", "crashed"]);
+    expect(await trouble(model.run(new Float32Array(3), 10_000))).toBe("down");
+    await vi.waitFor(async () => expect(await trouble(model.run(new Float32Array(3), 1000))).toContain("0.56"), 10_000);
+    expect(model.pid).not.toBe(pid);
+  });
+});
+
+test("more rows than can be answered are refused at once", async () => {
+  const model = await open("logistic", { hangMs: 60_000 });
+  process.kill(model.pid ?? 0, "SIGSTOP");
+  const rows = new Float32Array(1024 * 3);
+  const answers = [1, 2, 3, 4, 5, 6, 7].map(() => trouble(model.run(rows, 300)));
+  expect(await Promise.all(answers)).toContain("overloaded");
+  process.kill(model.pid ?? 0, "SIGCONT");
+});
+
+test("closing fails what is under way and ends the process", async () => {
+  const model = await open("logistic");
+  const pid = model.pid ?? 0;
+  process.kill(pid, "SIGSTOP");
+  const answer = trouble(model.run(new Float32Array(3), 10_000));
+  await model.close();
+  expect(await answer).toBe("closed");
+  expect(await trouble(model.run(new Float32Array(3), 10_000))).toBe("closed");
+  expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+});
+
+describe("a probe in a process of its own", () => {
+  const rows = Float32Array.from({ length: 30 }, (_, i) => i / 10);
+  const probe = (name: string, options = {}) => probeModel({ path: path(name), width: 3, rows, timeoutMs: 20_000, ...options });
+  const got = async (...args: Parameters<typeof probe>) => {
+    const result = await probe(...args);
+    return result.ok ? [...result.value.scores] : result.error[0]?.got;
+  };
+  test("accepts a good model and says what it gave", async () => {
+    const result = await probe("logistic");
+    expect(result.ok && result.value.scores.length).toBe(10);
+    expect(result.ok && result.value.model.inputs[0]?.shape).toEqual(["N", 3]);
+  });
+  test.each([
+    ["garbage", {}, /not ONNX|longer than the file/],
+    ["nan", { rows: Float32Array.of(9, 0, 0) }, /NaN for sample 1/],
+    ["random", { width: 1 }, /, then /],
+    ["hanging", { rows: Float32Array.of(9, 0, 0), timeoutMs: 3000 }, /takes longer/],
+    ["logistic", { width: 2 }, /x takes 3/],
+    ["forest", { limits: { dataBytes: 1e6, cpuSeconds: 1 } }, /ended its process/],
+  ])("refuses: %s", async (name, options, expected) => {
+    expect(await got(name, options)).toMatch(expected);
+  });
+});

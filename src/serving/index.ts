@@ -1,0 +1,32 @@
+export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
+export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
+export { compileFeatures, type CompiledFeatures } from "./features.ts";
+export {
+  Gateway,
+  type Decided,
+  type DecisionRefusal,
+  type DecisionReply,
+  type GatewayOptions,
+  type GatewayStats,
+  type ReleaseTrouble,
+  type RequestMeta,
+} from "./gateway.ts";
+export { celVariables, type DecisionRequest, type Inputs } from "./inputs.ts";
+export {
+  ReleaseBundle,
+  answerOf,
+  loadRelease,
+  releaseIdOf,
+  type Answer,
+  type LoadDependencies,
+  type LoadedRelease,
+  type LoadOptions,
+} from "./loaded-release.ts";
+export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCall } from "./onnx-model.ts";
+export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
+export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
+export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
+export type { RouteView } from "./route-view.ts";
+export { sampleInputs, type Sample } from "./samples.ts";
+export { OnnxScorerSpec, RulesScorerSpec, ScorerError, ScorerSpec, type Scored, type Scorer, type ScorerTrouble } from "./scorer.ts";
+export { subjectHash } from "./subjects.ts";

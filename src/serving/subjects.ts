@@ -1,0 +1,32 @@
+/** People's ids leave the request only as keyed hashes: the same person is recognised, and nobody without the key can tell who it is. */
+import { createHmac } from "node:crypto";
+import type { ReleaseId } from "../std.ts";
+
+/**
+ * Pseudonym of a person: HMAC-SHA-256 over the id after NFKC and trimming, as 64 hex digits. The same for all endpoints of a server,
+ * so that a person's decisions can be found and erased.
+ * @param key - secret of the server, at least 32 bytes
+ */
+export function subjectHash(key: Uint8Array, subject: string): string {
+  return createHmac("sha256", key).update(subject.normalize("NFKC").trim()).digest("hex");
+}
+
+/**
+ * Whether somebody belongs to the share that a canary answers. Sticky: the same person is in for as long as the share doesn't shrink
+ * below their place. Each canary draws its own people, so that it isn't always the same ones who meet the new.
+ * @param hash - hex digits that are spread evenly: a subject hash, or the end of a decision's id
+ * @param share - of all people, 0 to 1
+ */
+export function isInCanary(hash: string, release: ReleaseId, share: number): boolean {
+  return mixed(leadingBits(hash) ^ leadingBits(release.slice(release.indexOf(":") + 1))) < share * 2 ** 32;
+}
+
+const leadingBits = (hex: string): number => Number.parseInt(hex.slice(0, 8), 16) | 0;
+
+/** Spreads 32 bits evenly (the finalizer of MurmurHash3); unsigned. */
+function mixed(bits: number): number {
+  let h = bits;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
