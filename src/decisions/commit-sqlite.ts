@@ -3,6 +3,7 @@ import type { Schema, SqliteProcedure } from "../store/index.ts";
 import type { Batch, BatchReply, DecisionTuple, Settled, ShadowTuple } from "./batch.ts";
 import { ERASED_CELL, NO_DIGEST, batchDigest, commitmentOf, decisionText, shadowText } from "./digest.ts";
 import type { ArmClass } from "./decision-record.ts";
+import { answerOf, decisionRow, flipOf, isOwnAnswer, shadowAnswerOf, shadowRow, type ShadowedDecision } from "./rows.ts";
 import { storedReply } from "./stored-reply.ts";
 import { REPEAT_WITHIN_MS, flipsUp, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
 
@@ -27,7 +28,8 @@ class BatchWriter {
   constructor(db: Database) {
     this.#statements = prepare(db);
     this.#chain = this.#readChain();
-    this.#transaction = db.transaction((batch: Batch) => this.#write(batch)).immediate;
+    const transaction = db.transaction((batch: Batch) => this.#write(batch));
+    this.#transaction = (batch) => transaction.immediate(batch);
   }
 
   commit(batch: Batch): BatchReply {
@@ -75,8 +77,7 @@ class BatchWriter {
   }
 
   #writeDecision(tuple: DecisionTuple, written: Written): Settled {
-    const [id, endpoint, release, arm, generation, cell, subject, payload, salt, score, action, favourable, reasons] = tuple;
-    const [, , , , , , , , , , , , , answeredBy, because, decidedAtMs, latencyUs, key, bodyHash, source] = tuple;
+    const [id, endpoint, release, , , cell, subject, payload, salt, , , , , , , decidedAtMs, , key, bodyHash, source] = tuple;
     if (key !== null) {
       const known = this.#statements.byKey.get(endpoint, source, key);
       if (known) return known.body_hash === bodyHash ? storedReply(known) : "other-body";
@@ -86,76 +87,69 @@ class BatchWriter {
       const known = this.#statements.byId.get(id);
       if (known) return storedReply(known);
     } else this.#chain.lastId = id;
-    const counted = subject === null || this.#isFirstInADay("serving", release, subject, decidedAtMs) ? 1 : 0;
-    const seq = this.#chain.lastSeq + 1;
-    const commitment = commitmentOf(salt, cell, subject, payload);
+    const counted = subject === null || this.#isFirstInADay("serving", release, subject, decidedAtMs);
+    const row = decisionRow(tuple, { seq: this.#chain.lastSeq + 1, counted, commitment: commitmentOf(salt, cell, subject, payload) });
     this.#statements.insertDecision.run(
-      ...[seq, id, endpoint, release, arm, generation, cell, score, action, favourable, reasons, answeredBy, because],
-      ...[decidedAtMs, latencyUs, source, key, bodyHash, counted, commitment, written.batch],
+      row.seq,
+      row.id,
+      row.endpoint,
+      row.release,
+      row.arm,
+      row.generation,
+      row.cell,
+      row.score,
+      row.action,
+      row.favourable,
+      row.reasons_json,
+      row.answered_by,
+      row.because,
+      row.decided_at_ms,
+      row.latency_us,
+      row.source,
+      row.idempotency_key,
+      row.body_hash,
+      row.counted,
+      row.commitment,
+      written.batch,
     );
-    this.#statements.insertPayload.run(seq, subject, salt, payload);
-    this.#chain.lastSeq = seq;
+    this.#statements.insertPayload.run(row.seq, subject, salt, payload);
+    this.#chain.lastSeq = row.seq;
     written.decisions++;
-    written.texts.push(
-      decisionText({
-        ...{ seq, id, endpoint, release, arm, generation, score, action, favourable, source, counted, commitment, because },
-        ...{ reasons_json: reasons, answered_by: answeredBy, decided_at_ms: decidedAtMs, latency_us: latencyUs },
-        ...{ idempotency_key: key, body_hash: bodyHash },
-      }),
-    );
-    const isFallback = answeredBy === "fallback" || answeredBy === "standby";
-    written.answers.push({
-      endpoint,
-      release,
-      arm,
-      cell,
-      source,
-      action,
-      atMs: decidedAtMs,
-      counted: counted === 1,
-      isFallback,
-      score,
-      latencyUs,
-    });
-    return seq;
+    written.texts.push(decisionText(row));
+    written.answers.push(answerOf(row));
+    return row.seq;
   }
 
   /** @returns whether it is recorded now and was not before */
   #writeShadow(tuple: ShadowTuple, written: Written): boolean {
-    const [decision, release, score, action, favourable, because, answeredAtMs, latencyUs] = tuple;
+    const [decision, release, , , , , answeredAtMs] = tuple;
     const of = this.#statements.shadowed.get(decision);
     if (!of || of.cell === ERASED_CELL) return false;
     if (this.#statements.shadowKnown.get(decision, release)) return false;
-    const { endpoint, cell, source } = of;
-    // An answer that the shadow couldn't give itself is recorded, but it is no evidence about the shadow.
-    const counted = because === null && (of.subject === null || this.#isFirstInADay("shadow", release, of.subject, answeredAtMs)) ? 1 : 0;
-    const n = written.shadows++;
+    const counted = isOwnAnswer(tuple) && (of.subject === null || this.#isFirstInADay("shadow", release, of.subject, answeredAtMs));
+    const row = shadowRow(tuple, of, { n: written.shadows++, counted });
     this.#statements.insertShadow.run(
-      ...[written.batch, n, decision, release, endpoint, cell, source, of.release, of.action],
-      ...[score, action, favourable, because, counted, answeredAtMs, latencyUs],
+      written.batch,
+      row.n,
+      row.decision,
+      row.release,
+      row.endpoint,
+      row.cell,
+      row.source,
+      row.live_release,
+      row.live_action,
+      row.score,
+      row.action,
+      row.favourable,
+      row.because,
+      row.counted,
+      row.answered_at_ms,
+      row.latency_us,
     );
-    written.texts.push(
-      shadowText({
-        ...{ n, decision, release, endpoint, source, live_release: of.release, live_action: of.action, score, action, favourable, because },
-        ...{ counted, answered_at_ms: answeredAtMs, latency_us: latencyUs },
-      }),
-    );
-    const isFallback = because !== null;
-    written.answers.push({
-      endpoint,
-      release,
-      arm: "shadow",
-      cell,
-      source,
-      action,
-      atMs: answeredAtMs,
-      counted: counted === 1,
-      isFallback,
-      score,
-      latencyUs,
-    });
-    if (counted)
-      written.flips.push({ endpoint, liveRelease: of.release, shadowRelease: release, cell, liveAction: of.action, shadowAction: action });
+    written.texts.push(shadowText(row));
+    written.answers.push(shadowAnswerOf(row));
+    const flip = flipOf(row);
+    if (flip) written.flips.push(flip);
     return true;
   }
 
@@ -167,7 +161,11 @@ class BatchWriter {
     const key = `${subject}\0${release}\0${armClass}`;
     const lastMs = this.#lastCountedMs.get(key);
     if (lastMs !== undefined && Math.abs(atMs - lastMs) < REPEAT_WITHIN_MS) return false;
-    const known = this.#statements.countedOf[armClass].get(subject, release, atMs - REPEAT_WITHIN_MS, atMs + REPEAT_WITHIN_MS);
+    // Most people are new; asking for the subject alone costs a sixth of the whole question.
+    const isNew = this.#statements.subjectKnown.get(subject) === undefined;
+    const known = isNew
+      ? undefined
+      : this.#statements.countedOf[armClass].get(subject, release, atMs - REPEAT_WITHIN_MS, atMs + REPEAT_WITHIN_MS);
     if (this.#lastCountedMs.size >= REMEMBERED_SUBJECTS) this.#lastCountedMs.clear();
     this.#lastCountedMs.set(key, known?.atMs ?? atMs);
     return known === undefined;
@@ -210,15 +208,6 @@ interface Written {
   shadows: number;
 }
 
-interface Shadowed {
-  readonly endpoint: string;
-  readonly cell: string;
-  readonly source: string;
-  readonly release: string;
-  readonly action: string;
-  readonly subject: string | null;
-}
-
 type Statements = ReturnType<typeof prepare>;
 
 function prepare(db: Database) {
@@ -240,6 +229,7 @@ function prepare(db: Database) {
       "select * from decision where endpoint = ? and source = ? and idempotency_key = ?",
     ),
     byId: db.prepare<[string], DecisionColumns & { seq: number }>("select * from decision where id = ?"),
+    subjectKnown: db.prepare<[string], unknown>("select seq from decision_payload where subject = ? limit 1"),
     countedOf: {
       serving: db.prepare<[string, string, number, number], { atMs: number }>(
         `select d.decided_at_ms as atMs from decision_payload p join decision d on d.seq = p.seq
@@ -255,7 +245,7 @@ function prepare(db: Database) {
        decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, batch) values (${marks(21)})`,
     ),
     insertPayload: db.prepare("insert into decision_payload (seq, subject, salt, payload) values (?, ?, ?, ?)"),
-    shadowed: db.prepare<[string], Shadowed>(
+    shadowed: db.prepare<[string], ShadowedDecision>(
       `select d.endpoint, d.cell, d.source, d.release, d.action, p.subject
        from decision d left join decision_payload p on p.seq = d.seq where d.id = ?`,
     ),

@@ -1,6 +1,9 @@
 /** The log that every answer goes through before it is given. */
-import type { Store } from "../store/index.ts";
-import type { Ack, AppendOutcome, DecisionRecord, ShadowAnswer } from "./decision-record.ts";
+import { StorageError, type Clock, type Store } from "../store/index.ts";
+import { assert } from "../std.ts";
+import { decisionTuple, shadowTuple, type Committer, type DecisionTuple, type Settled, type ShadowTuple } from "./batch.ts";
+import { openCommitter } from "./committer.ts";
+import { LogOverloaded, type Ack, type AppendOutcome, type DecisionRecord, type ShadowAnswer } from "./decision-record.ts";
 
 export interface DecisionLogOptions {
   /** Default `durable`. */
@@ -11,29 +14,243 @@ export interface DecisionLogOptions {
   readonly maxBatch?: number;
   /** A record that waited longer before its transaction began is refused instead of recorded late. Default 2,000. */
   readonly maxWaitMs?: number;
+  /** Told what nobody waits for: shadow answers and, under `ack: "memory"`, decisions that could not be recorded. */
+  readonly onTrouble?: (error: Error) => void;
 }
 
+/** Counts since the log was opened. */
+export interface DecisionLogMetrics {
+  /** Waiting now. */
+  readonly queued: number;
+  readonly committed: number;
+  readonly batches: number;
+  /** Refused, because too many waited or one waited too long. */
+  readonly overloaded: number;
+  readonly shadowsDropped: number;
+  /** Acknowledged from memory and then not recorded. */
+  readonly lost: number;
+}
+
+interface Waiting {
+  readonly tuple: DecisionTuple;
+  readonly sinceUs: number;
+  /** Undefined once acknowledged from memory. */
+  readonly answer: { resolve(outcome: AppendOutcome): void; reject(error: Error): void } | undefined;
+}
+
+/** How long a failing disk or database is left alone before what was acknowledged from memory is tried again. */
+const RETRY_AFTER_MS = 200;
+
+/**
+ * Group commit: a batch is whatever waits while the one before is being written, so that one fsync serves as many decisions as the
+ * disk makes wait. Decisions get their numbers in the order of `append`.
+ */
 export class DecisionLog {
-  /** @throws StorageError when the database is the trouble */
-  static async open(_store: Store, _options: DecisionLogOptions = {}): Promise<DecisionLog> {
-    return new DecisionLog();
+  readonly ack: Ack;
+  readonly #committer: Committer;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #maxQueued: number;
+  readonly #maxBatch: number;
+  readonly #maxWaitUs: number;
+  readonly #onTrouble: (error: Error) => void;
+  #queue: Waiting[] = [];
+  #shadows: ShadowTuple[] = [];
+  #running: Promise<void> | undefined;
+  #isClosing = false;
+  #committed = 0;
+  #batches = 0;
+  #overloaded = 0;
+  #shadowsDropped = 0;
+  #lost = 0;
+
+  private constructor(store: Store, committer: Committer, options: DecisionLogOptions) {
+    this.#store = store;
+    this.#committer = committer;
+    this.#clock = store.runtime.clock;
+    this.ack = options.ack ?? "durable";
+    this.#maxQueued = options.maxQueued ?? 8192;
+    this.#maxBatch = options.maxBatch ?? 1000;
+    this.#maxWaitUs = (options.maxWaitMs ?? 2000) * 1000;
+    this.#onTrouble = options.onTrouble ?? (() => undefined);
+  }
+
+  /** One log for a store: it knows where the log ends. @throws StorageError when the database is the trouble */
+  static async open(store: Store, options: DecisionLogOptions = {}): Promise<DecisionLog> {
+    return new DecisionLog(store, await openCommitter(store), options);
   }
 
   /**
    * Records one answer, together with whatever else waits, in one transaction with its tallies.
-   * @throws LogOverloaded when the queue is full; nothing was recorded
+   * @throws LogOverloaded when too many wait, or this one waited too long; nothing was recorded
    * @throws StorageError `storage-full`, `storage-read-only`, `storage-unavailable`: nothing was recorded;
-   *   `outcome-unknown`: retry with the same idempotency key
+   *   `outcome-unknown`: it may or may not be recorded, and a retry with the same idempotency key settles it
    */
-  append(_record: DecisionRecord): Promise<AppendOutcome> {
-    throw new Error("being built");
+  append(record: DecisionRecord): Promise<AppendOutcome> {
+    if (this.#isClosing) return Promise.reject(new StorageError("storage-unavailable", "the decision log is closing"));
+    assert(record.score === null || Number.isFinite(record.score), "a recorded score is finite");
+    if (this.ack === "off") return unnumbered;
+    if (this.#queue.length >= this.#maxQueued) return Promise.reject(this.#tooMany(`${this.#queue.length} decisions wait to be recorded`));
+    const tuple = decisionTuple(record);
+    const sinceUs = this.#clock.monotonicUs();
+    // Only the log knows whether a key is new, so those that carry one wait whatever `ack` says.
+    if (this.ack === "memory" && record.idempotencyKey === null) {
+      this.#queue.push({ tuple, sinceUs, answer: undefined });
+      this.#start();
+      return unnumbered;
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ tuple, sinceUs, answer: { resolve, reject } });
+      this.#start();
+    });
   }
 
-  /** Records a shadow's answer to a decision that `append` has acknowledged. Dropped, and counted as such, when the queue is half full. */
-  appendShadow(_answer: ShadowAnswer): void {
-    throw new Error("being built");
+  /**
+   * Records a shadow's answer to a decision that `append` has recorded, with the batch after next at the latest. Left out, and counted
+   * as dropped, when half the queue is taken, or when the decision isn't in the log.
+   */
+  appendShadow(answer: ShadowAnswer): void {
+    assert(answer.score === null || Number.isFinite(answer.score), "a recorded score is finite");
+    if (this.ack === "off") return;
+    if (this.#isClosing || this.#queue.length + this.#shadows.length >= this.#maxQueued / 2) {
+      this.#shadowsDropped++;
+      return;
+    }
+    this.#shadows.push(shadowTuple(answer));
+    this.#start();
   }
 
-  /** Records all that waits, then refuses more. */
-  async close(): Promise<void> {}
+  metrics(): DecisionLogMetrics {
+    return {
+      queued: this.#queue.length,
+      committed: this.#committed,
+      batches: this.#batches,
+      overloaded: this.#overloaded,
+      shadowsDropped: this.#shadowsDropped,
+      lost: this.#lost,
+    };
+  }
+
+  /** Resolves when all that waits now has been recorded or refused. */
+  async flush(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** Records all that waits, and takes no more. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.flush();
+  }
+
+  #start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#queue.length > 0 || this.#shadows.length > 0) {
+        // Whatever arrived in this turn of the event loop belongs to the batch as well.
+        await new Promise(setImmediate);
+        const shadows = this.#shadows.splice(0, this.#maxBatch);
+        await this.#commit(this.#take(), shadows);
+      }
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  #take(): readonly Waiting[] {
+    const taken = this.#queue.length <= this.#maxBatch ? this.#queue : this.#queue.slice(0, this.#maxBatch);
+    this.#queue = this.#queue.length <= this.#maxBatch ? [] : this.#queue.slice(this.#maxBatch);
+    const oldestUs = this.#clock.monotonicUs() - this.#maxWaitUs;
+    const first = taken[0];
+    if (first === undefined || first.sinceUs >= oldestUs) return taken;
+    return taken.filter(({ sinceUs, answer }) => {
+      if (answer === undefined || sinceUs >= oldestUs) return true;
+      answer.reject(this.#tooMany(`waited ${this.#maxWaitUs / 1000} ms to be recorded`));
+      return false;
+    });
+  }
+
+  async #commit(waiting: readonly Waiting[], shadows: readonly ShadowTuple[]): Promise<void> {
+    if (waiting.length === 0 && shadows.length === 0) return;
+    try {
+      const reply = await this.#committer.commit({ writer: this.#store.writer, decisions: waiting.map(({ tuple }) => tuple), shadows });
+      this.#batches++;
+      this.#committed += waiting.length;
+      this.#shadowsDropped += reply.shadowsDropped;
+      for (const [at, { answer }] of waiting.entries()) answer?.resolve(outcomeOf(reply.settled[at]));
+    } catch (error) {
+      const trouble = error instanceof Error ? error : new Error(String(error));
+      if (!(trouble instanceof StorageError)) await this.#commitApart(waiting, shadows, trouble);
+      else if (trouble.trouble === "outcome-unknown") await this.#lookUp(waiting, shadows, trouble);
+      else await this.#refuse(waiting, shadows, trouble);
+    }
+  }
+
+  /** The program is wrong about one record: the others must not pay for it. */
+  async #commitApart(waiting: readonly Waiting[], shadows: readonly ShadowTuple[], error: Error): Promise<void> {
+    if (waiting.length + shadows.length === 1) {
+      for (const { answer } of waiting) answer?.reject(error);
+      this.#lost += waiting.filter(({ answer }) => answer === undefined).length;
+      this.#shadowsDropped += shadows.length;
+      this.#onTrouble(error);
+      return;
+    }
+    if (shadows.length > 0 && waiting.length > 0) {
+      await this.#commit(waiting, []);
+      return this.#commit([], shadows);
+    }
+    const half = Math.ceil((waiting.length + shadows.length) / 2);
+    await this.#commit(waiting.slice(0, half), shadows.slice(0, half));
+    await this.#commit(waiting.slice(half), shadows.slice(half));
+  }
+
+  /** The commit itself failed: what is on disk decides, record by record. */
+  async #lookUp(waiting: readonly Waiting[], shadows: readonly ShadowTuple[], error: StorageError): Promise<void> {
+    this.#onTrouble(error);
+    let recorded: ReadonlyMap<string, number>;
+    try {
+      recorded = await this.#committer.recorded(waiting.map(({ tuple }) => tuple[0]));
+    } catch {
+      return this.#refuse(waiting, shadows, error);
+    }
+    const absent: Waiting[] = [];
+    for (const one of waiting) {
+      const seq = recorded.get(one.tuple[0]);
+      if (seq === undefined) absent.push(one);
+      else one.answer?.resolve({ seq });
+    }
+    this.#committed += recorded.size;
+    const notThere = new StorageError("storage-unavailable", `not recorded: ${error.message}`, { cause: error });
+    await this.#refuse(absent, absent.length === waiting.length ? shadows : [], notThere);
+  }
+
+  /** Those who wait are told; what was acknowledged from memory stays, and is tried again after a while. */
+  async #refuse(waiting: readonly Waiting[], shadows: readonly ShadowTuple[], error: StorageError): Promise<void> {
+    this.#shadowsDropped += shadows.length;
+    for (const { answer } of waiting) answer?.reject(error);
+    const kept = waiting.filter(({ answer }) => answer === undefined);
+    if (kept.length === 0) return;
+    this.#onTrouble(error);
+    if (this.#isClosing) {
+      this.#lost += kept.length;
+      return;
+    }
+    this.#queue = [...kept, ...this.#queue];
+    await this.#store.runtime.timers.sleep(RETRY_AFTER_MS);
+  }
+
+  #tooMany(message: string): LogOverloaded {
+    this.#overloaded++;
+    return new LogOverloaded(this.#queue.length, message);
+  }
+}
+
+const unnumbered: Promise<AppendOutcome> = Promise.resolve({ seq: null });
+
+function outcomeOf(settled: Settled | undefined): AppendOutcome {
+  assert(settled !== undefined, "the committer settles every decision of a batch");
+  if (typeof settled === "number") return { seq: settled };
+  return settled === "other-body" ? { conflict: settled } : { replayed: settled };
 }
