@@ -184,7 +184,6 @@ export interface StepRunTable {
   key: string;
   pipeline: string;
   step: string;
-  recipe_json: string;
   outs_json: string;
   metrics_json: string;
   log_blob: string | null;

@@ -142,7 +142,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     key: "text",
     pipeline: "text",
     step: "text",
-    recipe_json: "text",
     outs_json: "text",
     metrics_json: "text",
     log_blob: "text?",

@@ -1,0 +1,74 @@
+/** The cache of steps, as the server keeps it: the first outcome of a key is the canonical one. */
+import { Type, type Static } from "typebox";
+import { checked } from "../checked.ts";
+import { canonicalJson, parseBlobId, type Store } from "../store/index.ts";
+import { assert } from "../std.ts";
+
+/** One outcome as it travels and is stored. */
+export const StepOutcomeRecord = Type.Object(
+  {
+    key: Type.String({ pattern: "^step:[0-9a-f]{64}$" }),
+    pipeline: Type.String({ maxLength: 100 }),
+    step: Type.String({ maxLength: 100 }),
+    outs: Type.Record(Type.String({ maxLength: 100 }), Type.String({ pattern: "^sha256:[0-9a-f]{64}$" })),
+    metrics: Type.Record(Type.String({ maxLength: 250 }), Type.Number()),
+    log: Type.String({ maxLength: 65_536 }),
+    durationMs: Type.Number({ minimum: 0 }),
+  },
+  { title: "StepOutcome", additionalProperties: false },
+);
+export type StepOutcomeRecord = Static<typeof StepOutcomeRecord>;
+
+const parseTexts = checked(Type.Record(Type.String(), Type.String()));
+const parseNumbers = checked(Type.Record(Type.String(), Type.Number()));
+
+export class StepOutcomes {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async find(key: string): Promise<StepOutcomeRecord | undefined> {
+    const row = await this.#store.db.selectFrom("step_run").selectAll().where("key", "=", key).executeTakeFirst();
+    if (!row) return undefined;
+    const outs = parseTexts(JSON.parse(row.outs_json));
+    const metrics = parseNumbers(JSON.parse(row.metrics_json));
+    assert(outs.ok && metrics.ok, "a stored outcome has the form it was stored in");
+    const log = row.log_blob === null ? undefined : parseBlobId(row.log_blob);
+    return {
+      key,
+      pipeline: row.pipeline,
+      step: row.step,
+      outs: outs.value,
+      metrics: metrics.value,
+      log: log ? (await this.#store.blobs.get(log)).toString("utf8") : "",
+      durationMs: row.duration_ms,
+    };
+  }
+
+  /** Keeps an outcome unless one is known already. @returns whether every blob that it names is in the store; nothing is kept otherwise */
+  async save(outcome: StepOutcomeRecord): Promise<boolean> {
+    for (const text of Object.values(outcome.outs)) {
+      const id = parseBlobId(text);
+      if (!id || !(await this.#store.blobs.has(id))) return false;
+    }
+    const logBlob = outcome.log === "" ? null : await this.#store.blobs.put(Buffer.from(outcome.log));
+    await this.#store.db
+      .insertInto("step_run")
+      .values({
+        key: outcome.key,
+        pipeline: outcome.pipeline,
+        step: outcome.step,
+        outs_json: canonicalJson(outcome.outs),
+        metrics_json: canonicalJson(outcome.metrics),
+        log_blob: logBlob,
+        duration_ms: Math.round(outcome.durationMs),
+        run: null,
+        created_at_ms: this.#store.runtime.clock.nowMs(),
+      })
+      .onConflict((conflict) => conflict.column("key").doNothing())
+      .execute();
+    return true;
+  }
+}

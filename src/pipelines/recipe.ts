@@ -1,0 +1,94 @@
+/**
+ * A recipe is one run of a pipeline with everything by content: code, parameters, inputs. It can be cooked again on any machine, and two
+ * recipes can be mixed player by player: that is how blame builds its hybrids. Pure.
+ */
+import { contentId, type Json } from "../store/index.ts";
+import { assert, type BlobId, type Brand } from "../std.ts";
+import type { DepSource, Out, StepRole } from "./declaration.ts";
+
+/** `step:` and a hash over all that a step's outcome may depend on. */
+export type StepKey = Brand<string, "StepKey">;
+
+/** The parts of the making that can be to blame. A step's code and its parameters are different ones. */
+export const makingPlayers = ["data", "features", "algorithm", "hyperparameters", "threshold"] as const;
+export type MakingPlayer = (typeof makingPlayers)[number];
+
+export interface RecipeStep {
+  readonly name: string;
+  readonly role: StepRole;
+  readonly cmd: string;
+  /** The declared code, captured: path in the pipeline's folder → bytes. */
+  readonly capsule: Readonly<Record<string, BlobId>>;
+  /** The named subtrees of the parameters. */
+  readonly params: Readonly<Record<string, Json>>;
+  readonly deps: Readonly<Record<string, DepSource>>;
+  readonly outs: Readonly<Record<string, Out>>;
+  readonly metrics: string | null;
+  readonly timeoutMs: number;
+}
+
+export interface Recipe {
+  readonly pipeline: string;
+  readonly steps: readonly RecipeStep[];
+  /** Dataset references (`name@tag`) as they were when the recipe was written: version and bytes. */
+  readonly datasets: Readonly<Record<string, { readonly version: string; readonly blob: BlobId }>>;
+  readonly seed: number;
+}
+
+/** The key of a step whose inputs are `inputs`: the same key, the same outcome, as far as the step is deterministic. */
+export function stepKey(step: RecipeStep, inputs: Readonly<Record<string, BlobId>>, seed: number, environment: string): StepKey {
+  const { cmd, capsule, params, outs, metrics } = step;
+  return contentId<"StepKey">("step", { cmd, capsule, params, inputs, outs, metrics, seed, environment });
+}
+
+/** Which player a step's code, and which its parameters, belong to. */
+function playersOf(role: StepRole): { readonly code: MakingPlayer; readonly params: MakingPlayer } {
+  return role === "algorithm" ? { code: "algorithm", params: "hyperparameters" } : { code: role, params: role };
+}
+
+/** What one player contributes to a recipe, as a value that can be compared. */
+function shareOf(recipe: Recipe, player: MakingPlayer): Json {
+  const steps = recipe.steps.flatMap((step): Json[] => {
+    const owner = playersOf(step.role);
+    const code = owner.code === player ? { cmd: step.cmd, capsule: step.capsule } : null;
+    const params = owner.params === player ? { params: step.params } : null;
+    return code || params ? [{ step: step.name, ...code, ...params }] : [];
+  });
+  return player === "data" ? { steps, datasets: Object.values(recipe.datasets).map(({ blob }) => blob) } : { steps };
+}
+
+/** The players in which two recipes differ; one that is equal by content can't be to blame. */
+export function differingPlayers(good: Recipe, bad: Recipe): readonly MakingPlayer[] {
+  return makingPlayers.filter((player) => contentId("p", shareOf(good, player)) !== contentId("p", shareOf(bad, player)));
+}
+
+/** Why two recipes can't be mixed, in words, or undefined: hybrids need the same steps with the same connections. */
+export function mixingTrouble(good: Recipe, bad: Recipe): string | undefined {
+  const shape = ({ steps }: Recipe) =>
+    steps.map(({ name, role, deps }) => ({
+      name,
+      role,
+      deps: Object.entries(deps).map(([dep, from]) => [dep, from.kind === "step" ? `${from.step}.${from.out}` : "dataset"]),
+    }));
+  return contentId("s", shape(good)) === contentId("s", shape(bad))
+    ? undefined
+    : "the two pipelines have different steps, or connect them differently";
+}
+
+/** The recipe with the bad one's part for every player in `fromBad`, and the good one's for all others. */
+export function hybrid(good: Recipe, bad: Recipe, fromBad: ReadonlySet<MakingPlayer>, seed: number): Recipe {
+  const pick = (player: MakingPlayer) => (fromBad.has(player) ? bad : good);
+  const steps = good.steps.map((step): RecipeStep => {
+    const owner = playersOf(step.role);
+    const code = stepOf(pick(owner.code), step.name);
+    const params = stepOf(pick(owner.params), step.name);
+    return { ...code, params: params.params };
+  });
+  return { pipeline: good.pipeline, steps, datasets: { ...good.datasets, ...bad.datasets, ...pick("data").datasets }, seed };
+}
+
+function stepOf(recipe: Recipe, name: string): RecipeStep {
+  const step = recipe.steps.find((one) => one.name === name);
+  assert(step, `recipe ${recipe.pipeline} has the step ${name}: mixingTrouble was asked`);
+  return step;
+}
