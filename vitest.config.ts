@@ -15,7 +15,7 @@ export default defineConfig({
           exclude: ["**/*.{pg,e2e}.test.ts", "**/node_modules/**"],
         },
       },
-      { extends: true, test: { name: "pg", include: ["{src,test}/**/*.pg.test.ts"] } },
+      { extends: true, test: { name: "pg", include: ["{src,test}/**/*.pg.test.ts"], globalSetup: ["test/postgres-server.ts"] } },
       { extends: true, test: { name: "e2e", include: ["{src,test,web}/**/*.e2e.test.ts"], fileParallelism: false } },
     ],
   },

@@ -1,0 +1,77 @@
+/** What must hold on every database: run by `store.test.ts` and `store.pg.test.ts`. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { FreshStore } from "../../test/sqlite.ts";
+import type { Store } from "./index.ts";
+
+/** @param open - gives an empty store */
+export function storeSuite(open: () => Promise<FreshStore>): void {
+  let fresh: FreshStore;
+  let store: Store;
+  beforeEach(async () => {
+    fresh = await open();
+    store = fresh.store;
+  });
+  afterEach(() => fresh.drop());
+
+  test("a transaction that throws leaves nothing behind, and the next one gets its turn", async () => {
+    const broken = store.transaction(async (tx) => {
+      await tx.insertInto("setting").values({ key: "a", value: "1" }).execute();
+      throw new Error("changed my mind");
+    });
+    await expect(broken).rejects.toThrow("changed my mind");
+    await store.transaction((tx) => tx.insertInto("setting").values({ key: "b", value: "2" }).execute());
+    expect(await store.db.selectFrom("setting").select("key").where("key", "in", ["a", "b"]).execute()).toEqual([{ key: "b" }]);
+  });
+
+  test("transactions that change the same row at once all take effect", async () => {
+    await store.db.insertInto("setting").values({ key: "n", value: "0" }).execute();
+    const addOne = () =>
+      store.transaction(async (tx) => {
+        const row = tx.selectFrom("setting").select("value").where("key", "=", "n");
+        // PostgreSQL lets transactions overlap, and asks for the row to be held; on SQLite they take turns.
+        const { value } = await (store.kind === "postgres" ? row.forUpdate() : row).executeTakeFirstOrThrow();
+        await tx
+          .updateTable("setting")
+          .set({ value: String(Number(value) + 1) })
+          .where("key", "=", "n")
+          .execute();
+      });
+    await Promise.all(Array.from({ length: 20 }, addOne));
+    expect(await store.db.selectFrom("setting").select("value").where("key", "=", "n").executeTakeFirst()).toEqual({ value: "20" });
+  });
+
+  test("text, milliseconds, doubles and nulls come back as they went in", async () => {
+    const row = {
+      endpoint: "loans",
+      release: "rel:ü\u{1F600}",
+      arm: "live",
+      generation: 1,
+      cell: "sex=female",
+      score: 0.1 + 0.2,
+      action: "approve",
+      favourable: 1 as const,
+      reasons_json: '["\\"quoted\\""]',
+      answered_by: "live",
+      because: null,
+      decided_at_ms: 4_102_444_800_000,
+      latency_us: 3,
+      source: "t",
+      idempotency_key: null,
+      body_hash: null,
+      counted: 0 as const,
+      commitment: "c",
+      batch: Number.MAX_SAFE_INTEGER,
+    };
+    await store.db
+      .insertInto("decision")
+      .values({ ...row, id: "d1" })
+      .execute();
+    expect(await store.db.selectFrom("decision").selectAll().executeTakeFirst()).toEqual({ ...row, id: "d1", seq: 1 });
+  });
+
+  test("a blob comes back as it was put in, and once", async () => {
+    const id = await store.blobs.put(Buffer.from("hello"));
+    expect(await store.blobs.put(Buffer.from("hello"))).toBe(id);
+    expect((await store.blobs.get(id)).toString()).toBe("hello");
+  });
+}
