@@ -51,7 +51,7 @@ function kindsOf(text: string): number {
   const isDigit = first >= 48 && first <= 57;
   if (isDigit || first === 45 || first === 46 || first === 78 || first === 73) {
     // A whole number that a double can't hold is no `number`: rounding would make two different ones equal.
-    if (integerForm.test(text)) return text.length < 16 || Number.isSafeInteger(Number(text)) ? INTEGER | NUMBER : INTEGER;
+    if (integerForm.test(text)) return text.length < 16 || String(Number(text)) === text ? INTEGER | NUMBER : INTEGER;
     if (numberForm.test(text)) return NUMBER;
     if (isDigit && dateForm.test(text)) return isDay(text) ? DATE : 0;
     return isDigit && microsecondsOf(text) !== undefined ? TIMESTAMP : 0;

@@ -25,8 +25,15 @@ const formats: readonly { readonly start: readonly number[]; readonly got: strin
 export async function* decodedText(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let carried: Uint8Array = new Uint8Array();
-  let line = 1;
+  let at: Place = { line: 1, column: 1 };
   let isFirst = true;
+  const take = (bytes: Uint8Array) => {
+    const text = decode(decoder, bytes, at);
+    at = after(at, text);
+    const isMarked = isFirst && text.startsWith("\uFEFF");
+    isFirst = false;
+    return isMarked ? text.slice(1) : text;
+  };
   for await (const chunk of chunks) {
     const bytes = carried.length > 0 ? Buffer.concat([carried, chunk]) : chunk;
     if (isFirst && bytes.length < 4) {
@@ -36,13 +43,22 @@ export async function* decodedText(chunks: AsyncIterable<Uint8Array>): AsyncGene
     if (isFirst) refuseOtherFormats(bytes);
     const end = lastBoundary(bytes);
     carried = bytes.subarray(end);
-    const text = decode(decoder, bytes.subarray(0, end), line);
-    yield isFirst && text.startsWith("\uFEFF") ? text.slice(1) : text;
-    isFirst = false;
-    line += newlinesIn(bytes.subarray(0, end));
+    yield take(bytes.subarray(0, end));
   }
-  const text = decode(decoder, carried, line);
-  yield isFirst && text.startsWith("\uFEFF") ? text.slice(1) : text;
+  yield take(carried);
+}
+
+interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+function after({ line, column }: Place, text: string): Place {
+  const lastNewline = text.lastIndexOf("\n");
+  if (lastNewline < 0) return { line, column: column + text.length };
+  let newlines = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) newlines++;
+  return { line: line + newlines, column: text.length - lastNewline };
 }
 
 function refuseOtherFormats(bytes: Uint8Array): void {
@@ -61,20 +77,12 @@ function lastBoundary(bytes: Uint8Array): number {
   return bytes.length;
 }
 
-function decode(decoder: TextDecoder, bytes: Uint8Array, firstLine: number): string {
+function decode(decoder: TextDecoder, bytes: Uint8Array, from: Place): string {
   try {
     return decoder.decode(bytes);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const before = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\uFFFD")[0] ?? "";
-    const line = firstLine + newlinesIn(Buffer.from(before));
-    const column = before.length - before.lastIndexOf("\n");
-    throw new TableProblem({ expected: "text in UTF-8", got: "bytes that are none", hint: "save the file as UTF-8", line, column });
+    const good = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\uFFFD")[0] ?? "";
+    throw new TableProblem({ expected: "text in UTF-8", got: "bytes that are none", hint: "save the file as UTF-8", ...after(from, good) });
   }
-}
-
-function newlinesIn(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
-  return count;
 }
