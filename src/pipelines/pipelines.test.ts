@@ -71,7 +71,7 @@ const { train } = JSON.parse(fs.readFileSync(process.argv[3], "utf8"));
 for (const key of Object.keys(train)) if (key !== "${known}") { console.error("unknown hyperparameter " + key); process.exit(2); }
 fs.writeFileSync(process.argv[4], String(Number(fs.readFileSync(process.argv[2], "utf8")) * ${factor} + train["${known}"]));`;
 
-const options = (store: PipelineStore): RunOptions => ({
+const options = (store: PipelineStore): Pick<RunOptions, "store" | "execute" | "scratch" | "environment" | "now"> => ({
   store,
   execute: spawnExecutor,
   scratch: join(folder, "scratch"),
