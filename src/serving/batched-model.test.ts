@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,4 +145,21 @@ describe("a probe in a process of its own", () => {
   ])("refuses: %s", async (name, options, expected) => {
     expect(await got(name, options)).toMatch(expected);
   });
+});
+
+test("a scorer process that hangs in native code doesn't outlive a server that was killed", async () => {
+  const program = `
+    import { BatchedModel } from ${JSON.stringify(new URL("./batched-model.ts", import.meta.url).href)};
+    import { systemRuntime } from ${JSON.stringify(new URL("../store/index.ts", import.meta.url).href)};
+    const { clock } = systemRuntime();
+    const model = await BatchedModel.open({ path: ${JSON.stringify(path("hanging"))}, width: 3, threads: 1, startTimeoutMs: 20000, clock, hangMs: 1e9 });
+    if (!model.ok) throw new Error("refused");
+    model.value.run(Float32Array.of(9, 0, 0), 1e9);
+    setTimeout(() => console.log(model.value.pid), 300);`;
+  const server = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const pid = await new Promise<number>((resolve) => server.stdout.once("data", (text: Buffer) => resolve(Number(text.toString()))));
+  expect(pid).toBeGreaterThan(0);
+  expect(() => process.kill(pid, 0)).not.toThrow();
+  server.kill("SIGKILL");
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), 5000);
 });

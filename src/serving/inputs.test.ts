@@ -150,7 +150,7 @@ test.each<[Partial<InputRules>, string]>([
   [{ inputs: { a: { type: "boolean", min: 2 } } }, "/inputs/a"],
   [{ inputs: { a: { type: "number", values: ["x"] } } }, "/inputs/a/values"],
   [{ inputs: { a: { type: "string", values: ["x", "x"] } } }, "/inputs/a/values"],
-  [{ inputs: { toString: { type: "number" } } }, "/inputs/toString"],
+  [{ inputs: Object.fromEntries([["toString", { type: "number" }]]) }, "/inputs/toString"],
   [{ groups: { sex: ["a", "a"] } }, "/groups/sex"],
   [{ groups: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`g${i}`, ["a", "b", "c"]])) }, "/groups"],
 ])("rules that can't be right are refused: %o", (change, path) => {
