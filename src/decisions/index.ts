@@ -12,4 +12,14 @@ export {
   type ShadowAnswer,
   type StoredReply,
 } from "./decision-record.ts";
+export {
+  readFlips,
+  readMinutes,
+  readTotals,
+  readTotalsBySource,
+  type FlipRow,
+  type MinuteRow,
+  type SourceTotalRow,
+  type TotalRow,
+} from "./read-tallies.ts";
 export { REPEAT_WITHIN_MS, UNKNOWN_GROUP, cellKey, groupsOf, minuteOf } from "./tally.ts";

@@ -335,6 +335,8 @@ export interface GuardrailTestTable {
   endpoint: string;
   release: string;
   arm_class: string;
+  /** How often the release had been reinstated: each time it starts with new tests. */
+  epoch: number;
   guardrail: string;
   group_label: string;
   alpha: number;

@@ -264,6 +264,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     endpoint: "text",
     release: "text",
     arm_class: "text",
+    epoch: "int",
     guardrail: "text",
     group_label: "text",
     alpha: "real",
