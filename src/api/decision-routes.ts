@@ -1,0 +1,320 @@
+/** The way in for applications: ask for a decision, tell what became of it; and the way back for people who look a decision up. */
+import { hash } from "node:crypto";
+import { Type, type Static } from "typebox";
+import { mayDo } from "../access/index.ts";
+import {
+  groupsOf,
+  readDecision,
+  readDecisions,
+  readOutcomes,
+  readShadowAnswers,
+  recordOutcomes,
+  type RecordedDecision,
+} from "../decisions/index.ts";
+import type { DecisionRefusal, Gateway } from "../serving/index.ts";
+import type { Store } from "../store/index.ts";
+import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
+import { ProblemError } from "./problem.ts";
+import { notFound, principalOf, type Server } from "./server.ts";
+
+const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
+const EndpointParams = Type.Object({ endpoint: Type.String() });
+const Value = Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()]);
+
+/** Documentation of the body; the endpoint's own schema is stricter and checks it. */
+const DecisionBody = Type.Object(
+  {
+    subject: Type.Optional(
+      Type.String({ description: "Who is decided about, in the application's own words. Kept only as a keyed hash." }),
+    ),
+    inputs: Type.Record(Type.String(), Value, { description: "The endpoint's inputs" }),
+    groups: Type.Optional(
+      Type.Record(Type.String(), Type.String(), { description: "The person's groups, where they are known. Never shown to a model." }),
+    ),
+  },
+  { title: "DecisionRequest" },
+);
+export const DecisionReplyView = Type.Object(
+  {
+    id: Type.String(),
+    action: Type.String(),
+    score: orNull(Type.Number()),
+    reasons: Type.Array(Type.String()),
+    release: Type.String({ description: "r12" }),
+    generation: Type.Integer(),
+    route: Type.Enum(["live", "canary", "standby", "fallback"]),
+    decidedAt: Type.String(),
+  },
+  { title: "Decision" },
+);
+export type DecisionReplyView = Static<typeof DecisionReplyView>;
+
+const OutcomesBody = Type.Object(
+  {
+    outcomes: Type.Array(
+      Type.Object(
+        {
+          decision: Type.String({ maxLength: 40 }),
+          value: Type.String({ minLength: 1, maxLength: 250 }),
+          at: Type.Optional(Type.String({ description: "ISO 8601; now when left out" })),
+        },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: 1000 },
+    ),
+  },
+  { additionalProperties: false },
+);
+const OutcomesView = Type.Object(
+  { recorded: Type.Integer(), corrected: Type.Integer(), unchanged: Type.Integer(), unknown: Type.Array(Type.String()) },
+  { title: "RecordedOutcomes" },
+);
+
+export const DecisionView = Type.Object(
+  {
+    seq: Type.Integer(),
+    id: Type.String(),
+    release: Type.String(),
+    route: Type.String(),
+    generation: Type.Integer(),
+    action: Type.String(),
+    score: orNull(Type.Number()),
+    reasons: Type.Array(Type.String()),
+    because: orNull(Type.String({ description: "Why the planned release didn't answer" })),
+    decidedAt: Type.String(),
+    latencyMs: Type.Number(),
+    isCounted: Type.Boolean({ description: "Evidence for guardrails; else a repeat within 24 hours" }),
+    groups: orNull(Type.Record(Type.String(), Type.String(), { description: "Only for readers with protected:read" })),
+  },
+  { title: "RecordedDecision" },
+);
+export type DecisionView = Static<typeof DecisionView>;
+export const DecisionPageView = Type.Object(
+  { decisions: Type.Array(DecisionView), next: orNull(Type.Integer()) },
+  { title: "DecisionPage" },
+);
+export type DecisionPageView = Static<typeof DecisionPageView>;
+export const DecisionDetailView = Type.Object(
+  {
+    ...DecisionView.properties,
+    request: orNull(Type.Unknown({ description: "As it was sent; only for readers with protected:read, null once erased" })),
+    outcomes: Type.Array(Type.Object({ value: Type.String(), good: Type.Boolean(), at: Type.String() })),
+    shadows: Type.Array(Type.Object({ release: Type.String(), action: Type.String(), score: orNull(Type.Number()) })),
+  },
+  { title: "DecisionDetail" },
+);
+export type DecisionDetailView = Static<typeof DecisionDetailView>;
+
+export interface DecisionRouteParts {
+  readonly gateway: Gateway;
+  readonly store: Store;
+  /** Declared outcomes of an endpoint, each with whether it is good; undefined for an unknown endpoint. */
+  readonly outcomesOf: (endpoint: string) => ReadonlyMap<string, boolean> | undefined;
+  /** `r12`, where it is one of the endpoint's. */
+  readonly releaseName: (endpoint: string, release: ReleaseId) => string;
+  readonly releaseId: (endpoint: string, name: string) => ReleaseId | undefined;
+}
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+const iso = (atMs: number) => new Date(atMs).toISOString();
+
+export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
+  const { gateway, store } = parts;
+  app.post(
+    "/v1/endpoints/:endpoint/decisions",
+    {
+      config: { right: "decide" },
+      schema: {
+        summary: "Decide about a person",
+        description: "Answered once it is recorded. With an `Idempotency-Key` the same request gives the same answer again.",
+        tags: ["decisions"],
+        params: EndpointParams,
+        body: DecisionBody,
+        response: { 200: DecisionReplyView },
+      },
+      // The endpoint's compiled schema checks the body; this one is for the documentation.
+      validatorCompiler: () => () => true,
+    },
+    async (request, reply) => {
+      const key = request.headers["idempotency-key"];
+      const idempotencyKey = key === undefined ? null : Array.isArray(key) ? "" : key;
+      if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
+        throw new ProblemError("invalid", undefined, [
+          { path: "/headers/idempotency-key", expected: "1 to 255 visible ASCII characters, once" },
+        ]);
+      }
+      const decided = await gateway.decide(request.params.endpoint, request.body, {
+        payload: request.rawText,
+        source: principalOf(request).tokenId,
+        idempotencyKey,
+        bodyHash: idempotencyKey === null ? null : hash("sha256", request.rawText, "hex"),
+      });
+      if (!decided.ok) throw refusal(decided.error, request.params.endpoint);
+      if (decided.value.isReplay) void reply.header("idempotent-replayed", "true");
+      return { ...decided.value.reply, reasons: [...decided.value.reply.reasons] };
+    },
+  );
+
+  app.post(
+    "/v1/endpoints/:endpoint/outcomes",
+    {
+      config: { right: "outcomes:write" },
+      schema: {
+        summary: "Tell what became of decisions",
+        description: "The first outcome of a decision counts; a later one that differs is kept as a correction.",
+        tags: ["decisions"],
+        params: EndpointParams,
+        body: OutcomesBody,
+        response: { 200: OutcomesView },
+      },
+    },
+    async (request) => {
+      const declared = parts.outcomesOf(request.params.endpoint);
+      if (!declared) throw notFound(`endpoint "${request.params.endpoint}"`);
+      const nowMs = store.runtime.clock.nowMs();
+      const issues = request.body.outcomes.flatMap(({ value, at }, i) => [
+        ...(declared.has(value)
+          ? []
+          : [
+              {
+                path: `/outcomes/${i}/value`,
+                expected: `an outcome of the endpoint: ${[...declared.keys()].join(", ") || "it declares none"}`,
+                got: value,
+              },
+            ]),
+        ...(at === undefined || Number.isFinite(Date.parse(at))
+          ? []
+          : [{ path: `/outcomes/${i}/at`, expected: "a time in ISO 8601", got: at }]),
+      ]);
+      if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
+      const outcomes = request.body.outcomes.map(({ decision, value, at }) => ({
+        decision: asDecisionId(decision),
+        value,
+        good: declared.get(value) ?? false,
+        atMs: at === undefined ? nowMs : Date.parse(at),
+      }));
+      const recorded = await recordOutcomes(store, outcomes, principalOf(request).tokenId);
+      return { ...recorded, unknown: [...recorded.unknown] };
+    },
+  );
+
+  app.get(
+    "/v1/endpoints/:endpoint/decisions",
+    {
+      config: { right: "decisions:read" },
+      schema: {
+        summary: "Recorded decisions, newest first",
+        tags: ["decisions"],
+        params: EndpointParams,
+        querystring: Type.Object({
+          release: Type.Optional(Type.String({ description: "r12" })),
+          action: Type.Optional(Type.String()),
+          after: Type.Optional(Type.Integer({ minimum: 0 })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+        }),
+        response: { 200: DecisionPageView },
+      },
+    },
+    async (request) => {
+      const { endpoint } = request.params;
+      if (!parts.outcomesOf(endpoint)) throw notFound(`endpoint "${endpoint}"`);
+      const { release: name, action, after, limit = 50 } = request.query;
+      const release = name === undefined ? undefined : parts.releaseId(endpoint, name);
+      if (name !== undefined && release === undefined) throw notFound(`release "${name}"`);
+      const filter = { endpoint: asEndpointName(endpoint), ...(release ? { release } : {}), ...(action === undefined ? {} : { action }) };
+      const page = await readDecisions(store.db, filter, { limit, ...(after === undefined ? {} : { after }) });
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      return { decisions: page.decisions.map((decision) => viewOf(decision, parts, seesGroups)), next: page.next };
+    },
+  );
+
+  app.get(
+    "/v1/endpoints/:endpoint/decisions/:id",
+    {
+      config: { right: "decisions:read" },
+      schema: {
+        summary: "One recorded decision with what became of it",
+        tags: ["decisions"],
+        params: Type.Object({ endpoint: Type.String(), id: Type.String() }),
+        response: { 200: DecisionDetailView },
+      },
+    },
+    async (request) => {
+      const { endpoint, id } = request.params;
+      const decision = await readDecision(store.db, asDecisionId(id));
+      if (!decision || decision.endpoint !== endpoint) throw notFound(`decision ${id}`);
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      const [outcomes, shadows] = [await readOutcomes(store.db, decision.id), await readShadowAnswers(store.db, decision.id)];
+      return {
+        ...viewOf(decision, parts, seesGroups),
+        request: seesGroups && decision.payload !== null ? JSON.parse(decision.payload) : null,
+        outcomes: outcomes.map(({ value, good, atMs }) => ({ value, good, at: iso(atMs) })),
+        shadows: shadows.map(({ release, action, score }) => ({ release: parts.releaseName(endpoint, release), action, score })),
+      };
+    },
+  );
+};
+
+function viewOf(decision: RecordedDecision, parts: DecisionRouteParts, seesGroups: boolean): DecisionView {
+  const {
+    seq,
+    id,
+    endpoint,
+    release,
+    answeredBy,
+    generation,
+    action,
+    score,
+    reasons,
+    because,
+    decidedAtMs,
+    latencyUs,
+    counted,
+    cell,
+    payload,
+  } = decision;
+  return {
+    seq,
+    id,
+    release: parts.releaseName(endpoint, release),
+    route: answeredBy,
+    generation,
+    action,
+    score,
+    reasons: [...reasons],
+    because,
+    decidedAt: iso(decidedAtMs),
+    latencyMs: latencyUs / 1000,
+    isCounted: counted,
+    groups: seesGroups && payload !== null ? { ...groupsOf(cell) } : null,
+  };
+}
+
+function refusal(refused: DecisionRefusal, endpoint: string): ProblemError {
+  switch (refused.kind) {
+    case "unknown-endpoint":
+      return notFound(`endpoint "${endpoint}"`);
+    case "invalid":
+      return new ProblemError("invalid", "Nothing was decided and nothing recorded.", refused.issues);
+    case "overloaded":
+      return new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
+    case "key-reused":
+      return new ProblemError("key-reused", "Give every request a key of its own, and the same key only to a retry of the same body.");
+    case "too-late":
+      return new ProblemError(
+        "overloaded",
+        refused.isRecorded
+          ? "The answer came too late but was recorded: ask again with the same idempotency key."
+          : "The answer came too late. Nothing was recorded.",
+      );
+    case "no-answer":
+      return new ProblemError("overloaded", `No release had an answer, the fallback neither: ${refused.because}. Nothing was recorded.`);
+    default:
+      return unreachable(refused);
+  }
+}
+
+/** Whether there is one with this id is the log's to say. */
+const asDecisionId = (id: string): DecisionId => id as DecisionId;
+/** The endpoint was found under this name. */
+const asEndpointName = (name: string): EndpointName => name as EndpointName;

@@ -1,0 +1,119 @@
+/** Endpoints, their releases, route tables and guardrails, as the API gives them. Releases are named as people name them: `r12`. */
+import { Type, type Static } from "typebox";
+
+const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
+const Time = Type.String({ description: "ISO 8601, UTC" });
+const ReleaseName = Type.String({ description: "r12" });
+
+export const RouteTableView = Type.Object(
+  {
+    endpoint: Type.String(),
+    generation: Type.Integer(),
+    live: ReleaseName,
+    liveSince: Time,
+    canary: orNull(Type.Object({ release: ReleaseName, share: Type.Number() })),
+    shadows: Type.Array(ReleaseName),
+    standby: orNull(ReleaseName),
+    fallback: ReleaseName,
+    condemned: Type.Array(ReleaseName),
+    held: orNull(Type.Object({ by: Type.String(), reason: Type.String() }, { description: "Automatic rollouts wait for a named person" })),
+  },
+  { title: "RouteTable" },
+);
+export type RouteTableView = Static<typeof RouteTableView>;
+
+export const TransitionRecordView = Type.Object(
+  {
+    generation: Type.Integer(),
+    kind: Type.String(),
+    release: orNull(ReleaseName),
+    from: orNull(ReleaseName),
+    share: orNull(Type.Number()),
+    automatic: Type.Boolean(),
+    actor: Type.String(),
+    reason: Type.String(),
+    at: Time,
+  },
+  { title: "Transition" },
+);
+export type TransitionRecordView = Static<typeof TransitionRecordView>;
+
+export const ReleaseView = Type.Object(
+  {
+    release: ReleaseName,
+    id: Type.String({ description: "Content id: the same parts have the same id everywhere" }),
+    endpoint: Type.String(),
+    name: Type.String(),
+    scorer: Type.Enum(["rules", "onnx"]),
+    origin: Type.Unknown({ description: "Model version, feature set, run and description, where they are known" }),
+    features: Type.Array(Type.String()),
+    policy: Type.Unknown(),
+    places: Type.Array(Type.Enum(["live", "canary", "shadow", "standby", "fallback"])),
+    isCondemned: Type.Boolean(),
+    createdAt: Time,
+    createdBy: Type.String(),
+  },
+  { title: "Release" },
+);
+export type ReleaseView = Static<typeof ReleaseView>;
+
+export const GuardrailStateView = Type.Object(
+  {
+    guardrail: Type.String(),
+    metric: Type.String(),
+    action: Type.String(),
+    release: ReleaseName,
+    arm: Type.Enum(["serving", "shadow"]),
+    group: Type.String({ description: "A letter for readers without protected:read" }),
+    reference: Type.String(),
+    limit: Type.Number(),
+    state: Type.Enum(["no-data", "ok", "watched", "breached", "paused"]),
+    groupDecisions: orNull(Type.Integer({ description: "null where fewer than 10 and the reader may not see groups" })),
+    referenceDecisions: orNull(Type.Integer()),
+    estimate: orNull(Type.Number()),
+    band: orNull(Type.Object({ low: Type.Number(), high: orNull(Type.Number()) })),
+    likeForLike: orNull(Type.Number()),
+    evidence: Type.Number({ description: "The bettor's wealth from one coin" }),
+    threshold: Type.Number({ description: "What it takes for proof: 1/α" }),
+    forecastDecisions: orNull(Type.Integer()),
+    paused: orNull(Type.String()),
+  },
+  { title: "GuardrailState" },
+);
+export type GuardrailStateView = Static<typeof GuardrailStateView>;
+
+export const EndpointView = Type.Object(
+  {
+    name: Type.String(),
+    description: Type.String(),
+    route: RouteTableView,
+    guardrails: Type.Array(GuardrailStateView),
+    openIncidents: Type.Array(Type.Integer()),
+  },
+  { title: "Endpoint" },
+);
+export type EndpointView = Static<typeof EndpointView>;
+
+export const ChangeView = Type.Object(
+  {
+    kind: Type.Enum(["endpoint", "release"]),
+    name: Type.String(),
+    release: orNull(ReleaseName),
+    change: Type.Enum(["created", "changed", "unchanged"]),
+  },
+  { title: "Change" },
+);
+export type ChangeView = Static<typeof ChangeView>;
+
+export const SwitchView = Type.Object(
+  {
+    route: RouteTableView,
+    /** From the command until every new request met the new table. */
+    switchedMs: Type.Number(),
+    /** Until the last answer of the old table had been given. */
+    drainedMs: Type.Number(),
+    undo: Type.String({ description: "The command that takes this back" }),
+  },
+  { title: "Switch" },
+);
+export type SwitchView = Static<typeof SwitchView>;

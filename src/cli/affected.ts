@@ -1,0 +1,37 @@
+import type { AffectedView } from "../api/index.ts";
+import { moment, plural } from "./format.ts";
+import { styled, table } from "./io.ts";
+import { UsageError, verb } from "./verb.ts";
+
+export const affected = verb({
+  name: "affected",
+  help: `list the people whose answer the restored release would change
+
+usage: evenkeel affected <incident> [--limit <n>]
+
+One line a person: the earliest decision that harmed them. Nothing is ever taken from somebody who was lucky.
+
+example:
+  evenkeel affected 7 --json`,
+  options: { limit: { type: "string" } },
+  async run({ positionals: [n], values }, { client, io }) {
+    if (!n) throw new UsageError("which incident? `evenkeel incidents` lists them");
+    const found = await client().get<AffectedView>(`/v1/incidents/${encodeURIComponent(n)}/affected`, { limit: values.limit ?? 50 });
+    if (values.json) io.out(JSON.stringify(found));
+    else {
+      io.out(
+        `${plural(found.total, "person", "people")} decided about: ${styled(io, "bold", `${found.better} would have had a better answer`)}, ${found.worse} a worse one (nothing is taken from them), ${found.unchanged} the same${found.notReplayable > 0 ? `, ${found.notReplayable} can't be replayed` : ""}`,
+      );
+      const rows = found.people.map((one) => [
+        moment(one.decidedAt),
+        one.class,
+        one.group,
+        one.before.action,
+        one.after?.action ?? null,
+        one.decision,
+      ]);
+      io.out(table(io, ["decided", "class", "group", "was", "would be", "decision"], rows, "nobody"));
+    }
+    return 0;
+  },
+});

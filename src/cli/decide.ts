@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { DecisionReplyView } from "../api/index.ts";
+import { UsageError, verb } from "./verb.ts";
+
+export const decide = verb({
+  name: "decide",
+  help: `ask an endpoint for one decision
+
+usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>]
+
+Needs an application's token: whoever administers can't move the tallies that guardrails read.
+
+examples:
+  evenkeel decide loans --file application.json --token ek_application_…
+  evenkeel decide loans --subject client-7 --input income=32000 --input months=24 --group sex=female`,
+  options: {
+    file: { type: "string" },
+    input: { type: "string", multiple: true },
+    group: { type: "string", multiple: true },
+    subject: { type: "string" },
+    key: { type: "string" },
+  },
+  async run({ positionals: [endpoint], values }, { client, io, cwd }) {
+    if (!endpoint) throw new UsageError("which endpoint?");
+    const body: unknown = values.file
+      ? JSON.parse(await readFile(resolve(cwd, values.file), "utf8"))
+      : {
+          ...(values.subject ? { subject: values.subject } : {}),
+          inputs: pairs(values.input ?? [], valueOf),
+          groups: pairs(values.group ?? [], (text) => text),
+        };
+    const reply = await client().post<DecisionReplyView>(
+      `/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`,
+      body,
+      values.key ? { headers: { "idempotency-key": values.key } } : {},
+    );
+    if (values.json) io.out(JSON.stringify(reply));
+    else {
+      io.out(
+        `${reply.action}  score ${reply.score === null ? "–" : reply.score.toFixed(3)}  by ${reply.release} (${reply.route})  ${reply.id}`,
+      );
+      for (const reason of reply.reasons) io.out(`  ${reason}`);
+    }
+    return 0;
+  },
+});
+
+function pairs<T>(texts: readonly string[], read: (text: string) => T): Record<string, T> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf("=");
+      if (at < 1) throw new UsageError(`expected name=value, got "${text}"`);
+      return [text.slice(0, at), read(text.slice(at + 1))];
+    }),
+  );
+}
+
+const valueOf = (text: string): number | string | boolean =>
+  text === "true" ? true : text === "false" ? false : /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? Number(text) : text;

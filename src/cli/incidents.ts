@@ -1,0 +1,74 @@
+import type { IncidentDetailView, IncidentHeadView } from "../api/index.ts";
+import { evidence, milliseconds, moment, ratio } from "./format.ts";
+import { styled, table, type Io } from "./io.ts";
+import { verb } from "./verb.ts";
+
+export const incidents = verb({
+  name: "incidents",
+  help: `show what guardrails or people have found
+
+usage: evenkeel incidents [<n>] [--endpoint <name>]
+
+Exits 3 while one is open, contained or in review.
+
+examples:
+  evenkeel incidents
+  evenkeel incidents 7`,
+  options: { endpoint: { type: "string" } },
+  async run({ positionals: [n], values }, { client, io }) {
+    if (n) {
+      const one = await client().get<IncidentDetailView>(`/v1/incidents/${encodeURIComponent(n)}`);
+      io.out(values.json ? JSON.stringify(one) : detail(io, one));
+      return isOpen(one) ? 3 : 0;
+    }
+    const { incidents: all } = await client().get<{ readonly incidents: readonly IncidentHeadView[] }>("/v1/incidents", {
+      endpoint: values.endpoint,
+    });
+    if (values.json) io.out(JSON.stringify(all));
+    else
+      io.out(
+        table(
+          io,
+          ["n", "endpoint", "state", "opened", "finding"],
+          all.map((one) => [one.n, one.endpoint, one.state, moment(one.openedAt), one.title]),
+          "no incident",
+        ),
+      );
+    return all.some(isOpen) ? 3 : 0;
+  },
+});
+
+const isOpen = ({ state }: IncidentHeadView) => state === "open" || state === "contained" || state === "in_review";
+
+function detail(io: Io, one: IncidentDetailView): string {
+  const { proof, rollback } = one;
+  const lines = [
+    styled(io, "bold", `${one.n}  ${one.title}`),
+    `${one.endpoint}, ${one.state}, opened by ${one.openedBy} at ${moment(one.openedAt)}`,
+  ];
+  if (proof) {
+    const rate = (k: number, n: number) => `${k} of ${n} (${n === 0 ? "–" : ratio(k / n)})`;
+    lines.push(
+      `proof: ${proof.guardrail}, ${proof.group} ${rate(proof.groupFavourable, proof.groupDecisions)} against ${proof.reference} ${rate(proof.referenceFavourable, proof.referenceDecisions)}, limit ${ratio(proof.limit)}`,
+      `       after ${proof.decisions.toLocaleString("en")} decisions the evidence is ${evidence(proof.evidence)}, needed ${evidence(proof.threshold)}`,
+    );
+  }
+  if (rollback)
+    lines.push(
+      `rolled back from ${rollback.from} to ${rollback.to}${rollback.automatic ? " by itself" : ""}, ${milliseconds(rollback.switchedMs)} after the proof`,
+    );
+  if (one.notRolledBack) lines.push(styled(io, "yellow", `not rolled back: ${one.notRolledBack}`));
+  const timeline = one.timeline.map((event) => [
+    event.at.slice(11, 23),
+    event.sinceProofMs === null ? "" : `+${milliseconds(event.sinceProofMs)}`,
+    event.actor,
+    event.text,
+  ]);
+  lines.push(
+    "",
+    table(io, ["time", "proof", "who", "what"], timeline),
+    "",
+    `why: evenkeel blame ${one.n}     who: evenkeel affected ${one.n}`,
+  );
+  return lines.join("\n");
+}

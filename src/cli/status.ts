@@ -1,0 +1,112 @@
+import type { EndpointView, GuardrailStateView } from "../api/index.ts";
+import { evidence, moment, percent, plural, ratio } from "./format.ts";
+import { styled, table, type Io } from "./io.ts";
+import { verb } from "./verb.ts";
+
+export const status = verb({
+  name: "status",
+  help: `show which releases answer, and how their guardrails stand
+
+usage: evenkeel status [<endpoint>]
+
+With an endpoint, every guardrail and group. Exits 3 when a guardrail is breached or an incident is open.
+
+examples:
+  evenkeel status
+  evenkeel status loans --json`,
+  options: {},
+  async run({ positionals: [name], values }, { client, io }) {
+    const endpoints = name
+      ? [await client().get<EndpointView>(`/v1/endpoints/${encodeURIComponent(name)}`)]
+      : (await client().get<{ readonly endpoints: readonly EndpointView[] }>("/v1/endpoints")).endpoints;
+    if (values.json) io.out(JSON.stringify(name ? endpoints[0] : endpoints));
+    else if (name && endpoints[0]) io.out(detail(io, endpoints[0]));
+    else
+      io.out(
+        table(
+          io,
+          ["endpoint", "live", "since", "canary", "shadows", "standby", "fallback", "guardrails", "incidents"],
+          endpoints.map((one) => row(io, one)),
+          "no endpoint yet: evenkeel apply -f <file>",
+        ),
+      );
+    return endpoints.some(
+      ({ guardrails, openIncidents }) => openIncidents.length > 0 || guardrails.some(({ state }) => state === "breached"),
+    )
+      ? 3
+      : 0;
+  },
+});
+
+function row(io: Io, { name, route, guardrails, openIncidents }: EndpointView): (string | number | null)[] {
+  const canary = route.canary ? `${route.canary.release} ${percent(route.canary.share)}` : null;
+  return [
+    name,
+    route.live,
+    moment(route.liveSince),
+    canary,
+    route.shadows.join(", ") || null,
+    route.standby,
+    route.fallback,
+    word(io, guardrails),
+    openIncidents.join(", ") || null,
+  ];
+}
+
+function word(io: Io, guardrails: readonly GuardrailStateView[]): string {
+  const serving = guardrails.filter(({ arm }) => arm === "serving");
+  const count = (state: GuardrailStateView["state"]) => serving.filter((one) => one.state === state).length;
+  if (serving.length === 0) return styled(io, "dim", "not watched");
+  if (count("breached") > 0) return styled(io, "red", `${count("breached")} breached`);
+  if (count("watched") > 0) return styled(io, "yellow", `${count("watched")} watched`);
+  if (count("ok") > 0) return styled(io, "green", `${count("ok")} hold`);
+  return styled(io, "dim", `${count("no-data")} of ${serving.length} wait`);
+}
+
+function detail(io: Io, { name, description, route, guardrails, openIncidents }: EndpointView): string {
+  const held = route.held ? [styled(io, "yellow", `automatic rollouts are held (${route.held.by}: ${route.held.reason})`)] : [];
+  const open =
+    openIncidents.length > 0
+      ? [
+          styled(
+            io,
+            "red",
+            `${plural(openIncidents.length, "open incident")}: ${openIncidents.map((n) => `evenkeel incidents ${n}`).join(", ")}`,
+          ),
+        ]
+      : [];
+  const places = [
+    ["live", route.live, `since ${moment(route.liveSince)}`],
+    ...(route.canary ? [["canary", route.canary.release, percent(route.canary.share)]] : []),
+    ...route.shadows.map((shadow) => ["shadow", shadow, ""]),
+    ["standby", route.standby, ""],
+    ["fallback", route.fallback, ""],
+    ...route.condemned.map((release) => ["condemned", release, ""]),
+  ];
+  const states = guardrails.map((one) => [
+    one.release,
+    one.arm,
+    one.guardrail,
+    one.group,
+    one.state,
+    one.groupDecisions,
+    ratio(one.estimate),
+    one.band ? `${ratio(one.band.low)} to ${ratio(one.band.high)}` : null,
+    ratio(one.limit),
+    `${evidence(one.evidence)} of ${evidence(one.threshold)}`,
+  ]);
+  return [
+    `${styled(io, "bold", name)}  ${description}`,
+    `generation ${route.generation}`,
+    table(io, ["place", "release", ""], places),
+    ...held,
+    ...open,
+    "",
+    table(
+      io,
+      ["release", "arm", "guardrail", "group", "state", "n", "estimate", "band", "limit", "evidence"],
+      states,
+      "no guardrail watches this endpoint",
+    ),
+  ].join("\n");
+}
