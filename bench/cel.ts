@@ -10,7 +10,8 @@ import { Environment } from "@marcbachmann/cel-js";
 
 /** A value of either library in one form that compares by text: kind and content. */
 type Plain = string;
-type Candidate = (test: IncrementalTest) => Plain | "error";
+const FAILS: Plain = "error";
+type Candidate = (test: IncrementalTest) => Plain;
 
 /** Extensions and protobuf messages are no part of what policies may say. */
 const OUT_OF_SCOPE = /_ext$|^optionals$|^proto[23]$|^enums$|^wrappers$|^dynamic$|^namespace$|^unknowns$/;
@@ -20,7 +21,7 @@ const needsMessages = ({ original }: IncrementalTest) =>
   JSON.stringify(Object.values(original.bindings), quiet).includes("objectValue");
 const quiet = (_key: string, value: unknown) => (typeof value === "bigint" ? `${value}` : value);
 
-function expectedOf({ original }: IncrementalTest): Plain | "error" | undefined {
+function expectedOf({ original }: IncrementalTest): Plain | undefined {
   const { resultMatcher } = original;
   switch (resultMatcher.case) {
     case "value":
@@ -29,7 +30,7 @@ function expectedOf({ original }: IncrementalTest): Plain | "error" | undefined 
       return resultMatcher.value.result && fromProto(resultMatcher.value.result);
     case "evalError":
     case "anyEvalErrors":
-      return "error";
+      return FAILS;
     case undefined:
       return "bool true";
     default:
@@ -56,13 +57,13 @@ function fromProto({ kind }: Value): Plain | undefined {
     case "listValue":
       return `[${kind.value.values.map(fromProto).join(", ")}]`;
     case "mapValue":
-      return map(kind.value.entries.map(({ key, value }) => [key && fromProto(key), value && fromProto(value)]));
+      return map(kind.value.entries.map(({ key, value }) => [key ? fromProto(key) : "", value ? fromProto(value) : ""]));
     default:
       return undefined; // messages, types, enums: not compared
   }
 }
 
-const map = (entries: (readonly [unknown, unknown])[]) =>
+const map = (entries: (readonly [Plain | undefined, Plain | undefined])[]) =>
   `{${entries
     .map(([key, value]) => `${key}: ${value}`)
     .toSorted()
@@ -115,9 +116,9 @@ const bufbuild: Candidate = (test) => {
   const env = celEnv({ registry, namespace: test.original.container });
   try {
     const value = plan(env, parse(test.original.expr))(bindings(test, celUint) as Record<string, CelInput>);
-    return isCelError(value) ? "error" : plain(value);
+    return isCelError(value) ? FAILS : plain(value);
   } catch {
-    return "error";
+    return FAILS;
   }
 };
 const celJs: Candidate = (test) => {
@@ -130,7 +131,7 @@ const celJs: Candidate = (test) => {
       ),
     );
   } catch {
-    return "error";
+    return FAILS;
   }
 };
 

@@ -27,6 +27,8 @@ interface Call {
   readonly resolve: (scores: Float64Array) => void;
   readonly reject: (error: ScorerError) => void;
   isSettled: boolean;
+  /** The batch it was in failed: it is asked again by itself, so that one person's odd inputs cost nobody else the answer. */
+  isAlone: boolean;
 }
 
 export class BatchedModel implements Model {
@@ -86,7 +88,7 @@ export class BatchedModel implements Model {
     if (this.#batch && nowUs - this.#batch.sentUs > timeoutMs * 1000)
       return Promise.reject(new ScorerError("timeout", "the scorer does not answer"));
     return new Promise((resolve, reject) => {
-      const call: Call = { rows, deadlineUs: nowUs + timeoutMs * 1000, resolve, reject, isSettled: false };
+      const call: Call = { rows, deadlineUs: nowUs + timeoutMs * 1000, resolve, reject, isSettled: false, isAlone: false };
       this.#waiting.push(call);
       this.#waitingRows += count;
       this.#watchUntil(call.deadlineUs);
@@ -122,7 +124,7 @@ export class BatchedModel implements Model {
     let taken = 0;
     for (const call of this.#waiting) {
       if (!call.isSettled) {
-        if (numbers + call.rows.length > MAX_BATCH_ROWS * this.#width) break;
+        if (numbers + call.rows.length > MAX_BATCH_ROWS * this.#width || calls[0]?.isAlone || (calls.length > 0 && call.isAlone)) break;
         numbers += call.rows.length;
         calls.push(call);
       }
@@ -151,10 +153,17 @@ export class BatchedModel implements Model {
       (error: unknown) => {
         this.#batch = null;
         const trouble = error instanceof ScorerError ? error : new ScorerError("failed", String(error), { cause: error });
-        for (const call of calls) settle(call, trouble);
+        if (trouble.trouble === "failed" && calls.length > 1) this.#askAlone(calls);
+        else for (const call of calls) settle(call, trouble);
         this.#send();
       },
     );
+  }
+
+  #askAlone(calls: readonly Call[]): void {
+    for (const call of calls) call.isAlone = true;
+    this.#waiting = [...calls, ...this.#waiting];
+    this.#waitingRows += calls.reduce((rows, call) => rows + call.rows.length / this.#width, 0);
   }
 
   #deliver(calls: readonly Call[], scores: Float64Array): void {

@@ -178,8 +178,19 @@ test("a missing value where one is needed is a failure, never a silent false", (
   const compiled = compileCelCondition("income > 3", variables, "/when");
   if (!compiled.ok) throw new Error("refused");
   expect(compiled.value.reads).toEqual(["income"]);
-  expect(() => compiled.value.evaluate(person)).toThrow(CelFailure);
+  expect(() => compiled.value.evaluate(person)).toThrow(new CelFailure("income > 3: a missing value > number"));
   expect(compiled.value.evaluate({ ...person, income: 4 })).toBe(true);
+});
+
+test("a failure tells the kind of a value, never the value", () => {
+  const optional = new Map<string, CelVariable>([["diagnosis", { type: "string", optional: true }]]);
+  for (const source of ["diagnosis", "diagnosis + 1", "double(diagnosis)", "abs(diagnosis)", "diagnosis ? 1 : 0", "-diagnosis"]) {
+    const compiled = compileCelNumber(source, optional, "/cel");
+    if (!compiled.ok) throw new Error("refused");
+    const evaluate = () => compiled.value.evaluate({ diagnosis: "a-secret" });
+    expect(evaluate).toThrow(CelFailure);
+    expect(evaluate).not.toThrow("secret");
+  }
 });
 
 describe("conformance", () => {

@@ -66,7 +66,7 @@ export function compileCelNumber(source: string, variables: ReadonlyMap<string, 
       if (typeof value === "number") return value;
       if (typeof value === "boolean") return value ? 1 : 0;
       if (typeof value === "bigint") return Number(value); // size() is the one thing that counts in whole numbers
-      throw new CelFailure(`${source}: expected a number, got ${shown(value)}`);
+      throw new CelFailure(`${source}: expected a number, got ${kindOf(value)}`);
     },
   });
 }
@@ -78,10 +78,13 @@ export function compileCelCondition(source: string, variables: ReadonlyMap<strin
     types: ["bool", "dyn"],
     read(value): boolean {
       if (typeof value === "boolean") return value;
-      throw new CelFailure(`${source}: expected true or false, got ${shown(value)}`);
+      throw new CelFailure(`${source}: expected true or false, got ${kindOf(value)}`);
     },
   });
 }
+
+/** Failures are kept with the decision for ever: they tell the kind of a person's value, never the value. */
+const kindOf = (value: unknown) => (value === null ? "a missing value" : typeof value === "string" ? "a text" : `a ${typeof value}`);
 
 interface Wanted<T> {
   readonly expected: string;
@@ -151,7 +154,8 @@ const NAMES: Readonly<Record<string, string>> = {
 const summaryOf = (error: { readonly summary: string }) =>
   error.summary
     .replace(/^no such overload: /, "")
-    .replace(/dyn<null>/g, "a missing value")
+    .replace(/dyn<null>|\bnull\b(?=[).])/g, "a missing value")
+    .replace(/dyn<(\w+)>/g, "$1")
     .replace(/\bdouble\b|\bint\b/g, "number")
     .replace(/\bbool\b/g, "boolean");
 

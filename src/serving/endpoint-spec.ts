@@ -18,6 +18,7 @@ export const InputSpec = Type.Object(
 );
 export type InputSpec = Static<typeof InputSpec>;
 
+/** The inputs of an endpoint by name. */
 export const InputsSpec = Type.Record(Type.String({ pattern: NamePattern }), InputSpec, {
   maxProperties: 1000,
   additionalProperties: false,

@@ -4,6 +4,7 @@ import type { CelVariable } from "./cel.ts";
 import type { ActionsSpec, GroupsSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
 import { celVariables, compileInputs, type ParseRequest } from "./inputs.ts";
 
+/** The parts of an endpoint that decide what is asked and what may come back. */
 export interface EndpointSpec {
   readonly name: EndpointName;
   readonly inputs: InputsSpec;
@@ -13,13 +14,14 @@ export interface EndpointSpec {
   readonly undeclaredGroups?: UndeclaredGroups;
 }
 
+/** Made by `compileEndpoint`; safe to keep and to share. */
 export interface CompiledEndpoint extends EndpointSpec {
   readonly parse: ParseRequest;
   /** The inputs as CEL expressions see them. */
   readonly variables: ReadonlyMap<string, CelVariable>;
 }
 
-/** Issues have paths below `/inputs` and `/groups`. */
+/** Checks what the schema can't say and compiles the rest. Issues have paths below `/inputs` and `/groups`. */
 export function compileEndpoint(spec: EndpointSpec): Result<CompiledEndpoint, readonly Issue[]> {
   const parse = compileInputs(spec);
   return parse.ok ? ok({ ...spec, parse: parse.value, variables: celVariables(spec.inputs) }) : err(parse.error);

@@ -19,7 +19,7 @@ export interface CompiledFeatures {
   derive(inputs: Inputs, into: Float32Array, at: number): void;
 }
 
-/** Issues have paths below `/features`. */
+/** Compiles a feature set against the inputs of an endpoint. Issues have paths below `/features`. */
 export function compileFeatures(
   spec: FeatureSetSpec,
   variables: ReadonlyMap<string, CelVariable>,

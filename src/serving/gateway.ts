@@ -7,7 +7,7 @@ import { answerOf, type Answer, type LoadedRelease } from "./loaded-release.ts";
 import { RouteTable, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
-import { isInCanary, subjectHash } from "./subjects.ts";
+import { isInCanary, subjectHash, type SubjectHash } from "./subjects.ts";
 
 /** What the gateway is told of a request besides its parsed body. */
 export interface RequestMeta {
@@ -21,6 +21,7 @@ export interface RequestMeta {
   readonly receivedAtUs?: number;
 }
 
+/** What the application gets. */
 export interface DecisionReply {
   readonly id: DecisionId;
   readonly action: string;
@@ -47,6 +48,7 @@ export type DecisionRefusal =
   /** No release in line had an answer, the fallback neither. */
   | { readonly kind: "no-answer"; readonly because: string };
 
+/** A reply, and whether it is a fresh one. */
 export interface Decided {
   readonly reply: DecisionReply;
   /** It was given before, under the same idempotency key. */
@@ -62,6 +64,7 @@ export interface ReleaseTrouble {
   readonly failures: number;
 }
 
+/** What a gateway needs, and the limits it keeps. */
 export interface GatewayOptions {
   readonly log: Pick<DecisionLog, "append" | "appendShadow">;
   readonly runtime: Runtime;
@@ -81,6 +84,7 @@ export interface GatewayOptions {
   readonly onTrouble?: (trouble: ReleaseTrouble) => void;
 }
 
+/** Counts since the gateway was made; `inFlight` and queues are of now. */
 export interface GatewayStats {
   readonly inFlight: number;
   readonly decided: number;
@@ -95,10 +99,12 @@ const TROUBLE_WITHIN_US = 10_000_000;
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
 const LAST_CHANCE_MS = 20;
 
+/** The hot path of one process: one gateway for all of its endpoints. */
 export class Gateway {
   readonly #options: Required<Omit<GatewayOptions, "onTrouble">> & Pick<GatewayOptions, "onTrouble">;
   readonly #tables = new Map<string, RouteTable>();
   readonly #shadows: Shadows;
+  readonly #subjectHash: SubjectHash;
   readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
   #inFlight = 0;
   #decided = 0;
@@ -107,6 +113,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = { deadlineMs: 500, scorerTimeoutMs: 200, lateMs: 2000, maxInFlight: 2000, maxShadows: 2000, ...options };
+    this.#subjectHash = subjectHash(options.subjectKey);
     this.#shadows = new Shadows({
       log: options.log,
       clock: options.runtime.clock,
@@ -187,12 +194,12 @@ export class Gateway {
   }
 
   async #decideOn(table: RouteTable, request: DecisionRequest, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
-    const { log, runtime, subjectKey, lateMs, maxInFlight } = this.#options;
+    const { log, runtime, lateMs, maxInFlight } = this.#options;
     const { clock } = runtime;
     const { view } = table;
     const startedUs = meta.receivedAtUs ?? clock.monotonicUs();
     const id = runtime.ids.decision();
-    const subject = request.subject === null ? null : subjectHash(subjectKey, request.subject);
+    const subject = request.subject === null ? null : this.#subjectHash(request.subject);
     // An id's last twelve digits are random; people without a name are drawn anew each time.
     const { canary } = view;
     const isCanary = canary !== null && isInCanary(subject ?? id.slice(-12), canary.release.id, canary.share);

@@ -29,4 +29,4 @@ export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
 export type { RouteView } from "./route-view.ts";
 export { sampleInputs, type Sample } from "./samples.ts";
 export { OnnxScorerSpec, RulesScorerSpec, ScorerError, ScorerSpec, type Scored, type Scorer, type ScorerTrouble } from "./scorer.ts";
-export { subjectHash } from "./subjects.ts";
+export { subjectHash, type SubjectHash } from "./subjects.ts";

@@ -24,6 +24,7 @@ export type ReleaseBundle = Static<typeof ReleaseBundle>;
 /** `rel:` and the hash of the bundle's canonical JSON. */
 export const releaseIdOf = (bundle: ReleaseBundle): ReleaseId => contentId<"ReleaseId">("rel", bundle);
 
+/** A release that can answer at once. Made by `loadRelease`; whoever loads it closes it. */
 export interface LoadedRelease {
   readonly id: ReleaseId;
   /** Within its endpoint; people see it as `r12`. */
@@ -57,6 +58,7 @@ export function answerOf(release: LoadedRelease, { score, reason }: Scored): Ans
   return { score, action, favourable, reasons };
 }
 
+/** Which release, and for which endpoint. */
 export interface LoadOptions {
   readonly id: ReleaseId;
   readonly number: number;
@@ -64,6 +66,7 @@ export interface LoadOptions {
   readonly endpoint: CompiledEndpoint;
 }
 
+/** What loading needs of the world. */
 export interface LoadDependencies {
   readonly blobs: Pick<Blobs, "path" | "has">;
   readonly clock: Clock;

@@ -11,6 +11,7 @@ export interface OnnxTensor {
   readonly shape: readonly (number | string | null)[] | null;
 }
 
+/** The signature of a model, and what else its file tells without being run. */
 export interface OnnxModel {
   readonly inputs: readonly OnnxTensor[];
   readonly outputs: readonly OnnxTensor[];

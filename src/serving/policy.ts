@@ -27,12 +27,14 @@ export const PolicySpec = Type.Object(
 );
 export type PolicySpec = Static<typeof PolicySpec>;
 
+/** What a policy makes of a score. */
 export interface PolicyAnswer {
   readonly action: string;
   readonly favourable: boolean;
   readonly reason: string | null;
 }
 
+/** A policy, compiled: every score has exactly one answer. */
 export interface Policy {
   /** @param score - in [0, 1]; anything else is an error of the program */
   decide(score: number): PolicyAnswer;

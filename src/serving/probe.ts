@@ -3,6 +3,7 @@ import { err, ok, type Issue, type Result } from "../std.ts";
 import { MAX_BATCH_ROWS, ModelProcess, type LoadedModel, type ProcessLimits } from "./model-process.ts";
 import { ScorerError } from "./scorer.ts";
 
+/** What to try, and how far to go. */
 export interface ProbeOptions {
   /** File with the model. */
   readonly path: string;
@@ -18,12 +19,17 @@ export interface ProbeOptions {
   readonly limits?: ProcessLimits;
 }
 
+/** What a good model showed of itself. */
 export interface Probe extends LoadedModel {
   /** What the model gave for each row. All are numbers, and the same twice. */
   readonly scores: Float64Array;
 }
 
-/** @returns issues that say why the model is refused: garbage, too slow, too big, other numbers for the same rows, no numbers. */
+/**
+ * Loads a model away from everything, scores the rows twice, and ends the process.
+ * @returns issues that say why the model is refused: garbage, too slow, too big, other numbers for the same rows, no numbers
+ * @throws ScorerError when no process can be started
+ */
 export async function probeModel(options: ProbeOptions): Promise<Result<Probe, readonly Issue[]>> {
   const { path, width, rows, output, column, timeoutMs = 10_000, limits = { dataBytes: 1.5e9, cpuSeconds: 20 } } = options;
   const count = rows.length / width;
@@ -60,7 +66,7 @@ export async function probeModel(options: ProbeOptions): Promise<Result<Probe, r
 }
 
 /** Whether two runs over the same rows show a model that can't be used. */
-export function troubleWith(scores: Float64Array, again: Float64Array): Issue | undefined {
+function troubleWith(scores: Float64Array, again: Float64Array): Issue | undefined {
   const odd = scores.findIndex((score) => !Number.isFinite(score));
   if (odd >= 0) return { path: "", expected: "a number for every person", got: `${scores[odd]} for sample ${odd + 1}` };
   const other = scores.findIndex((score, i) => score !== again[i]);

@@ -4,6 +4,7 @@ import type { ReleaseId } from "../std.ts";
 import type { CompiledEndpoint } from "./endpoint.ts";
 import type { LoadedRelease } from "./loaded-release.ts";
 
+/** Where requests of an endpoint go. Handed to the gateway whole, whenever the route table changes. */
 export interface RouteView {
   readonly endpoint: CompiledEndpoint;
   readonly generation: number;

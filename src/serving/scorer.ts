@@ -42,12 +42,14 @@ export const OnnxScorerSpec = Type.Object(
 );
 export type OnnxScorerSpec = Static<typeof OnnxScorerSpec>;
 
+/** How a release scores. */
 export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec], { title: "Scorer" });
 export type ScorerSpec = Static<typeof ScorerSpec>;
 
 /** The schema has checked its form. */
 export const blobOf = (spec: OnnxScorerSpec): BlobId => spec.model as BlobId;
 
+/** What a scorer gives for one person. */
 export interface Scored {
   /** In [0, 1]. */
   readonly score: number;
@@ -73,6 +75,7 @@ export type ScorerTrouble =
   | "failed"
   | "closed";
 
+/** There is no score. The world's fault, not the program's: the gateway asks the next release. */
 export class ScorerError extends Error {
   override readonly name = "ScorerError";
   readonly trouble: ScorerTrouble;
