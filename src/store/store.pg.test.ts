@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { describePostgres, freshDatabase, freshPostgresStore } from "../../test/postgres.ts";
 import { freshSqliteStore } from "../../test/sqlite.ts";
-import { openStore, simulatedRuntime } from "./index.ts";
+import { simulatedRuntime } from "./runtime.ts";
+import { openStore } from "./store.ts";
 import { storeSuite } from "./store.suite.ts";
 
 describePostgres("a store on PostgreSQL", () => {

@@ -1,7 +1,7 @@
 /** What must hold on every database: run by `store.test.ts` and `store.pg.test.ts`. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FreshStore } from "../../test/sqlite.ts";
-import type { Store } from "./index.ts";
+import type { Store } from "./store.ts";
 
 /** @param open - gives an empty store */
 export function storeSuite(open: () => Promise<FreshStore>): void {

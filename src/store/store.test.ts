@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { freshSqliteStore } from "../../test/sqlite.ts";
-import { openStore, simulatedRuntime } from "./index.ts";
+import { simulatedRuntime } from "./runtime.ts";
+import { openStore } from "./store.ts";
 import { storeSuite } from "./store.suite.ts";
 
 describe("a store on SQLite", () => {
