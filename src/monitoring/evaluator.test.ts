@@ -126,7 +126,7 @@ test("a guardrail that is added later is paid from the reserve and counts from t
   await minute(20, 20);
   await evaluator.look(more);
   const tests = await evaluator.tests(more);
-  expect(tests.map(({ plan }) => plan.alpha)).toEqual([ALPHA, ALPHA, 0.0005, 0.01 / 60]);
+  expect(tests.map(({ plan }) => plan.alpha)).toEqual([ALPHA, ALPHA, 0.00025, 0.00025]);
   expect(tests.map(({ consumed, state }) => [consumed.n[0], state.test.blocks])).toEqual([
     [100, 2],
     [100, 2],
@@ -145,8 +145,8 @@ test("a reinstated release starts with a new budget", async () => {
     [50, 50],
     [50, 50],
   ]);
-  expect((await evaluator.tests(again)).map(({ plan, state }) => [plan.alpha, state.isLate])).toEqual([
-    [ALPHA, false],
-    [ALPHA, false],
+  expect((await evaluator.tests(again)).map(({ plan, state }) => [plan.alpha, state.addition])).toEqual([
+    [ALPHA, 0],
+    [ALPHA, 0],
   ]);
 });

@@ -1,25 +1,42 @@
 /** Looks at an endpoint's tallies, closes blocks, and hands over what is proven. One at a time for an endpoint; the rest is pure. */
-import { armClassOf, groupsOf, readTotalsBySource, type ArmClass, type SourceTotalRow } from "../decisions/index.ts";
+import { armClassOf, readFlips, readTotals, readTotalsBySource, type ArmClass, type TotalRow } from "../decisions/index.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
-import type { EndpointName, ReleaseId } from "../std.ts";
-import { blockSince, type Cumulative } from "./blocks.ts";
-import { planTests, sideOf, type GuardrailSpec, type PlannedTest } from "./guardrail.ts";
-import { addLikeForLike, noLikeForLike } from "./intervals.ts";
-import { reserveShare } from "./multiplicity.ts";
-import { closeBlock, startTest } from "./sequential-test.ts";
-import { stateOf, testId, type Breach, type RunningTest, type StoredState } from "./test-record.ts";
+import { assert, unreachable, type EndpointName, type ReleaseId } from "../std.ts";
+import { breachOf, sourcesOf } from "./breach.ts";
+import {
+  CellSides,
+  cumulativeOf,
+  flips,
+  selections,
+  shadowFailures,
+  substitutions,
+  type CellCounts,
+  type ServedRoute,
+} from "./counting.ts";
+import type { DeclaredGroups, GuardrailSpec } from "./guardrail.ts";
+import { metricOf } from "./metrics.ts";
+import { planTests, type PlannedTest } from "./plan.ts";
+import { advance, isProven, reconcile, type Reading } from "./running-tests.ts";
+import { readTests, saveTests } from "./stored-tests.ts";
+import { claimOf, readTestId, type Breach, type RunningTest, type TestOwner } from "./test-record.ts";
 
 /** What of an endpoint is watched. */
 export interface WatchedEndpoint {
   readonly endpoint: EndpointName;
-  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly groups: DeclaredGroups;
   readonly guardrails: readonly GuardrailSpec[];
   /** Chance that a fair release is ever rolled back: one budget for each release's answers to people, one for its shadow answers. */
   readonly budget: number;
   /** Actions that count as selected. */
   readonly favourable: ReadonlySet<string>;
   readonly releases: readonly WatchedRelease[];
+  /** Tells who was meant to answer where somebody else did. Without it `fallback_rate` has no data of what serves. */
+  readonly route?: ServedRoute;
 }
+/**
+ * A release to watch: whatever answers people (live, canary, standby, fallback alike, so that tests go on when it changes place), and
+ * shadows.
+ */
 export interface WatchedRelease {
   readonly release: ReleaseId;
   readonly armClass: ArmClass;
@@ -27,246 +44,201 @@ export interface WatchedRelease {
   readonly epoch: number;
 }
 
-const RECENT_BLOCKS = 8;
+/** What the tests of one life of a release have come to. */
+interface Watch {
+  /** Every test that it ever had, by id. */
+  readonly tests: ReadonlyMap<string, RunningTest>;
+  readonly running: readonly RunningTest[];
+  /** The declarations that they follow, in one text; empty before the first look. */
+  readonly declared: string;
+  /** The counts of the last look, in one text. */
+  readonly seen: string;
+}
+/** What a look at one release has found, not yet stored. */
+interface Found {
+  readonly watch: Watch;
+  readonly changed: readonly RunningTest[];
+  readonly breaches: readonly Breach[];
+}
 
+type CountsOf = ReadonlyMap<ReturnType<typeof metricOf>["counts"], { readonly cells: CellCounts; readonly context: string }>;
+
+/**
+ * Holds the tests of endpoints, stored with the counts that they have consumed. A look costs one read of sums for each watched release,
+ * whatever the traffic; where no count has moved it does nothing more.
+ */
 export class GuardrailEvaluator {
   readonly #store: Store;
-  readonly #running = new Map<string, RunningTest>();
-  /** As they were found at the start, by id. */
-  readonly #stored = new Map<
-    string,
-    Pick<RunningTest, "state" | "consumed" | "breach" | "paused"> & {
-      readonly alpha: number;
-      readonly release: string;
-      readonly armClass: string;
-      readonly epoch: number;
-    }
-  >();
-  readonly #loaded = new Set<string>();
-  /** Counts as they were at the last look, by release and arm class: nothing new, nothing to do. */
-  readonly #seen = new Map<string, number>();
+  readonly #watches = new Map<string, Watch>();
+  readonly #sides = new CellSides();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
   /**
-   * One look at everything that is watched of an endpoint. What it found is stored before it is returned.
-   * @returns breaches that were proven by this look, strongest first; each is returned once in the life of its test
+   * One look at everything that is watched of an endpoint. What it found is stored before it is returned. To be called every second or
+   * so, for endpoints without guardrails too: one that is added later counts from then on.
+   * @returns breaches that were proven by this look, strongest first; each is returned once in the life of its test (`latched` has all)
+   * @throws StorageError: nothing has been found then, and the next look finds it
    */
-  async look(watched: WatchedEndpoint): Promise<readonly Breach[]> {
-    await this.#load(watched.endpoint);
-    const rows = await readTotalsBySource(this.#store.db, { endpoint: watched.endpoint });
-    const changed: RunningTest[] = [];
-    const breaches: Breach[] = [];
-    for (const release of watched.releases) {
-      const mine = rows.filter((row) => row.release === release.release && armClassOf(row.arm) === release.armClass);
-      const seenKey = `${watched.endpoint}\0${release.release}\0${release.armClass}`;
-      const counted = mine.reduce((sum, row) => sum + row.counted, 0);
-      const tests = this.#testsOf(watched, release, mine);
-      if (this.#seen.get(seenKey) === counted && tests.every(({ isNew }) => !isNew)) continue;
-      for (const { test, isNew } of tests) {
-        const next = this.#advance(watched, test, mine);
-        if (next === test && !isNew) continue;
-        changed.push(next);
-        if (next.breach && !test.breach) breaches.push(next.breach);
+  look(watched: WatchedEndpoint): Promise<readonly Breach[]> {
+    return this.#inTurn(() => this.#look(watched));
+  }
+
+  /** The tests of an endpoint's releases as they stand, in the order of releases and guardrails. None before the first look at a release. */
+  tests(watched: WatchedEndpoint): Promise<readonly RunningTest[]> {
+    return this.#inTurn(async () => {
+      const found: RunningTest[] = [];
+      for (const release of watched.releases) {
+        const owner: TestOwner = { endpoint: watched.endpoint, ...release };
+        const { tests } = await this.#watchOf(owner);
+        const goingOn = [...tests.values()].filter(({ state }) => !state.hasEnded);
+        const byClaim = new Map(goingOn.map((test) => [readTestId(test.id).claim, test]));
+        for (const plan of plansOf(watched, release)) {
+          const test = byClaim.get(claimOf(owner, plan, watched.favourable));
+          if (test) found.push(test);
+        }
       }
-      this.#seen.set(seenKey, counted);
-    }
-    if (changed.length > 0) await this.#save(watched.endpoint, changed);
-    for (const test of changed) this.#running.set(test.id, test);
-    return breaches.toSorted((a, b) => b.logE - b.threshold - (a.logE - a.threshold));
+      return found;
+    });
   }
 
-  /** The tests of an endpoint's releases as they stand, in the order of their guardrails. */
-  async tests(watched: WatchedEndpoint): Promise<readonly RunningTest[]> {
-    await this.#load(watched.endpoint);
-    const plans = planTests(watched.guardrails, watched.groups, watched.budget);
-    return watched.releases.flatMap((release) =>
-      plans.flatMap((plan) => this.#known({ endpoint: watched.endpoint, ...release }, plan) ?? []),
-    );
-  }
-
-  /** Breaches of what is watched that were proven at any time: after a crash between the proof and the act, they still have to be acted on. */
+  /** Breaches of what is watched that were proven at any time: after a crash between proof and act they still have to be acted on. */
   async latched(watched: WatchedEndpoint): Promise<readonly Breach[]> {
     return (await this.tests(watched)).flatMap(({ breach }) => breach ?? []);
   }
 
-  /** After a restart: continues from what was stored, with the counts that were consumed. */
-  async #load(endpoint: EndpointName): Promise<void> {
-    if (this.#loaded.has(endpoint)) return;
-    const rows = await this.#store.db.selectFrom("guardrail_test").selectAll().where("endpoint", "=", endpoint).execute();
-    for (const row of rows)
-      this.#stored.set(row.id, {
-        ...stateOf(row),
-        alpha: row.alpha,
-        paused: row.paused,
-        release: row.release,
-        armClass: row.arm_class,
-        epoch: row.epoch,
-      });
-    this.#loaded.add(endpoint);
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work, work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
   }
 
-  /** The running tests of a release; those that are planned and don't run yet are started. */
-  #testsOf(
-    watched: WatchedEndpoint,
-    release: WatchedRelease,
-    rows: readonly SourceTotalRow[],
-  ): readonly { readonly test: RunningTest; readonly isNew: boolean }[] {
-    const plans = planTests(watched.guardrails, watched.groups, watched.budget);
-    const key = { endpoint: watched.endpoint, ...release };
-    const known = plans.map((plan) => ({ plan, test: this.#known(key, plan) }));
-    // What is added to a release that is watched already is paid from the reserve, and counts from now on only.
-    const before = this.#testsEver(release);
-    let added = before.filter(({ state }) => state.isLate).length;
-    return known.map(({ plan, test }) => {
-      if (test) return { test, isNew: false };
-      const isLate = before.length > 0;
-      const alpha = isLate ? reserveShare(watched.budget, ++added) : plan.alpha;
-      const state: StoredState = { isLate, test: startTest(plan.definition), likeForLike: noLikeForLike, recent: [] };
-      // A second life is judged by what it does from now on.
-      const consumed = isLate || release.epoch > 0 ? this.#cumulative(watched, plan, rows) : { n: [0, 0], k: [0, 0] };
-      return {
-        test: {
-          id: testId(key, plan),
-          release: release.release,
-          armClass: release.armClass,
-          epoch: release.epoch,
-          plan: { ...plan, alpha },
-          state,
-          consumed,
-          breach: null,
-          paused: null,
-        },
-        isNew: true,
-      };
-    });
-  }
-
-  /** A test that runs, or that was stored before a restart. */
-  #known(key: { readonly endpoint: EndpointName } & WatchedRelease, plan: PlannedTest): RunningTest | undefined {
-    const id = testId(key, plan);
-    const running = this.#running.get(id);
-    const stored = this.#stored.get(id);
-    if (running || !stored) return running;
-    const { alpha, state, consumed, breach, paused } = stored;
-    const test: RunningTest = {
-      id,
-      release: key.release,
-      armClass: key.armClass,
-      epoch: key.epoch,
-      plan: { ...plan, alpha },
-      state,
-      consumed,
-      breach,
-      paused,
-    };
-    this.#running.set(id, test);
-    return test;
-  }
-
-  /** Every test that this life of the release ever had, also of guardrails that are no longer declared. */
-  #testsEver({ release, armClass, epoch }: WatchedRelease): readonly { readonly state: StoredState }[] {
-    const mine = new Map<string, { readonly state: StoredState }>();
-    const isMine = (test: { readonly release: string; readonly armClass: string; readonly epoch: number }) =>
-      test.release === release && test.armClass === armClass && test.epoch === epoch;
-    for (const [id, test] of this.#stored) if (isMine(test)) mine.set(id, test);
-    for (const [id, test] of this.#running) if (isMine(test)) mine.set(id, test);
-    return [...mine.values()];
-  }
-
-  #cumulative(watched: WatchedEndpoint, plan: PlannedTest, rows: readonly SourceTotalRow[]): Cumulative {
-    const n = [0, 0];
-    const k = [0, 0];
-    for (const row of rows) {
-      const side = sideOf(plan, groupsOf(row.cell));
-      if (side === "neither") continue;
-      const g = side === "group" ? 0 : 1;
-      n[g] = (n[g] ?? 0) + row.counted;
-      if (watched.favourable.has(row.action)) k[g] = (k[g] ?? 0) + row.counted;
+  async #look(watched: WatchedEndpoint): Promise<readonly Breach[]> {
+    const rows = new Map<ReleaseId, readonly TotalRow[]>();
+    for (const { release } of watched.releases)
+      if (!rows.has(release)) rows.set(release, await readTotals(this.#store.db, { endpoint: watched.endpoint, release }));
+    const found = new Map<string, Found>();
+    for (const release of watched.releases) {
+      const owner: TestOwner = { endpoint: watched.endpoint, ...release };
+      found.set(keyOf(owner), await this.#lookAt(watched, owner, rows));
     }
-    return { n, k };
+    // First stored, then believed: a look that can't be stored hasn't happened, and the next one sees the same again.
+    const changed = [...found.values()].flatMap((one) => one.changed);
+    if (changed.length > 0) await saveTests(this.#store, watched.endpoint, changed);
+    for (const [key, { watch }] of found) this.#watches.set(key, watch);
+    return [...found.values()].flatMap(({ breaches }) => breaches).toSorted((a, b) => b.logE - b.threshold - (a.logE - a.threshold));
   }
 
-  #advance(watched: WatchedEndpoint, test: RunningTest, rows: readonly SourceTotalRow[]): RunningTest {
-    if (test.paused !== null) return test;
-    const now = this.#cumulative(watched, test.plan, rows);
-    const verdict = blockSince(now, test.consumed);
-    if (verdict.kind === "open") return test;
-    if (verdict.kind === "broken") return { ...test, paused: verdict.why };
-    const { n, k } = verdict.block;
-    const state = closeBlock(test.plan.definition, test.state.test, verdict.block);
-    const recent = [...test.state.recent, { decisions: (n[0] ?? 0) + (n[1] ?? 0), logE: state.logE }].slice(-RECENT_BLOCKS);
-    const likeForLike = addLikeForLike(test.state.likeForLike, { n: n[0] ?? 0, k: k[0] ?? 0 }, { n: n[1] ?? 0, k: k[1] ?? 0 });
-    const next: RunningTest = { ...test, state: { ...test.state, test: state, likeForLike, recent }, consumed: now };
-    const threshold = Math.log(1 / test.plan.alpha);
-    if (test.breach || state.logE < threshold) return next;
-    return { ...next, breach: this.#breachOf(watched, next, rows, threshold) };
-  }
+  async #lookAt(watched: WatchedEndpoint, owner: TestOwner, rows: ReadonlyMap<ReleaseId, readonly TotalRow[]>): Promise<Found> {
+    const watch = await this.#watchOf(owner);
+    const counts = await this.#countsOf(watched, owner, rows);
+    const [declared, seen] = [declarationsOf(watched), seenIn(counts)];
+    if (declared === watch.declared && seen === watch.seen) return { watch, changed: [], breaches: [] };
 
-  #breachOf(watched: WatchedEndpoint, test: RunningTest, rows: readonly SourceTotalRow[], threshold: number): Breach {
-    const { plan, consumed, state } = test;
-    const [groupN = 0, referenceN = 0] = consumed.n;
-    const [groupK = 0, referenceK = 0] = consumed.k;
-    const bySource = new Map<string, number>();
-    for (const row of rows)
-      if (sideOf(plan, groupsOf(row.cell)) === "group") bySource.set(row.source, (bySource.get(row.source) ?? 0) + row.counted);
-    const sources = [...bySource]
-      .map(([source, count]) => ({ source, share: groupN === 0 ? 0 : count / groupN }))
-      .toSorted((a, b) => b.share - a.share);
-    return {
-      endpoint: watched.endpoint,
-      release: test.release,
-      armClass: test.armClass,
-      guardrail: plan.guardrail,
-      metric: plan.metric,
-      action: plan.action,
-      limit: plan.definition.limit,
-      group: plan.group,
-      groupLabel: plan.groupLabel,
-      reference: plan.reference,
-      groupN,
-      groupK,
-      referenceN,
-      referenceK,
-      decisions: groupN + referenceN,
-      logE: state.test.logE,
-      threshold,
-      alpha: plan.alpha,
-      block: state.test.blocks,
-      provenAtMs: this.#store.runtime.clock.nowMs(),
-      sources,
+    const reading = (plan: PlannedTest): Reading => {
+      const counted = counts.get(metricOf(plan.metric).counts);
+      assert(counted, `${plan.metric} is planned and counted`);
+      return { counts: cumulativeOf(plan, counted.cells, this.#sides), context: counted.context };
     };
+    const { favourable, budget } = watched;
+    const { running, changed } =
+      declared === watch.declared
+        ? { running: watch.running, changed: [] }
+        : reconcile(
+            [...watch.tests.values()],
+            { owner, plans: plansOf(watched, owner), favourable, budget, isFirstSight: watch.declared === "" },
+            reading,
+          );
+    const moved = new Map(changed.map((test) => [test.id, test]));
+    const breaches: Breach[] = [];
+    const after: RunningTest[] = [];
+    for (const test of running) {
+      let next = advance(test, reading(test.plan));
+      if (isProven(next)) {
+        const breach = breachOf(next, {
+          endpoint: watched.endpoint,
+          sources: await this.#sourcesOf(owner, next.plan),
+          provenAtMs: this.#store.runtime.clock.nowMs(),
+        });
+        next = { ...next, breach };
+        breaches.push(breach);
+      }
+      if (next !== test) moved.set(next.id, next);
+      after.push(next);
+    }
+    const tests = new Map([...watch.tests, ...moved]);
+    return { watch: { tests, running: after, declared, seen }, changed: [...moved.values()], breaches };
   }
 
-  async #save(endpoint: EndpointName, tests: readonly RunningTest[]): Promise<void> {
-    const nowMs = this.#store.runtime.clock.nowMs();
-    await this.#store.transaction(async (tx) => {
-      for (const { id, release, armClass, epoch, plan, state, consumed, breach, paused } of tests) {
-        const moving = {
-          state_json: canonicalJson(state),
-          consumed_json: canonicalJson(consumed),
-          breach_json: breach && canonicalJson(breach),
-          paused,
-          updated_at_ms: nowMs,
-        };
-        await tx
-          .insertInto("guardrail_test")
-          .values({
-            id,
-            endpoint,
-            release,
-            arm_class: armClass,
-            epoch,
-            guardrail: plan.guardrail,
-            group_label: plan.groupLabel,
-            alpha: plan.alpha,
-            ...moving,
-          })
-          .onConflict((conflict) => conflict.column("id").doUpdateSet(moving))
-          .execute();
+  /** What the guardrails of a release need counted. */
+  async #countsOf(watched: WatchedEndpoint, owner: TestOwner, rows: ReadonlyMap<ReleaseId, readonly TotalRow[]>): Promise<CountsOf> {
+    const { endpoint, release, armClass } = owner;
+    const { favourable, guardrails, route } = watched;
+    const mine = (rows.get(release) ?? []).filter((row) => armClassOf(row.arm) === armClass);
+    const metrics = guardrails.map(({ metric }) => metricOf(metric)).filter(({ watches }) => watches.includes(armClass));
+    const counts = new Map<ReturnType<typeof metricOf>["counts"], { cells: CellCounts; context: string }>();
+    for (const kind of new Set(metrics.map((metric) => metric.counts))) {
+      switch (kind) {
+        case "selections":
+          counts.set(kind, { cells: selections(mine, favourable), context: "" });
+          break;
+        case "flips":
+          counts.set(kind, {
+            cells: flips(await readFlips(this.#store.db, { endpoint, shadowRelease: release }), favourable),
+            context: "",
+          });
+          break;
+        case "substitutions": {
+          if (armClass === "shadow") counts.set(kind, { cells: shadowFailures(mine), context: "" });
+          else if (!route) counts.set(kind, { cells: new Map(), context: "waiting" });
+          else counts.set(kind, substitutions(release, route, rows, this.#store.runtime.clock.nowMs()));
+          break;
+        }
+        default:
+          return unreachable(kind);
       }
-    });
+    }
+    return counts;
   }
+
+  async #sourcesOf({ endpoint, release, armClass }: TestOwner, plan: PlannedTest): Promise<Breach["sources"]> {
+    const rows = await readTotalsBySource(this.#store.db, { endpoint, release });
+    return sourcesOf(
+      plan,
+      rows.filter((row) => armClassOf(row.arm) === armClass),
+      this.#sides,
+    );
+  }
+
+  /** After a restart: what was stored, with the counts that were consumed. */
+  async #watchOf(owner: TestOwner): Promise<Watch> {
+    const key = keyOf(owner);
+    const known = this.#watches.get(key);
+    if (known) return known;
+    const tests = await readTests(this.#store, owner);
+    const watch: Watch = { tests: new Map(tests.map((test) => [test.id, test])), running: [], declared: "", seen: "" };
+    this.#watches.set(key, watch);
+    return watch;
+  }
+}
+
+const keyOf = ({ endpoint, release, armClass, epoch }: TestOwner): string => [endpoint, release, armClass, epoch].join(" ");
+
+const plansOf = ({ guardrails, groups, budget }: WatchedEndpoint, { armClass }: WatchedRelease): readonly PlannedTest[] =>
+  planTests(guardrails, groups, budget, armClass);
+
+const declarationsOf = ({ guardrails, groups, budget, favourable }: WatchedEndpoint): string =>
+  canonicalJson({ guardrails, groups, budget, favourable: [...favourable].toSorted() });
+
+/** Counts only grow, so their sums tell whether any has moved. */
+function seenIn(counts: CountsOf): string {
+  return [...counts]
+    .map(([kind, { cells, context }]) => {
+      const totals = [...cells.values()];
+      return `${kind} ${context} ${totals.reduce((sum, { n }) => sum + n, 0)} ${totals.reduce((sum, { k }) => sum + k, 0)}`;
+    })
+    .join("; ");
 }

@@ -1,60 +1,77 @@
 /** How a test stands, for people: estimate and band, evidence against what is needed, and a word. Pure. */
-import { differenceBand, ratioBand, type Band } from "./confidence-sequence.ts";
-import { METRICS } from "./guardrail.ts";
+import { unreachable } from "../std.ts";
+import { differenceBand, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
+import { decisionsToProof, meterOf, oddsText, thresholdOf, watchedFrom } from "./evidence.ts";
+import { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 import { likeForLike } from "./intervals.ts";
+import type { MetricName } from "./metrics.ts";
+import { ebh, holm } from "./multiplicity.ts";
+import type { Group } from "./plan.ts";
 import type { RunningTest } from "./test-record.ts";
 
 /**
  * - `no-data`: too few decisions to say anything; neither good nor bad.
+ * - `not-comparable`: enough decisions, but no ratio: nobody of the reference got a favourable answer.
  * - `ok`: enough, and little evidence against it.
  * - `watched`: evidence past the square root of what is needed.
  * - `breached`: proven, latched.
  * - `paused`: its counts can't be trusted; a person has to look.
  */
-export type GuardrailWord = "no-data" | "ok" | "watched" | "breached" | "paused";
+export type GuardrailWord = "no-data" | "not-comparable" | "ok" | "watched" | "breached" | "paused";
 
 export interface GuardrailState {
   readonly guardrail: string;
-  readonly metric: string;
+  readonly metric: MetricName;
   readonly action: RunningTest["plan"]["action"];
   readonly groupLabel: string;
-  readonly group: Readonly<Record<string, string>>;
-  readonly reference: string;
+  readonly group: Group;
+  /** `rest`, or the value that the group is compared with; null for a metric that compares with nothing. */
+  readonly reference: string | null;
   readonly limit: number;
   readonly word: GuardrailWord;
-  /** Counted decisions of the group and of its reference, and favourable ones. */
+  /** Counted decisions of the group and of its reference, and favourable ones; what is counted by other metrics: `Breach`. */
   readonly groupN: number;
   readonly groupK: number;
   readonly referenceN: number;
   readonly referenceK: number;
-  /** Pooled since the release began; null where it can't be computed. */
+  /** Pooled since the release began; null where it can't be computed. Shown, never decided by. */
   readonly estimate: number | null;
+  /** Whether the estimate is on the wrong side of the limit, told by integers; null where there is none. */
+  readonly isBeyondLimit: boolean | null;
   /** For all times together (α = 0.05); null ends are infinite. */
-  readonly band: readonly [number, number | null];
-  /** People compared with people of the same block; null before it can be computed. */
+  readonly band: readonly [low: number, high: number | null];
+  /** The ratio of people compared with people of the same block; null where there is none or the metric is no ratio. */
   readonly likeForLike: number | null;
+  /** Its ordinary 95 % interval, as of one look. */
+  readonly likeForLikeInterval: readonly [low: number, high: number | null] | null;
+  /** The two ratios are more than 0.05 apart: the group applies more when fewer, or more, people are approved. */
+  readonly mixDiffers: boolean;
   readonly logE: number;
+  readonly maxLogE: number;
   readonly threshold: number;
+  /** This test's share of the error budget. */
+  readonly alpha: number;
+  /** Evidence on its way to proof, 0 to 1, and in words. */
+  readonly meter: number;
+  readonly odds: string;
+  readonly blocks: number;
   /** Decisions still needed if evidence goes on growing as in the last blocks; null where it doesn't grow. */
   readonly forecastDecisions: number | null;
+  readonly provenAtMs: number | null;
   readonly paused: string | null;
 }
 
-/** Decisions of both sides together below which only "too early to say" is shown (sequential-tests §12). */
+/** Decisions of all sides together below which only "too early to say" is shown (sequential-tests §12). */
 const TOO_EARLY = 30;
 const BAND_ALPHA = 0.05;
+const MIX_DIFFERS = 0.05;
 
 export function guardrailState(test: RunningTest): GuardrailState {
-  const { plan, state, consumed } = test;
+  const { plan, state, consumed, breach, paused } = test;
   const [groupN = 0, referenceN = 0] = consumed.n;
   const [groupK = 0, referenceK = 0] = consumed.k;
-  const a = { n: groupN, k: groupK };
-  const b = { n: referenceN, k: referenceK };
-  const isRatio = METRICS[plan.metric].kind === "ratio_min";
-  const [low, high]: Band = isRatio ? ratioBand(a, b, BAND_ALPHA) : differenceBand(a, b, BAND_ALPHA);
-  const isKnown = groupN > 0 && referenceN > 0 && (!isRatio || referenceK > 0);
-  const estimate = !isKnown ? null : isRatio ? (groupK * referenceN) / (groupN * referenceK) : groupK / groupN - referenceK / referenceN;
-  const threshold = Math.log(1 / plan.alpha);
+  const seen = figures(plan.definition, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
+  const alike = plan.definition.kind === "ratio_min" ? likeForLike(state.likeForLike) : null;
   return {
     guardrail: plan.guardrail,
     metric: plan.metric,
@@ -63,33 +80,94 @@ export function guardrailState(test: RunningTest): GuardrailState {
     group: plan.group,
     reference: plan.reference,
     limit: plan.definition.limit,
-    word: wordOf(test, groupN + referenceN, threshold),
+    word: wordOf(test, groupN + referenceN, seen.estimate),
     groupN,
     groupK,
     referenceN,
     referenceK,
-    estimate,
-    band: [low, Number.isFinite(high) ? high : null],
-    likeForLike: isRatio ? (likeForLike(state.likeForLike)?.ratio ?? null) : null,
+    estimate: seen.estimate,
+    isBeyondLimit: seen.isBeyondLimit,
+    band: finite(seen.band),
+    likeForLike: alike?.ratio ?? null,
+    likeForLikeInterval: alike && finite(alike.interval),
+    mixDiffers: alike !== null && seen.estimate !== null && Math.abs(alike.ratio - seen.estimate) > MIX_DIFFERS,
     logE: state.test.logE,
-    threshold,
-    forecastDecisions: test.breach ? null : forecast(test, threshold),
-    paused: test.paused,
+    maxLogE: state.test.maxLogE,
+    threshold: thresholdOf(plan.alpha),
+    alpha: plan.alpha,
+    meter: meterOf(state.test.logE, plan.alpha),
+    odds: oddsText(state.test.logE, plan.alpha),
+    blocks: state.test.blocks,
+    forecastDecisions: breach ? null : (decisionsToProof(state.recent, plan.alpha) ?? null),
+    provenAtMs: breach && breach.provenAtMs,
+    paused,
   };
 }
 
-function wordOf({ breach, paused, state }: RunningTest, decisions: number, threshold: number): GuardrailWord {
+/** A test's state among the others of its release. */
+export interface RankedState extends GuardrailState {
+  /** Proven together with those that breached, at the budget of all (Holm): to be named with them. */
+  readonly isNamed: boolean;
+  /** Worth a warning; among the warned, one in ten is wrong at most (e-BH on what the evidence is now). */
+  readonly isWarned: boolean;
+}
+
+const FALSE_WARNINGS = 0.1;
+
+/** The states of all tests of one life of a release, told apart by what can be said of them together (sequential-tests §6). */
+export function guardrailStates(tests: readonly RunningTest[]): readonly RankedState[] {
+  const named = new Set(
+    holm(
+      tests.map(({ state }) => state.test.maxLogE),
+      tests.map(({ plan }) => plan.alpha),
+    ),
+  );
+  const warned = new Set(
+    ebh(
+      tests.map(({ state }) => state.test.logE),
+      FALSE_WARNINGS,
+    ),
+  );
+  return tests.map((test, i) => ({ ...guardrailState(test), isNamed: named.has(i), isWarned: warned.has(i) }));
+}
+
+interface Figures {
+  readonly estimate: number | null;
+  readonly isBeyondLimit: boolean | null;
+  readonly band: Band;
+}
+
+function figures({ kind, limit }: RunningTest["plan"]["definition"], a: Total, b: Total): Figures {
+  switch (kind) {
+    case "ratio_min":
+      return { estimate: ratioOf(a, b) ?? null, isBeyondLimit: isRatioBelow(a, b, limit) ?? null, band: ratioBand(a, b, BAND_ALPHA) };
+    case "diff_min":
+      return {
+        estimate: a.n === 0 || b.n === 0 ? null : a.k / a.n - b.k / b.n,
+        isBeyondLimit: isDifferenceBelow(a, b, limit) ?? null,
+        band: differenceBand(a, b, BAND_ALPHA),
+      };
+    case "rate_max":
+      return { estimate: a.n === 0 ? null : a.k / a.n, isBeyondLimit: isRateAbove(a, limit) ?? null, band: rateBand(a, BAND_ALPHA) };
+    case "rate_min":
+      return {
+        estimate: a.n === 0 ? null : a.k / a.n,
+        isBeyondLimit: isRatioBelow(a, { n: 1, k: 1 }, limit) ?? null,
+        band: rateBand(a, BAND_ALPHA),
+      };
+    case "did_min":
+      throw new Error("no metric compares four cells");
+    default:
+      return unreachable(kind);
+  }
+}
+
+function wordOf({ breach, paused, state, plan }: RunningTest, decisions: number, estimate: number | null): GuardrailWord {
   if (breach) return "breached";
   if (paused !== null) return "paused";
   if (decisions < TOO_EARLY) return "no-data";
-  return state.test.logE >= threshold / 2 ? "watched" : "ok";
+  if (state.test.logE >= watchedFrom(plan.alpha)) return "watched";
+  return estimate === null ? "not-comparable" : "ok";
 }
 
-function forecast({ state }: RunningTest, threshold: number): number | null {
-  const first = state.recent[0];
-  const last = state.recent.at(-1);
-  if (!first || !last || state.recent.length < 2) return null;
-  const decisions = state.recent.slice(1).reduce((sum, block) => sum + block.decisions, 0);
-  const growth = (last.logE - first.logE) / decisions;
-  return growth > 0 ? Math.ceil((threshold - last.logE) / growth) : null;
-}
+const finite = ([low, high]: Band): readonly [number, number | null] => [low, Number.isFinite(high) ? high : null];

@@ -1,17 +1,12 @@
-export { blockSince, MIN_CELL, type BlockVerdict, type Cumulative } from "./blocks.ts";
+export { MIN_CELL, blockSince, type BlockVerdict, type Cumulative } from "./blocks.ts";
+export { restsOn } from "./breach.ts";
 export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
+export { groupCoverage, type GroupCoverage, type ServedRoute } from "./counting.ts";
 export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
-export {
-  GuardrailSpec,
-  METRICS,
-  guardrailIssues,
-  labelOf,
-  planTests,
-  sideOf,
-  type Group,
-  type MetricName,
-  type PlannedTest,
-} from "./guardrail.ts";
-export { guardrailState, type GuardrailState, type GuardrailWord } from "./guardrail-state.ts";
-export { wilson } from "./intervals.ts";
+export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
+export { GuardrailSpec, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
+export { guardrailState, guardrailStates, type GuardrailState, type GuardrailWord, type RankedState } from "./guardrail-state.ts";
+export { newcombe, wilson } from "./intervals.ts";
+export { METRICS, metricOf, type MetricName } from "./metrics.ts";
+export { labelOf, planTests, sideOf, type Group, type PlannedTest, type Side } from "./plan.ts";
 export { Breach, type RunningTest } from "./test-record.ts";

@@ -29,14 +29,24 @@ export function splitBudget(
 /** The share of the i-th test that is added later, from 1; all of them together never spend more than the reserve. */
 export const reserveShare = (alpha: number, i: number): number => (RESERVE * alpha) / (i * (i + 1));
 
-/** Which further groups are named after a breach: Holm on the largest evidence of each. @returns their indexes, ascending */
-export function holm(maxLogE: readonly number[], alpha: number): readonly number[] {
-  const m = maxLogE.length;
-  const order = maxLogE.map((logE, index) => ({ logE, index })).toSorted((a, b) => b.logE - a.logE || a.index - b.index);
+/**
+ * Which tests are proven together: Holm on the largest evidence of each, weighted by their shares of the budget, so that the first ones
+ * named are those that breach on their own.
+ * @param alphas - each test's share; equal shares are the plain procedure
+ * @returns their indexes, ascending
+ */
+export function holm(maxLogE: readonly number[], alphas: readonly number[]): readonly number[] {
+  const order = maxLogE
+    .map((logE, index) => ({ logE, index, alpha: alphas[index] ?? 0 }))
+    .toSorted((a, b) => b.logE + Math.log(b.alpha) - (a.logE + Math.log(a.alpha)) || a.index - b.index);
+  const budget = alphas.reduce((sum, alpha) => sum + alpha, 0);
+  let left = budget;
   const named: number[] = [];
-  for (const [i, { logE, index }] of order.entries()) {
-    if (logE < Math.log((m - i) / alpha)) break;
+  for (const { logE, index, alpha } of order) {
+    // Of the budget of all, this one gets its share among those that are left.
+    if (logE < -Math.log((budget * alpha) / left)) break;
     named.push(index);
+    left -= alpha;
   }
   return named.toSorted((a, b) => a - b);
 }

@@ -1,17 +1,22 @@
-/** What is stored of a running test, and the evidence that it hands over when it breaches. */
+/** A running test, and how it is stored: with the counts that it has consumed, its plan, and its breach if it has one. */
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
+import type { ArmClass } from "../decisions/index.ts";
 import { contentId, type Schema } from "../store/index.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
-import type { ArmClass } from "../decisions/index.ts";
 import type { Cumulative } from "./blocks.ts";
-import type { PlannedTest } from "./guardrail.ts";
-import { TEST_VERSION, type TestState } from "./sequential-test.ts";
+import { metricOf, type MetricName } from "./metrics.ts";
+import type { PlannedTest } from "./plan.ts";
+import { TEST_VERSION, type TestKind, type TestState } from "./sequential-test.ts";
 
 const Numbers = Type.Array(Type.Number());
 const StoredState = Type.Object({
-  /** Added to a release that was watched already: paid from the reserve. */
-  isLate: Type.Boolean(),
+  /** 0: planned when the release started. Else the number of the change that added it, which is paid from the reserve. */
+  addition: Type.Integer(),
+  /** Its guardrail is no longer declared so. It doesn't go on; declared again, another one starts. */
+  hasEnded: Type.Boolean(),
+  /** For how long its counts can be compared with those consumed (`substitutions` in counting.ts). */
+  context: Type.String(),
   test: Type.Unsafe<TestState>(
     Type.Object({
       v: Type.Literal(TEST_VERSION),
@@ -24,30 +29,33 @@ const StoredState = Type.Object({
     }),
   ),
   likeForLike: Type.Object({ r: Type.Number(), s: Type.Number(), p: Type.Number() }),
-  /** The latest blocks: decisions of both sides, and the evidence after them. For forecasts. */
+  /** After the latest blocks. For forecasts. */
   recent: Type.Array(Type.Object({ decisions: Type.Number(), logE: Type.Number() })),
 });
-/** State of one test, as it is stored. */
+/** What a test has come to. */
 export type StoredState = Static<typeof StoredState>;
-const parseState = checked(StoredState);
-const parseConsumed = checked(Type.Object({ n: Numbers, k: Numbers }));
 
-/** Proof that a guardrail is not kept: latched, stored before anything acts on it, never taken back. */
+/** Proof that a guardrail is not kept. Latched: stored before anything acts on it, and never taken back. */
 export const Breach = Type.Object(
   {
+    /** Id of the test: acting on the same breach twice can be told by it. */
+    test: Type.String(),
     endpoint: Type.Unsafe<EndpointName>(Type.String()),
     release: Type.Unsafe<ReleaseId>(Type.String()),
     armClass: Type.Unsafe<ArmClass>(Type.String()),
     guardrail: Type.String(),
-    metric: Type.String(),
+    metric: Type.Unsafe<MetricName>(Type.String()),
     action: Type.Union([Type.Literal("warn"), Type.Literal("hold"), Type.Literal("roll_back"), Type.Literal("fall_back")]),
     limit: Type.Number(),
-    /** The harmed group, by attribute. */
+    /** The harmed group, by attribute; empty for everybody. */
     group: Type.Record(Type.String(), Type.String()),
     groupLabel: Type.String(),
-    /** `rest`, or the value that the group was compared with. */
-    reference: Type.String(),
-    /** Counted decisions and favourable ones, of the group and of its reference. */
+    /** `rest`, or the value that the group was compared with; null for a metric that compares with nothing. */
+    reference: Type.Union([Type.String(), Type.Null()]),
+    /**
+     * Counted decisions and favourable ones, of the group and of its reference (0 where there is nothing to compare with).
+     * `fallback_rate`: requests and those that somebody else answered. `flips_to_worse`: flips and those to the worse.
+     */
     groupN: Type.Number(),
     groupK: Type.Number(),
     referenceN: Type.Number(),
@@ -67,6 +75,24 @@ export const Breach = Type.Object(
   { title: "Breach" },
 );
 export type Breach = Static<typeof Breach>;
+
+const StoredPlan = Type.Object({
+  guardrail: Type.String(),
+  metric: Type.Unsafe<MetricName>(Type.String()),
+  action: Breach.properties.action,
+  group: Type.Record(Type.String(), Type.String()),
+  groupLabel: Type.String(),
+  reference: Type.Union([Type.String(), Type.Null()]),
+  definition: Type.Object({
+    kind: Type.Unsafe<TestKind>(Type.String()),
+    limit: Type.Number(),
+    dependence: Type.Number(),
+    prior: Type.Union([Numbers, Type.Null()]),
+    priorN: Type.Number(),
+  }),
+});
+const parseState = checked(Type.Object({ plan: StoredPlan, state: StoredState }));
+const parseConsumed = checked(Type.Object({ n: Numbers, k: Numbers }));
 const parseBreach = checked(Breach);
 
 /** A test as the evaluator holds it. */
@@ -83,28 +109,56 @@ export interface RunningTest {
   readonly paused: string | null;
 }
 
+/** The life of a release that tests belong to. */
+export interface TestOwner {
+  readonly endpoint: EndpointName;
+  readonly release: ReleaseId;
+  readonly armClass: ArmClass;
+  /** How often the release was reinstated. */
+  readonly epoch: number;
+}
+
 /**
- * Content id of a test: another limit, group or reference is another test, and so is a new life of the release.
- * @param epoch - how often the release was reinstated
+ * Content id of what a test claims: another limit, group, reference or favourable action is another claim, and so is a new life of
+ * the release.
  */
-export function testId(
-  key: { readonly endpoint: string; readonly release: string; readonly armClass: ArmClass; readonly epoch: number },
-  plan: PlannedTest,
-): string {
+export function claimOf({ endpoint, release, armClass, epoch }: TestOwner, plan: PlannedTest, favourable: ReadonlySet<string>): string {
   const { guardrail, metric, group, reference, definition } = plan;
-  return contentId("test", { ...key, guardrail, metric, group, reference, definition });
+  const counted = metricOf(metric).counts === "substitutions" ? [] : [...favourable].toSorted();
+  return contentId("test", { endpoint, release, armClass, epoch, guardrail, metric, group, reference, definition, favourable: counted });
+}
+
+/** Id of a test. A claim that was dropped and is made again is another test of the same. */
+export const testId = (claim: string, restart: number): string => (restart === 0 ? claim : `${claim}.${restart}`);
+
+/** The claim that a test is about, and how often it had been made before. */
+export function readTestId(id: string): { readonly claim: string; readonly restart: number } {
+  const [claim = id, restart = "0"] = id.split(".");
+  return { claim, restart: Number(restart) };
 }
 
 type Row = Schema["guardrail_test"];
 
-/** Reads what was stored of a test. @throws Error when another version wrote it: it is not continued, and must not be forgotten silently */
-export function stateOf(
-  row: Pick<Row, "id" | "state_json" | "consumed_json" | "breach_json">,
-): Pick<RunningTest, "state" | "consumed" | "breach"> {
-  const state = parseState(JSON.parse(row.state_json));
+/** @throws Error when another version wrote it: it is not continued, and must not be forgotten silently */
+export function testOf({ id, release, arm_class, epoch, alpha, paused, ...row }: Row): RunningTest {
+  const stored = parseState(JSON.parse(row.state_json));
   const consumed = parseConsumed(JSON.parse(row.consumed_json));
   const breach = row.breach_json === null ? null : parseBreach(JSON.parse(row.breach_json));
-  if (!state.ok || !consumed.ok || (breach && !breach.ok))
-    throw new Error(`the state of test ${row.id} was written by another version and can't be continued`);
-  return { state: state.value, consumed: consumed.value, breach: breach ? breach.value : null };
+  if (!stored.ok || !consumed.ok || (breach && !breach.ok))
+    throw new Error(`the state of test ${id} was written by another version and can't be continued`);
+  return {
+    id,
+    release: asReleaseId(release),
+    armClass: asArmClass(arm_class),
+    epoch,
+    plan: { ...stored.value.plan, alpha },
+    state: stored.value.state,
+    consumed: consumed.value,
+    breach: breach ? breach.value : null,
+    paused,
+  };
 }
+
+/** The table holds nothing but what running tests had. */
+const asReleaseId = (text: string): ReleaseId => text as ReleaseId;
+const asArmClass = (text: string): ArmClass => text as ArmClass;

@@ -1,0 +1,154 @@
+/** From tallies to the cumulative counts of a test's cells. Pure; integers only, so the order of rows and writers doesn't matter. */
+import { groupsOf, type FlipRow, type TotalRow } from "../decisions/index.ts";
+import type { ReleaseId } from "../std.ts";
+import type { Cumulative } from "./blocks.ts";
+import type { Total } from "./confidence-sequence.ts";
+import { metricOf } from "./metrics.ts";
+import { sideOf, type PlannedTest, type Side } from "./plan.ts";
+import { cellsOf } from "./sequential-test.ts";
+
+/** Counts by the cell of the people that they are about. */
+export type CellCounts = ReadonlyMap<string, Total>;
+
+/** Counted people, and those of them who got a favourable answer. */
+export function selections(rows: readonly TotalRow[], favourable: ReadonlySet<string>): CellCounts {
+  const counts = new Counter();
+  for (const row of rows) counts.add(row.cell, row.counted, favourable.has(row.action) ? row.counted : 0);
+  return counts.byCell;
+}
+
+/** Counted people whose two answers differ in being favourable, and those of them whom the shadow answers worse. */
+export function flips(rows: readonly FlipRow[], favourable: ReadonlySet<string>): CellCounts {
+  const counts = new Counter();
+  for (const row of rows) {
+    const [live, shadow] = [favourable.has(row.liveAction), favourable.has(row.shadowAction)];
+    if (live !== shadow) counts.add(row.cell, row.counted, live ? row.counted : 0);
+  }
+  return counts.byCell;
+}
+
+/** Requests that a shadow was asked, and those that it failed to answer. */
+export function shadowFailures(rows: readonly TotalRow[]): CellCounts {
+  const counts = new Counter();
+  for (const row of rows) counts.add(row.cell, row.decisions, row.fallback);
+  return counts.byCell;
+}
+
+/** Who is asked first in a route table. */
+export interface ServedRoute {
+  readonly live: ReleaseId;
+  readonly canary: ReleaseId | null;
+  /** When it came into force. */
+  readonly sinceMs: number;
+}
+
+/** Answers under the table before come in this long after it was replaced: the gateway refuses later ones. */
+const SETTLING_MS = 3000;
+
+/**
+ * Requests that a serving release was asked, and those that somebody else answered in its stead. A tally names who answered, not who
+ * was planned, so the route tells them apart: live answers in a stead only when the canary failed; others only when live did.
+ * What it counts therefore holds only while `context` stays the same; a test starts anew from the counts of a new one.
+ * @param rows - of everybody who answers people under the route, by release
+ */
+export function substitutions(
+  release: ReleaseId,
+  route: ServedRoute,
+  rows: ReadonlyMap<ReleaseId, readonly TotalRow[]>,
+  nowMs: number,
+): { readonly cells: CellCounts; readonly context: string } {
+  const counts = new Counter();
+  const isCanary = release === route.canary;
+  if (!isCanary && release !== route.live) return { cells: counts.byCell, context: "waiting" };
+  for (const row of [...rows.values()].flat()) {
+    const isInStead = row.arm === "fallback";
+    if (isInStead && (row.release === route.live) === isCanary) counts.add(row.cell, row.decisions, row.decisions);
+    else if (!isInStead && row.release === release && row.arm === (isCanary ? "canary" : "live")) counts.add(row.cell, row.decisions, 0);
+  }
+  const hasSettled = nowMs - route.sinceMs >= SETTLING_MS;
+  return {
+    cells: counts.byCell,
+    context: [hasSettled ? "settled" : `since ${nowMs}`, route.live, route.canary ?? "none", ...[...rows.keys()].toSorted()].join(" "),
+  };
+}
+
+class Counter {
+  readonly byCell = new Map<string, { n: number; k: number }>();
+  add(cell: string, n: number, k: number): void {
+    const total = this.byCell.get(cell);
+    if (!total) this.byCell.set(cell, { n, k });
+    else {
+      total.n += n;
+      total.k += k;
+    }
+  }
+}
+
+/** Remembers on which side of which test a cell is: cells are few and come again with every look. */
+export class CellSides {
+  readonly #groups = new Map<string, Readonly<Record<string, string>>>();
+  /** Every plan has a group of its own, which its running test keeps. */
+  readonly #sides = new WeakMap<PlannedTest["group"], Map<string, Side>>();
+
+  of(plan: PlannedTest, cell: string): Side {
+    let sides = this.#sides.get(plan.group);
+    if (!sides) this.#sides.set(plan.group, (sides = new Map()));
+    let side = sides.get(cell);
+    if (side === undefined) sides.set(cell, (side = sideOf(plan, this.#groupsOf(cell))));
+    return side;
+  }
+
+  #groupsOf(cell: string): Readonly<Record<string, string>> {
+    let groups = this.#groups.get(cell);
+    if (!groups) this.#groups.set(cell, (groups = groupsOf(cell)));
+    return groups;
+  }
+}
+
+/** The counts of a test's cells: group and reference, or the group alone. */
+export function cumulativeOf(plan: PlannedTest, counts: CellCounts, sides: CellSides): Cumulative {
+  const [group, reference] = [
+    { n: 0, k: 0 },
+    { n: 0, k: 0 },
+  ];
+  for (const [cell, { n, k }] of counts) {
+    const side = sides.of(plan, cell);
+    if (side === "neither") continue;
+    const total = side === "group" ? group : reference;
+    total.n += n;
+    total.k += k;
+  }
+  const cells = cellsOf(metricOf(plan.metric).kind) === 1 ? [group] : [group, reference];
+  return { n: cells.map(({ n }) => n), k: cells.map(({ k }) => k) };
+}
+
+/** How much of an attribute isn't known, by answer. */
+export interface GroupCoverage {
+  readonly decisions: number;
+  readonly unknown: number;
+  /** Share of unknown ones among favourable and among other answers; null without such answers. */
+  readonly unknownOfFavourable: number | null;
+  readonly unknownOfOthers: number | null;
+  /** The two shares are more than five points apart: telling one's group may depend on the answer, and then counts are biased. */
+  readonly dependsOnAnswer: boolean;
+}
+
+/** Who told their group, by attribute (sequential-tests §8 "Late groups"). @param rows - `readTotals` of one release and arm class */
+export function groupCoverage(rows: readonly TotalRow[], favourable: ReadonlySet<string>, attribute: string): GroupCoverage {
+  const isKnown: PlannedTest["group"] = { [attribute]: "" };
+  const totals = { favourable: { n: 0, unknown: 0 }, others: { n: 0, unknown: 0 } };
+  for (const row of rows) {
+    const total = favourable.has(row.action) ? totals.favourable : totals.others;
+    total.n += row.counted;
+    if (sideOf({ group: isKnown, reference: null }, groupsOf(row.cell)) === "neither") total.unknown += row.counted;
+  }
+  const share = ({ n, unknown }: { n: number; unknown: number }) => (n === 0 ? null : unknown / n);
+  const [ofFavourable, ofOthers] = [share(totals.favourable), share(totals.others)];
+  return {
+    decisions: totals.favourable.n + totals.others.n,
+    unknown: totals.favourable.unknown + totals.others.unknown,
+    unknownOfFavourable: ofFavourable,
+    unknownOfOthers: ofOthers,
+    dependsOnAnswer: ofFavourable !== null && ofOthers !== null && Math.abs(ofFavourable - ofOthers) > 0.05,
+  };
+}

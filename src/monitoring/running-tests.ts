@@ -1,0 +1,113 @@
+/** The tests of one life of a release: which go on, which start, which end. Pure. */
+import { blockSince, type Cumulative } from "./blocks.ts";
+import { withProgress, thresholdOf } from "./evidence.ts";
+import { addLikeForLike, noLikeForLike, type LikeForLikeSums } from "./intervals.ts";
+import { reserveShare } from "./multiplicity.ts";
+import type { PlannedTest } from "./plan.ts";
+import { closeBlock, startTest, type Block } from "./sequential-test.ts";
+import { claimOf, readTestId, testId, type RunningTest, type TestOwner } from "./test-record.ts";
+
+/** Counts as a look finds them. */
+export interface Reading {
+  readonly counts: Cumulative;
+  readonly context: string;
+}
+
+/** What is planned for a release now. */
+export interface Planned {
+  readonly owner: TestOwner;
+  readonly plans: readonly PlannedTest[];
+  readonly favourable: ReadonlySet<string>;
+  readonly budget: number;
+  /** The release is seen for the first time: what it has answered so far, nobody has looked at. */
+  readonly isFirstSight: boolean;
+}
+
+/**
+ * Brings the tests of a release in line with what is planned. The first plan has nine tenths of the budget. Each later change that adds
+ * tests is one addition, and its part of the reserve is split as the plan would (sequential-tests §6). What is added by somebody who could
+ * have seen the counts counts from then on (§12).
+ * @param ever - every test that this life of the release ever had
+ * @param reading - the counts of a planned test now
+ * @returns the tests to run, in the order of the plans, and which of all tests are new or have ended by this
+ */
+export function reconcile(
+  ever: readonly RunningTest[],
+  { owner, plans, favourable, budget, isFirstSight }: Planned,
+  reading: (plan: PlannedTest) => Reading,
+): { readonly running: readonly RunningTest[]; readonly changed: readonly RunningTest[] } {
+  const newest = new Map<string, RunningTest>();
+  for (const test of ever) {
+    const { claim, restart } = readTestId(test.id);
+    const known = newest.get(claim);
+    if (!known || readTestId(known.id).restart < restart) newest.set(claim, test);
+  }
+  const planned = plans.map((plan) => {
+    const claim = claimOf(owner, plan, favourable);
+    const known = newest.get(claim);
+    return { plan, claim, known, goesOn: known !== undefined && !known.state.hasEnded };
+  });
+  const isFirst = ever.length === 0;
+  const addition = isFirst ? 0 : 1 + Math.max(...ever.map(({ state }) => state.addition));
+  const added = planned.filter(({ goesOn }) => !goesOn);
+  const addedShare = added.reduce((sum, { plan }) => sum + plan.alpha, 0);
+  const alphaOf = (plan: PlannedTest) => (isFirst ? plan.alpha : (reserveShare(budget, addition) * plan.alpha) / addedShare);
+
+  const running = planned.map(({ plan, claim, known, goesOn }): RunningTest => {
+    // Action and place in the list may have changed; the share of the budget never does.
+    if (known && goesOn) return { ...known, plan: { ...plan, alpha: known.plan.alpha } };
+    const now = reading(plan);
+    const startsAtZero = isFirst && isFirstSight && owner.epoch === 0 && now.context === "";
+    return {
+      id: testId(claim, known ? readTestId(known.id).restart + 1 : 0),
+      release: owner.release,
+      armClass: owner.armClass,
+      epoch: owner.epoch,
+      plan: { ...plan, alpha: alphaOf(plan) },
+      state: { addition, hasEnded: false, context: now.context, test: startTest(plan.definition), likeForLike: noLikeForLike, recent: [] },
+      consumed: startsAtZero ? { n: now.counts.n.map(() => 0), k: now.counts.k.map(() => 0) } : now.counts,
+      breach: null,
+      paused: null,
+    };
+  });
+  const claimed = new Set(planned.map(({ claim }) => claim));
+  const ended = [...newest]
+    .filter(([claim, { state }]) => !claimed.has(claim) && !state.hasEnded)
+    .map(([, test]): RunningTest => ({ ...test, state: { ...test.state, hasEnded: true } }));
+  const known = new Set(ever.map(({ id }) => id));
+  return { running, changed: [...running.filter(({ id }) => !known.has(id)), ...ended] };
+}
+
+/** A test after a look: the very same where nothing closed. */
+export function advance(test: RunningTest, { counts, context }: Reading): RunningTest {
+  if (test.paused !== null) return test;
+  // What the counts are about has changed: what came in between belongs to nobody.
+  if (context !== test.state.context) return { ...test, consumed: counts, state: { ...test.state, context } };
+  const verdict = blockSince(counts, test.consumed);
+  if (verdict.kind === "open") return test;
+  if (verdict.kind === "broken") return { ...test, paused: verdict.why };
+  const { block } = verdict;
+  const state = closeBlock(test.plan.definition, test.state.test, block);
+  const { likeForLike, recent } = test.state;
+  const decisions = (recent.at(-1)?.decisions ?? 0) + block.n.reduce((sum, n) => sum + n, 0);
+  return {
+    ...test,
+    consumed: counts,
+    state: {
+      ...test.state,
+      test: state,
+      likeForLike: withBlock(likeForLike, block),
+      recent: [...withProgress(recent, { decisions, logE: state.logE })],
+    },
+  };
+}
+
+/** Whether a test that isn't latched yet has its proof. */
+export const isProven = ({ breach, state, plan }: RunningTest): boolean => breach === null && state.test.logE >= thresholdOf(plan.alpha);
+
+function withBlock(sums: LikeForLikeSums, { n, k }: Block): LikeForLikeSums {
+  const [na, nb] = n;
+  const [ka, kb] = k;
+  if (n.length !== 2 || na === undefined || nb === undefined || ka === undefined || kb === undefined) return sums;
+  return addLikeForLike(sums, { n: na, k: ka }, { n: nb, k: kb });
+}
