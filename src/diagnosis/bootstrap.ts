@@ -51,17 +51,30 @@ export function countSides({ sides }: Window, answers: Answers): SideCounts {
 export const gapOf = ({ harmed, harmedFavourable, reference, referenceFavourable }: SideCounts): number =>
   referenceFavourable / reference - harmedFavourable / harmed;
 
+/** How the bootstrap is done: it takes some tenths of a second, in which a server must answer others. */
+export interface DrawOptions {
+  readonly draws?: number;
+  /** Awaited after every few milliseconds' work. */
+  readonly pause?: () => Promise<void>;
+}
+const DRAWS_AT_ONCE = 10;
+
 /**
- * The gap of each of several answers to one window, in each of `draws` draws.
- * @returns for each answers an array of `draws` gaps; NaN where a draw leaves a side empty
+ * The gap of each of several answers to one window, in each of the draws (400 by default).
+ * @returns for each answers an array with a gap for each draw; NaN where a draw leaves a side empty
  */
-export function bootstrapGaps(window: Window, answers: readonly Answers[], draws: number = DRAWS): Float64Array[] {
+export async function bootstrapGaps(
+  window: Window,
+  answers: readonly Answers[],
+  { draws = DRAWS, pause }: DrawOptions = {},
+): Promise<Float64Array[]> {
   const { sides, people } = window;
   for (const one of answers) assert(one.length === sides.length && people.length === sides.length, "an answer for each person");
   const { patternOf, firstRows } = patterns(sides, answers);
   const gaps = answers.map(() => new Float64Array(draws));
   const weights = new Float64Array(firstRows.length);
   for (let draw = 0; draw < draws; draw++) {
+    if (pause && draw % DRAWS_AT_ONCE === 0) await pause();
     weights.fill(0);
     const salt = mix(draw + 0x9e3779b9);
     for (let i = 0; i < people.length; i++) {

@@ -1,5 +1,5 @@
 /** The games of a blame: the harm of every coalition, observed and drawn, and whether it breaks the limit. Pure. */
-import { bootstrapGaps, countSides, gapOf, type Answers, type SideCounts, type Window } from "./bootstrap.ts";
+import { bootstrapGaps, countSides, gapOf, type Answers, type DrawOptions, type SideCounts, type Window } from "./bootstrap.ts";
 import { estimate, type Estimate } from "./estimate.ts";
 import { share, type Marginals } from "./shapley.ts";
 
@@ -22,14 +22,21 @@ export type HarmLimit = { readonly kind: "ratio" | "gap"; readonly limit: number
 /**
  * @param games - for each game, what each of its 2^k coalitions answers. Answers that are the same array are measured once
  */
-export function measure(windows: readonly Window[], games: readonly (readonly CoalitionAnswers[])[], draws?: number): readonly Game[] {
-  const measured = windows.map((window, at) => {
+export async function measure(
+  windows: readonly Window[],
+  games: readonly (readonly CoalitionAnswers[])[],
+  options?: DrawOptions,
+): Promise<readonly Game[]> {
+  const measured: ReadonlyMap<Answers, { readonly counts: SideCounts; readonly drawn: Float64Array }>[] = [];
+  for (const [at, window] of windows.entries()) {
     const distinct = [
       ...new Set(games.flatMap((game) => game.filter((coalition) => coalition.window === at).map((coalition) => coalition.answers))),
     ];
-    const gaps = bootstrapGaps(window, distinct, draws);
-    return new Map(distinct.map((answers, i) => [answers, { counts: countSides(window, answers), drawn: gaps[i] ?? new Float64Array() }]));
-  });
+    const gaps = await bootstrapGaps(window, distinct, options);
+    measured.push(
+      new Map(distinct.map((answers, i) => [answers, { counts: countSides(window, answers), drawn: gaps[i] ?? new Float64Array() }])),
+    );
+  }
   return games.map((game) => {
     const parts = game.map(({ window, answers }) => {
       const part = measured[window]?.get(answers);

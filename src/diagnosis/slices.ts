@@ -3,7 +3,7 @@
  * tested on the other, so that what is shown isn't what chance made look worst. Pure; the cost depends on the number of different
  * cells, not of people.
  */
-import { newcombe } from "../monitoring/index.ts";
+import { wilson } from "../monitoring/index.ts";
 
 /** One person that both releases answered. */
 export interface SlicePerson {
@@ -123,7 +123,13 @@ function addsToItsParents({ conditions, searched }: Candidate, slices: ReadonlyM
 
 const rest = (all: Total, part: Total): Total => ({ n: all.n - part.n, k: all.k - part.k });
 const rate = ({ n, k }: Total) => (n === 0 ? 0 : k / n);
-const lowerBound = (slice: Total, outside: Total) => (slice.n === 0 || outside.n === 0 ? 0 : newcombe(slice, outside)[0]);
+
+/** Of the difference of the two rates. Newcombe 1998, hybrid score. */
+function lowerBound(slice: Total, outside: Total): number {
+  if (slice.n === 0 || outside.n === 0) return 0;
+  const [low, high] = [wilson(slice)[0], wilson(outside)[1]];
+  return rate(slice) - rate(outside) - Math.hypot(rate(slice) - low, high - rate(outside));
+}
 
 /** One-sided, pooled: the chance of a difference of two rates at least as large, if there were none. */
 function chance(slice: Total, outside: Total): number {
