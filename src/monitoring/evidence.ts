@@ -18,7 +18,7 @@ export function oddsText(logE: number, alpha: number): string {
 }
 
 const wholeOrShort = (value: number): string =>
-  value < 10 ? value.toFixed(1) : String(Math.floor(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+  value < 10 ? value.toFixed(1) : String(Math.floor(value * (1 + 1e-12))).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** Where a test stood after a block: all its decisions so far, of all cells, and its evidence. */
 export interface Progress {
