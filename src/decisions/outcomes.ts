@@ -1,0 +1,171 @@
+/** What later turned out to be true for decisions. */
+import type { Transaction } from "kysely";
+import type { DecisionId } from "../std.ts";
+import type { Schema, Store } from "../store/index.ts";
+import { ERASED_CELL } from "./digest.ts";
+import type { Reader } from "./read-tallies.ts";
+import { minuteOf } from "./tally.ts";
+
+type Tx = Transaction<Schema>;
+
+export interface Outcome {
+  readonly decision: DecisionId;
+  /** As the application says it: `repaid`, `defaulted`, an amount. */
+  readonly value: string;
+  /** Whether it counts as good, by the endpoint's declaration. */
+  readonly good: boolean;
+  /** When it became true. */
+  readonly atMs: number;
+}
+
+export interface RecordedOutcomes {
+  /** First outcomes of their decisions. */
+  readonly recorded: number;
+  /** They differ from what was known. Kept beside it, and counted apart. */
+  readonly corrected: number;
+  /** Known already; nothing was written. */
+  readonly unchanged: number;
+  /** Decisions that the log doesn't have, or whose person was erased. Nothing was written for them. */
+  readonly unknown: readonly DecisionId[];
+}
+
+/** One entry of a decision's history of outcomes. */
+export interface KnownOutcome {
+  readonly value: string;
+  readonly good: boolean;
+  readonly atMs: number;
+  readonly recordedAtMs: number;
+  readonly source: string;
+}
+
+const CHUNK = 500;
+
+/**
+ * Records outcomes in one transaction. The first of a decision counts; later ones that differ are corrections, which displays add
+ * and tests ignore. The same outcome twice changes nothing, so a batch may be sent again.
+ * @param source - id of the token that sent them
+ */
+export async function recordOutcomes(store: Store, outcomes: readonly Outcome[], source: string): Promise<RecordedOutcomes> {
+  return store.transaction(async (tx) => {
+    const recordedAtMs = store.runtime.clock.nowMs();
+    let [recorded, corrected, unchanged] = [0, 0, 0];
+    const unknown: DecisionId[] = [];
+    const rows: Omit<Schema["outcome"], "seq">[] = [];
+    const tallies = new Map<string, OutcomeIncrement>();
+    // One order everywhere, so that two gateways that record the same decisions don't wait for each other.
+    const ids = [...new Set(outcomes.map(({ decision }) => decision))].toSorted();
+    const decisions = await lockDecisions(tx, ids, store.kind);
+    const latest = await latestOutcomes(tx, ids);
+    for (const outcome of outcomes) {
+      const decision = decisions.get(outcome.decision);
+      if (!decision || decision.cell === ERASED_CELL) {
+        unknown.push(outcome.decision);
+        continue;
+      }
+      const good = outcome.good ? 1 : 0;
+      const before = latest.get(outcome.decision);
+      if (before && before.value === outcome.value && before.good === good) {
+        unchanged++;
+        continue;
+      }
+      rows.push({
+        decision: outcome.decision,
+        value: outcome.value,
+        good,
+        at_ms: outcome.atMs,
+        recorded_at_ms: recordedAtMs,
+        source,
+        writer: store.writer,
+      });
+      latest.set(outcome.decision, { value: outcome.value, good, writer: store.writer });
+      if (before === undefined) {
+        recorded++;
+        addOutcome(tallies, decision, good, store.writer, { count: 1, corrections: 0 });
+        continue;
+      }
+      corrected++;
+      if (before.good === good) continue;
+      addOutcome(tallies, decision, before.good, before.writer, { count: 0, corrections: -1 });
+      addOutcome(tallies, decision, good, store.writer, { count: 0, corrections: 1 });
+    }
+    for (let at = 0; at < rows.length; at += CHUNK)
+      await tx
+        .insertInto("outcome")
+        .values(rows.slice(at, at + CHUNK))
+        .execute();
+    await addOutcomeTallies(tx, [...tallies.values()]);
+    return { recorded, corrected, unchanged, unknown: [...new Set(unknown)] };
+  });
+}
+
+/** All that was said about a decision, oldest first: the last one holds. */
+export async function readOutcomes(db: Reader, decision: DecisionId): Promise<readonly KnownOutcome[]> {
+  const rows = await db.selectFrom("outcome").selectAll().where("decision", "=", decision).orderBy("seq").execute();
+  return rows.map((row) => ({
+    value: row.value,
+    good: row.good === 1,
+    atMs: row.at_ms,
+    recordedAtMs: row.recorded_at_ms,
+    source: row.source,
+  }));
+}
+
+export type OutcomeIncrement = Schema["outcome_tally"];
+export type OfDecision = Pick<OutcomeIncrement, "endpoint" | "release" | "arm" | "cell" | "action"> & { readonly decided_at_ms: number };
+
+/** What one outcome does to the tallies. */
+export function addOutcome(
+  tallies: Map<string, OutcomeIncrement>,
+  { decided_at_ms, endpoint, release, arm, cell, action }: OfDecision,
+  good: 0 | 1,
+  writer: string,
+  by: { readonly count: number; readonly corrections: number },
+): void {
+  const minute = minuteOf(decided_at_ms);
+  const key = [endpoint, release, arm, cell, minute, action, good, writer].join("\0");
+  const row = tallies.get(key) ?? { endpoint, release, arm, cell, minute, action, good, writer, count: 0, corrections: 0 };
+  tallies.set(key, { ...row, count: row.count + by.count, corrections: row.corrections + by.corrections });
+}
+
+export async function addOutcomeTallies(tx: Tx, rows: readonly OutcomeIncrement[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += CHUNK) {
+    await tx
+      .insertInto("outcome_tally")
+      .values(rows.slice(at, at + CHUNK))
+      .onConflict((conflict) =>
+        conflict.columns(["endpoint", "release", "arm", "cell", "minute", "action", "good", "writer"]).doUpdateSet((eb) => ({
+          count: eb("outcome_tally.count", "+", eb.ref("excluded.count")),
+          corrections: eb("outcome_tally.corrections", "+", eb.ref("excluded.corrections")),
+        })),
+      )
+      .execute();
+  }
+}
+
+/** On PostgreSQL the rows stay locked, so that a decision's first outcome can't be recorded twice at once. */
+async function lockDecisions(tx: Tx, ids: readonly string[], kind: Store["kind"]): Promise<ReadonlyMap<string, OfDecision>> {
+  const found = new Map<string, OfDecision>();
+  for (let at = 0; at < ids.length; at += CHUNK) {
+    const query = tx
+      .selectFrom("decision")
+      .select(["id", "endpoint", "release", "arm", "cell", "action", "decided_at_ms"])
+      .where("id", "in", ids.slice(at, at + CHUNK))
+      .orderBy("id");
+    for (const row of await (kind === "postgres" ? query.forUpdate() : query).execute()) found.set(row.id, row);
+  }
+  return found;
+}
+
+async function latestOutcomes(tx: Tx, ids: readonly string[]): Promise<Map<string, Pick<Schema["outcome"], "value" | "good" | "writer">>> {
+  const latest = new Map<string, Pick<Schema["outcome"], "value" | "good" | "writer">>();
+  for (let at = 0; at < ids.length; at += CHUNK) {
+    const rows = await tx
+      .selectFrom("outcome")
+      .select(["decision", "value", "good", "writer"])
+      .where("decision", "in", ids.slice(at, at + CHUNK))
+      .orderBy("seq")
+      .execute();
+    for (const { decision, ...outcome } of rows) latest.set(decision, outcome);
+  }
+  return latest;
+}
