@@ -42,13 +42,13 @@ export interface ServedRoute {
   readonly sinceMs: number;
 }
 
-/** Answers under the table before come in this long after it was replaced: the gateway refuses later ones. */
+/** The gateway refuses answers that come later than two seconds; those under a table that was replaced are in by then. */
 const SETTLING_MS = 3000;
 
 /**
  * Requests that a serving release was asked, and those that somebody else answered in its stead. A tally names who answered, not who
  * was planned, so the route tells them apart: live answers in a stead only when the canary failed; others only when live did.
- * What it counts therefore holds only while `context` stays the same; a test starts anew from the counts of a new one.
+ * What it counts can therefore be compared only while `context` stays the same; null can be compared with nothing.
  * @param rows - of everybody who answers people under the route, by release
  */
 export function substitutions(
@@ -56,20 +56,18 @@ export function substitutions(
   route: ServedRoute,
   rows: ReadonlyMap<ReleaseId, readonly TotalRow[]>,
   nowMs: number,
-): { readonly cells: CellCounts; readonly context: string } {
+): { readonly cells: CellCounts; readonly context: string | null } {
   const counts = new Counter();
   const isCanary = release === route.canary;
-  if (!isCanary && release !== route.live) return { cells: counts.byCell, context: "waiting" };
+  if (!isCanary && release !== route.live) return { cells: counts.byCell, context: null };
   for (const row of [...rows.values()].flat()) {
     const isInStead = row.arm === "fallback";
     if (isInStead && (row.release === route.live) === isCanary) counts.add(row.cell, row.decisions, row.decisions);
     else if (!isInStead && row.release === release && row.arm === (isCanary ? "canary" : "live")) counts.add(row.cell, row.decisions, 0);
   }
-  const hasSettled = nowMs - route.sinceMs >= SETTLING_MS;
-  return {
-    cells: counts.byCell,
-    context: [hasSettled ? "settled" : `since ${nowMs}`, route.live, route.canary ?? "none", ...[...rows.keys()].toSorted()].join(" "),
-  };
+  // Answers under the table before may still come in.
+  if (nowMs - route.sinceMs < SETTLING_MS) return { cells: counts.byCell, context: null };
+  return { cells: counts.byCell, context: [route.live, route.canary ?? "none", ...[...rows.keys()].toSorted()].join(" ") };
 }
 
 class Counter {

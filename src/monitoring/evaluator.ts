@@ -61,7 +61,7 @@ interface Found {
   readonly breaches: readonly Breach[];
 }
 
-type CountsOf = ReadonlyMap<ReturnType<typeof metricOf>["counts"], { readonly cells: CellCounts; readonly context: string }>;
+type CountsOf = ReadonlyMap<ReturnType<typeof metricOf>["counts"], { readonly cells: CellCounts; readonly context: string | null }>;
 
 /**
  * Holds the tests of endpoints, stored with the counts that they have consumed. A look costs one read of sums for each watched release,
@@ -179,7 +179,7 @@ export class GuardrailEvaluator {
     const { favourable, guardrails, route } = watched;
     const mine = (rows.get(release) ?? []).filter((row) => armClassOf(row.arm) === armClass);
     const metrics = guardrails.map(({ metric }) => metricOf(metric)).filter(({ watches }) => watches.includes(armClass));
-    const counts = new Map<ReturnType<typeof metricOf>["counts"], { cells: CellCounts; context: string }>();
+    const counts = new Map<ReturnType<typeof metricOf>["counts"], { cells: CellCounts; context: string | null }>();
     for (const kind of new Set(metrics.map((metric) => metric.counts))) {
       switch (kind) {
         case "selections":
@@ -193,7 +193,7 @@ export class GuardrailEvaluator {
           break;
         case "substitutions": {
           if (armClass === "shadow") counts.set(kind, { cells: shadowFailures(mine), context: "" });
-          else if (!route) counts.set(kind, { cells: new Map(), context: "waiting" });
+          else if (!route) counts.set(kind, { cells: new Map(), context: null });
           else counts.set(kind, substitutions(release, route, rows, this.#store.runtime.clock.nowMs()));
           break;
         }

@@ -10,7 +10,8 @@ import { claimOf, readTestId, testId, type RunningTest, type TestOwner } from ".
 /** Counts as a look finds them. */
 export interface Reading {
   readonly counts: Cumulative;
-  readonly context: string;
+  /** Only counts of the same context can be compared; null: with none. */
+  readonly context: string | null;
 }
 
 /** What is planned for a release now. */
@@ -29,7 +30,7 @@ export interface Planned {
  * have seen the counts counts from then on (§12).
  * @param ever - every test that this life of the release ever had
  * @param reading - the counts of a planned test now
- * @returns the tests to run, in the order of the plans, and which of all tests are new or have ended by this
+ * @returns the tests to run, in the order of the plans, and what of all tests has changed by this: begun, ended, or told to act otherwise
  */
 export function reconcile(
   ever: readonly RunningTest[],
@@ -54,8 +55,8 @@ export function reconcile(
   const alphaOf = (plan: PlannedTest) => (isFirst ? plan.alpha : (reserveShare(budget, addition) * plan.alpha) / addedShare);
 
   const running = planned.map(({ plan, claim, known, goesOn }): RunningTest => {
-    // Action and place in the list may have changed; the share of the budget never does.
-    if (known && goesOn) return { ...known, plan: { ...plan, alpha: known.plan.alpha } };
+    // What to do on a breach may have changed; the share of the budget never does.
+    if (known && goesOn) return known.plan.action === plan.action ? known : { ...known, plan: { ...known.plan, action: plan.action } };
     const now = reading(plan);
     const startsAtZero = isFirst && isFirstSight && owner.epoch === 0 && now.context === "";
     return {
@@ -74,15 +75,18 @@ export function reconcile(
   const ended = [...newest]
     .filter(([claim, { state }]) => !claimed.has(claim) && !state.hasEnded)
     .map(([, test]): RunningTest => ({ ...test, state: { ...test.state, hasEnded: true } }));
-  const known = new Set(ever.map(({ id }) => id));
-  return { running, changed: [...running.filter(({ id }) => !known.has(id)), ...ended] };
+  const known = new Set(ever);
+  return { running, changed: [...running.filter((test) => !known.has(test)), ...ended] };
 }
 
 /** A test after a look: the very same where nothing closed. */
 export function advance(test: RunningTest, { counts, context }: Reading): RunningTest {
   if (test.paused !== null) return test;
-  // What the counts are about has changed: what came in between belongs to nobody.
-  if (context !== test.state.context) return { ...test, consumed: counts, state: { ...test.state, context } };
+  if (context === null || context !== test.state.context) {
+    // What the counts are about has changed: what came in between belongs to nobody.
+    const isKnown = context === test.state.context && isSame(counts, test.consumed);
+    return isKnown ? test : { ...test, consumed: counts, state: { ...test.state, context } };
+  }
   const verdict = blockSince(counts, test.consumed);
   if (verdict.kind === "open") return test;
   if (verdict.kind === "broken") return { ...test, paused: verdict.why };
@@ -104,6 +108,8 @@ export function advance(test: RunningTest, { counts, context }: Reading): Runnin
 
 /** Whether a test that isn't latched yet has its proof. */
 export const isProven = ({ breach, state, plan }: RunningTest): boolean => breach === null && state.test.logE >= thresholdOf(plan.alpha);
+
+const isSame = (a: Cumulative, b: Cumulative): boolean => [...a.n, ...a.k].every((count, i) => count === [...b.n, ...b.k][i]);
 
 function withBlock(sums: LikeForLikeSums, { n, k }: Block): LikeForLikeSums {
   const [na, nb] = n;

@@ -15,8 +15,8 @@ const StoredState = Type.Object({
   addition: Type.Integer(),
   /** Its guardrail is no longer declared so. It doesn't go on; declared again, another one starts. */
   hasEnded: Type.Boolean(),
-  /** For how long its counts can be compared with those consumed (`substitutions` in counting.ts). */
-  context: Type.String(),
+  /** What the counts consumed can be compared with (`substitutions` in counting.ts); null: with nothing. */
+  context: Type.Union([Type.String(), Type.Null()]),
   test: Type.Unsafe<TestState>(
     Type.Object({
       v: Type.Literal(TEST_VERSION),
