@@ -10,6 +10,7 @@ export interface Cumulative {
 /** New decisions that every cell needs before a block closes (sequential-tests §2). */
 export const MIN_CELL = 4;
 
+/** What became of the counts since the last block. */
 export type BlockVerdict =
   | { readonly kind: "open" }
   | { readonly kind: "closed"; readonly block: Block }

@@ -8,6 +8,7 @@ export interface Total {
   readonly n: number;
   readonly k: number;
 }
+/** Where the true value is, both ends included; without enough data an end is that of everything possible. */
 export type Band = readonly [low: number, high: number];
 
 /** A boundary `p_a = slope · p_b + shift`. */

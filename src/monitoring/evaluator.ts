@@ -20,7 +20,7 @@ import { advance, isProven, reconcile, type Reading } from "./running-tests.ts";
 import { readTests, saveTests } from "./stored-tests.ts";
 import { claimOf, readTestId, type Breach, type RunningTest, type TestOwner } from "./test-record.ts";
 
-/** What of an endpoint is watched. */
+/** What of an endpoint is watched: declarations, and the releases that answer now. */
 export interface WatchedEndpoint {
   readonly endpoint: EndpointName;
   readonly groups: DeclaredGroups;

@@ -7,6 +7,7 @@ import { cellsOf, limitTrouble } from "./sequential-test.ts";
 const AttributeList = (limits: { minItems: number; maxItems: number }) =>
   Type.Array(Type.String({ minLength: 1 }), { ...limits, uniqueItems: true });
 
+/** A metric with a limit and what to do when it is proven not to be kept. Proof is sequential (`sequential-test.ts`); estimates never trigger. */
 export const GuardrailSpec = Type.Object(
   {
     name: Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}$" }),

@@ -3,7 +3,7 @@ import type { Band, Total } from "./confidence-sequence.ts";
 
 const Z = 1.959963984540054;
 
-/** Wilson (1927): one rate. */
+/** Wilson (1927): one rate; all of [0, 1] without decisions. */
 export function wilson({ n, k }: Total): Band {
   if (n === 0) return [0, 1];
   const p = k / n;
@@ -14,8 +14,9 @@ export function wilson({ n, k }: Total): Band {
   return [k === 0 ? 0 : (centre - spread) / scale, k === n ? 1 : (centre + spread) / scale];
 }
 
-/** Newcombe (1998), hybrid score: difference of two rates. */
+/** Newcombe (1998), hybrid score: difference of two rates; all of [-1, 1] where a side is empty. */
 export function newcombe(a: Total, b: Total): Band {
+  if (a.n === 0 || b.n === 0) return [-1, 1];
   const pa = a.k / a.n;
   const pb = b.k / b.n;
   const [la, ua] = wilson(a);
@@ -24,8 +25,9 @@ export function newcombe(a: Total, b: Total): Band {
   return [d - Math.sqrt((pa - la) ** 2 + (ub - pb) ** 2), d + Math.sqrt((ua - pa) ** 2 + (pb - lb) ** 2)];
 }
 
-/** MOVER with Wilson limits (Donner and Zou 2012): ratio of two rates. */
+/** MOVER with Wilson limits (Donner and Zou 2012): ratio of two rates; all of [0, ∞) where a side is empty. */
 export function moverRatio(a: Total, b: Total): Band {
+  if (a.n === 0 || b.n === 0) return [0, Number.POSITIVE_INFINITY];
   const pa = a.k / a.n;
   const pb = b.k / b.n;
   const [la, ua] = wilson(a);

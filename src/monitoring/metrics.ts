@@ -50,6 +50,7 @@ export const METRICS = {
   },
 } as const satisfies Record<string, MetricRow>;
 
+/** Name of a metric that guardrails can be about. */
 export type MetricName = keyof typeof METRICS;
 
 /** The row of a metric, with the width of its type rather than its letters. */

@@ -77,6 +77,7 @@ export function planTests(
   });
 }
 
+/** A group as text: `education=high_school,sex=female`, attributes in the order given; `everybody` for no attribute. */
 export const labelOf = (group: Group): string =>
   Object.entries(group)
     .map(([attribute, value]) => `${attribute}=${value}`)
@@ -89,6 +90,7 @@ function combinations(attributes: readonly string[], groups: DeclaredGroups): Gr
   );
 }
 
+/** Where somebody is in a comparison. */
 export type Side = "group" | "reference" | "neither";
 
 /**
