@@ -1,0 +1,123 @@
+import { Link } from "@tanstack/react-router";
+import type { EndpointRowView } from "../../../src/api/ui-view.ts";
+import { Spark } from "../charts/spark.tsx";
+import { count, people, perMinute, share, type Times } from "../format.ts";
+import { Icon } from "../ui/icon.tsx";
+import { ReleaseRole, StateWord } from "../ui/said.tsx";
+import { Time } from "../ui/time.tsx";
+import { guardrailsSaid, incidentSaid, transitionSaid } from "../words.ts";
+import css from "./endpoint-table.module.css";
+
+/** One row an endpoint; a list of blocks under 760 px. Roles are said again, as such a list is no table to a screen reader. */
+export function EndpointTable({ rows, times }: { rows: readonly EndpointRowView[]; times: Times }) {
+  return (
+    <table className={css.table}>
+      <thead>
+        <tr>
+          <th scope="col">Endpoint</th>
+          <th scope="col">Live</th>
+          <th scope="col">Since</th>
+          <th scope="col" colSpan={2}>
+            Decisions a minute, last hour
+          </th>
+          <th scope="col">Guardrails</th>
+          <th scope="col">Last transition</th>
+          <th scope="col">Incident</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <EndpointRow key={row.name} row={row} times={times} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function EndpointRow({ row, times }: { row: EndpointRowView; times: Times }) {
+  const guardrails = guardrailsSaid(row.guardrails, times);
+  return (
+    <tr>
+      <th scope="row" className={css.name}>
+        <b title={row.name}>{row.name}</b>
+        <div className={css.second} title={row.description}>
+          {row.description}
+        </div>
+      </th>
+      <td className={css.live}>
+        <Releases row={row} />
+      </td>
+      <td className={css.since}>{row.live ? <Time ms={row.live.sinceMs}>{times.short(row.live.sinceMs)}</Time> : "never live"}</td>
+      <td className={css.spark}>
+        <Spark values={row.minutes} label="Decisions in each minute of the last hour" />
+      </td>
+      <td className={css.rate}>
+        {perMinute(row.perMinute)}
+        <span className={css.unit}> /min</span>
+      </td>
+      <td className={css.guardrails}>
+        <StateWord said={guardrails} />
+        <div className={css.second} title={guardrails.line}>
+          {guardrails.line}
+        </div>
+      </td>
+      <td className={css.last}>{row.lastTransition && <LastTransition view={row.lastTransition} times={times} />}</td>
+      <td className={css.incident}>{row.incident && <IncidentCell incident={row.incident} />}</td>
+    </tr>
+  );
+}
+
+function Releases({ row: { live, canary, shadows } }: { row: EndpointRowView }) {
+  return (
+    <>
+      {live ? (
+        <ReleaseRole role={live.isFallback ? "fallback" : "live"}>
+          <b>{live.release}</b>
+        </ReleaseRole>
+      ) : (
+        <span className={css.none}>none</span>
+      )}
+      {canary && (
+        <span className={css.beside}>
+          <ReleaseRole role="canary">
+            {canary.release} {share(canary.share)}
+          </ReleaseRole>
+        </span>
+      )}
+      {shadows.map((shadow) => (
+        <span key={shadow} className={css.beside}>
+          <ReleaseRole role="shadow">{shadow} shadow</ReleaseRole>
+        </span>
+      ))}
+    </>
+  );
+}
+
+function LastTransition({ view, times }: { view: NonNullable<EndpointRowView["lastTransition"]>; times: Times }) {
+  const { icon, text } = transitionSaid(view);
+  const actor = `${times.short(view.happenedMs)} · ${view.actor}`;
+  return (
+    <>
+      <span className={css.transition} title={view.reason}>
+        <Icon name={icon} />
+        {text}
+      </span>
+      <div className={css.second} title={`${actor}: ${view.reason}`}>
+        <Time ms={view.happenedMs}>{times.short(view.happenedMs)}</Time> · {view.actor}
+      </div>
+    </>
+  );
+}
+
+function IncidentCell({ incident: { n, state, progress, affected } }: { incident: NonNullable<EndpointRowView["incident"]> }) {
+  const said = incidentSaid(state);
+  const line = progress ? `${count(progress.decided)} of ${count(progress.of)} decided` : affected ? `${people(affected)} affected` : "";
+  return (
+    <>
+      <Link to="/incidents/$n" params={{ n: String(n) }} className={css.open}>
+        <StateWord said={{ ...said, word: `${n} ${said.word}` }} />
+      </Link>
+      <div className={css.second}>{line}</div>
+    </>
+  );
+}

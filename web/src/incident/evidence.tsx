@@ -1,0 +1,69 @@
+import type { EvidenceView, IncidentView } from "../../../src/api/ui-view.ts";
+import { count, evidenceOf, rate, share } from "../format.ts";
+import { plain, valueOf } from "../words.ts";
+import css from "./incident.module.css";
+
+/** The numbers of the proof, never a point without its band and its counts. */
+export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView }) {
+  if (!evidence) return <p className={css.quiet}>{openedBy} opened this incident by hand, so there is no test behind it.</p>;
+  const { metric, unit, estimate, limit, band, harmed, reference, sources } = evidence;
+  const sides = [harmed, ...(reference ? [reference] : [])];
+  const [first] = sources;
+  return (
+    <>
+      <table className={css.table}>
+        <caption>
+          Guardrail <code>{evidence.guardrail}</code>: {metric} of {harmed.group}
+          {reference && ` against ${reference.group}`}, at the proof
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Group</th>
+            <th scope="col" className={css.number}>
+              Favourable
+            </th>
+            <th scope="col" className={css.number}>
+              Of
+            </th>
+            <th scope="col" className={css.number}>
+              Rate
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {sides.map((side, i) => (
+            <tr key={side.group}>
+              <th scope="row" className={i === 0 ? css.strong : ""}>
+                {side.group}
+              </th>
+              <td className={css.number}>{count(side.favourable)}</td>
+              <td className={css.number}>{count(side.of)}</td>
+              <td className={css.number}>{side.of > 0 && rate(side.favourable / side.of)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p>
+        <b>
+          {metric} {estimate === null ? "unknown" : valueOf(unit, estimate, limit)}
+        </b>
+        {band && `, band ${valueOf(unit, band.low, limit)} to ${valueOf(unit, band.high, limit)}`}; limit {valueOf(unit, limit)}.{" "}
+        <b>Evidence {evidenceOf(evidence.evidence, evidence.threshold)}</b>, after {count(evidence.decisions)} decisions.
+      </p>
+      {first && <p className={first.share === 1 ? undefined : css.quiet}>{whoSent(sources)}</p>}
+      <p className={css.note}>{budgetSentence(evidence)}</p>
+    </>
+  );
+}
+
+/** Whoever sends decisions moves tallies: a proof that rests on one sender says so. */
+function whoSent(sources: EvidenceView["sources"]): string {
+  const [first] = sources;
+  if (first?.share === 1) return `All of these decisions came from ${first.name}: the proof rests on that one sender.`;
+  return `These decisions came from ${sources.map(({ name, share: part }) => `${name} (${share(part)})`).join(", ")}.`;
+}
+
+function budgetSentence({ budget, tests }: EvidenceView): string {
+  const over = tests === 1 ? "" : ` shared by ${count(tests)} tests`;
+  return `Error budget ${plain(budget)}${over}: however often one looks, a release that is within all limits is rolled back at most once in ${count(Math.floor(1 / budget))} lives.`;
+}

@@ -1,0 +1,24 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { HomePage } from "./home/home-page.tsx";
+import { Shell } from "./shell/shell.tsx";
+import { BrokenPage, NoSuchPage } from "./shell/lost.tsx";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NoSuchPage, errorComponent: BrokenPage });
+
+const home = createRoute({ getParentRoute: () => root, path: "/", component: HomePage });
+
+const incident = createRoute({
+  getParentRoute: () => root,
+  path: "/incidents/$n",
+  component: lazyRouteComponent(() => import("./incident/incident-page.tsx"), "IncidentPage"),
+  errorComponent: BrokenPage,
+});
+
+export const makeRouter = () =>
+  createRouter({ routeTree: root.addChildren([home, incident]), scrollRestoration: true, defaultErrorComponent: BrokenPage });
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

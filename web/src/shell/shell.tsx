@@ -1,0 +1,106 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useMatchRoute } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import type { HomeView } from "../../../src/api/ui-view.ts";
+import { isSignedOut } from "../api.ts";
+import { LiveFeed } from "../live-feed.ts";
+import { homeQuery } from "../queries.ts";
+import { Icon, Logo } from "../ui/icon.tsx";
+import { Account } from "./account.tsx";
+import { LiveDot, StaleNotice } from "./live-dot.tsx";
+import { SignIn } from "./sign-in.tsx";
+import css from "./shell.module.css";
+
+/** What is around every page: navigation, breadcrumb, freshness, who one is. Without a session: the question for a token. */
+export function Shell() {
+  const home = useQuery(homeQuery);
+  const client = useQueryClient();
+  const [feed] = useState(() => new LiveFeed(client));
+  const isOut = isSignedOut(home.error);
+  const isIn = home.data !== undefined && !isOut;
+  useEffect(() => (isIn ? feed.start() : undefined), [isIn, feed]);
+
+  if (isOut) return <SignIn />;
+  return (
+    <div className={css.app}>
+      <a className={css.skip} href="#main">
+        Skip to the page
+      </a>
+      <nav className={css.side} aria-label="Main">
+        <Link to="/" className={css.brand}>
+          <Logo />
+          Evenkeel
+        </Link>
+        <SideLinks view={home.data} />
+        {home.data && (
+          <div className={css.foot}>
+            <LiveDot feed={feed} tell="word" />
+            <Account viewer={home.data.viewer} feed={feed} />
+          </div>
+        )}
+      </nav>
+      <div className={css.main}>
+        <header className={css.top}>
+          <Link to="/" className={css.mark} aria-label="Evenkeel">
+            <Logo />
+          </Link>
+          <Breadcrumb />
+          <LiveDot feed={feed} tell="clock" />
+        </header>
+        <main id="main" className={css.page} tabIndex={-1}>
+          <StaleNotice feed={feed} />
+          <Outlet />
+        </main>
+        {home.data && (
+          <footer className={css.smallFoot}>
+            <Account viewer={home.data.viewer} feed={feed} />
+          </footer>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** The pages that there are: home, and each open incident. */
+function SideLinks({ view }: { view: HomeView | undefined }) {
+  const incidents = (view?.needsYou ?? []).toSorted((a, b) => b.incident - a.incident);
+  return (
+    <>
+      <Link to="/" className={css.link} activeOptions={{ exact: true }} activeProps={{ className: css.on, "aria-current": "page" }}>
+        <Icon name="home" />
+        Home
+      </Link>
+      {incidents.length > 0 && <div className={css.heading}>Open incidents</div>}
+      {incidents.map(({ incident, endpoint }) => (
+        <Link
+          key={incident}
+          to="/incidents/$n"
+          params={{ n: String(incident) }}
+          className={css.link}
+          activeProps={{ className: css.on, "aria-current": "page" }}
+        >
+          <Icon name="triangle" />
+          <span className={css.cut}>{endpoint}</span>
+          <span className={css.count}>{incident}</span>
+        </Link>
+      ))}
+    </>
+  );
+}
+
+function Breadcrumb() {
+  const incident = useMatchRoute()({ to: "/incidents/$n" });
+  return (
+    <nav className={css.crumb} aria-label="Breadcrumb">
+      {incident ? (
+        <>
+          <Link to="/">Endpoints</Link>
+          <span aria-hidden="true">/</span>
+          <b>Incident {incident.n}</b>
+        </>
+      ) : (
+        <b>Endpoints</b>
+      )}
+    </nav>
+  );
+}

@@ -1,0 +1,165 @@
+/** What is said about guardrails, transitions and incidents: word, colour and shape always together. Pure. */
+import type { ClosestView, GuardrailsView, IncidentStateView, NeedsYouView, TransitionView } from "../../src/api/ui-view.ts";
+import { count, counted, decimals, duration, evidenceOf, people, rate, ratio, share, type Times } from "./format.ts";
+import type { IconName } from "./ui/icon.tsx";
+
+export type Tone = "ok" | "watch" | "breach" | "idle";
+export interface Said {
+  readonly tone: Tone;
+  readonly icon: IconName;
+  readonly word: string;
+}
+
+export function guardrailsSaid(view: GuardrailsView, times: Times): Said & { readonly line: string } {
+  switch (view.kind) {
+    case "holds":
+      return { tone: "ok", icon: "tick", word: `${count(view.hold)} hold`, line: closestLine(view.closest, "limit") };
+    case "watched":
+      return { tone: "watch", icon: "triangle", word: `${count(view.watched)} watched`, line: closestLine(view.closest, "evidence") };
+    case "breached":
+      return { tone: "breach", icon: "octagon", word: `${count(view.breached)} breached`, line: closestLine(view.closest, "evidence") };
+    case "waits":
+      return {
+        tone: "idle",
+        icon: "waiting",
+        word: `${count(view.waiting)} of ${count(view.of)} wait`,
+        line: closestLine(view.closest, "limit"),
+      };
+    case "on-fallback":
+      return {
+        tone: "watch",
+        icon: "triangle",
+        word: "On fallback",
+        line: `since ${times.moment(view.sinceMs)}${view.because ? `: ${view.because}` : ""}`,
+      };
+    case "not-watched": {
+      const line = view.because === "no-live-release" ? "no live release yet" : "no guardrails declared";
+      return { tone: "idle", icon: "waiting", word: "Not watched", line };
+    }
+    default:
+      return unreachable(view);
+  }
+}
+
+/** The second line of a row: the guardrail closest to its limit, or what it still waits for. */
+function closestLine(closest: ClosestView | null, tell: "limit" | "evidence"): string {
+  if (!closest) return "";
+  const { metric, group, estimate, limit, unit, needed, decisions, release, place } = closest;
+  const isBeside = place === "canary" || place === "shadow";
+  const who = isBeside ? `${release} ${place}: ` : "";
+  if (needed !== null && decisions < needed) {
+    return isBeside
+      ? `${who}${count(decisions)} of about ${count(needed)} decisions`
+      : `${metric} needs about ${count(needed)} decisions, has ${count(decisions)}`;
+  }
+  const what = [metric, group, estimate === null ? "unknown" : valueOf(unit, estimate, limit)].filter(Boolean).join(" ");
+  if (tell === "evidence") return `${who}${what}, evidence ${evidenceOf(closest.evidence, closest.threshold)}`;
+  return `${who || "closest: "}${what}, limit ${valueOf(unit, limit)}`;
+}
+
+/** A metric's value, or its limit, in its unit. */
+export function valueOf(unit: ClosestView["unit"], value: number, limit?: number): string {
+  switch (unit) {
+    case "ratio":
+      return ratio(value, limit);
+    case "rate":
+      return rate(value);
+    case "ms":
+      return duration(value * 1000);
+    default:
+      return unreachable(unit);
+  }
+}
+
+export function transitionSaid({ kind, release, share: part }: TransitionView): { readonly icon: IconName; readonly text: string } {
+  const name = release ?? "";
+  const percent = part === null ? "" : ` ${share(part)}`;
+  switch (kind) {
+    case "registered":
+      return { icon: "box", text: `${name} registered` };
+    case "fallback-set":
+      return { icon: "fallback", text: `${name} is the fallback` };
+    case "shadow-started":
+      return { icon: "shadow", text: `${name} shadow` };
+    case "shadow-stopped":
+      return { icon: "shadow", text: `${name} shadow stopped` };
+    case "canary-started":
+    case "canary-changed":
+      return { icon: "canary", text: `${name} canary${percent}` };
+    case "canary-stopped":
+      return { icon: "canary", text: `${name} canary stopped` };
+    case "promoted":
+      return { icon: "live", text: `${name} live` };
+    case "rolled-back":
+      return { icon: "back", text: `Rolled back to ${name}` };
+    case "condemned":
+      return { icon: "condemned", text: `${name} condemned` };
+    case "reinstated":
+      return { icon: "tick", text: `${name} reinstated` };
+    case "rollouts-held":
+      return { icon: "standby", text: "Rollouts held" };
+    case "rollouts-resumed":
+      return { icon: "live", text: "Rollouts resumed" };
+    default:
+      return unreachable(kind);
+  }
+}
+
+const incidentStates = {
+  open: { tone: "breach", icon: "octagon", word: "open" },
+  contained: { tone: "watch", icon: "triangle", word: "contained" },
+  in_review: { tone: "watch", icon: "triangle", word: "in review" },
+  resolved: { tone: "ok", icon: "tick", word: "resolved" },
+  closed: { tone: "idle", icon: "tick", word: "closed" },
+} as const satisfies Record<IncidentStateView, Said>;
+
+export const incidentSaid = (state: IncidentStateView): Said => incidentStates[state];
+
+/** The sentences of a *needs you* line: what was done, what was found, how far review is. */
+export function needsYouSaid(
+  view: NeedsYouView,
+  times: Times,
+): { readonly lead: string; readonly finding: string; readonly progress: string } {
+  const { endpoint, rolledBackMs, openedMs, finding, failedRequests, affected, progress } = view;
+  const failed = failedRequests === null ? "" : ` ${failedSentence(failedRequests)}`;
+  return {
+    lead:
+      rolledBackMs === null
+        ? `${endpoint} needs somebody since ${times.moment(openedMs)}.`
+        : `${endpoint} was rolled back at ${times.moment(rolledBackMs)}.`,
+    finding: `${finding}.${failed}`,
+    progress: progress
+      ? `${count(progress.decided)} of ${people(progress.of)} ${progress.of === 1 ? "is" : "are"} decided.`
+      : affected
+        ? `${people(affected)} would have had a better answer.`
+        : "",
+  };
+}
+
+export const failedSentence = (requests: number): string =>
+  requests === 0 ? "No request failed." : `${counted(requests, "request", "requests")} failed.`;
+
+/** `the training data did it`: the verdict as a sentence without its full stop. */
+export function verdictSentence({ word, steps }: { readonly word: string; readonly steps: readonly string[] }): string {
+  const named = steps.join(" and ");
+  switch (word) {
+    case "did it":
+      return capital(`${named} did it`);
+    case "most likely":
+      return `Most likely ${named}`;
+    case "these two together":
+      return capital(`${named}, these two together`);
+    default:
+      return capital(word);
+  }
+}
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Whole numbers as they are, others with two decimals: bounds of scales. */
+export const plain = (value: number): string => (Number.isInteger(value) ? count(value) : decimals(value, 2));
+
+/** The end of every switch over a union. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}
