@@ -39,6 +39,8 @@ export type Wish =
 export interface Command extends Stamp {
   readonly id: CommandId;
   readonly wish: Wish;
+  /** What was asked for, where the shell has chosen something in the wish (a rollback's target): a retry asks the same again. */
+  readonly asked?: Wish;
   /** The generation that the actor saw: refuse when the table has moved on. Null: whatever it is now. */
   readonly expectedGeneration: number | null;
 }
@@ -80,8 +82,8 @@ export const SHADOWS_AT_MOST = 4;
  * A refused command leaves no trace in the table: sent again it is judged anew.
  */
 export function decide(table: RouteTable, command: Command): Result<Transition | null, Rejection> {
-  const { id, wish, actor, reason, atMs, expectedGeneration } = command;
-  const intent = intentOf(wish);
+  const { id, actor, reason, atMs, expectedGeneration } = command;
+  const intent = intentOf(command);
   const before = table.applied.get(id);
   if (before !== undefined) return before === intent ? ok(null) : err({ kind: "command-id-reused", command: id });
   if (expectedGeneration !== null && expectedGeneration !== table.generation)
@@ -98,9 +100,9 @@ export function apply(table: RouteTable, command: Command): Result<RouteTable, R
   return ok(decided.value === null ? table : evolve(table, decided.value));
 }
 
-/** A wish as one text. Keys in a fixed order, whatever order the caller wrote them in. */
-export function intentOf(wish: Wish): string {
-  return JSON.stringify(Object.entries(wish).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+/** What a command asks for as one text. Keys in a fixed order, whatever order the caller wrote them in. */
+export function intentOf({ wish, asked = wish }: Command): string {
+  return JSON.stringify(Object.entries(asked).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function changeFor(table: RouteTable, command: Command): Result<Change, Rejection> {

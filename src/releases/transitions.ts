@@ -47,7 +47,7 @@ export class Transitions {
     const table = read.filter(({ generation }) => generation > known.generation).reduce<RouteTable>(evolve, known);
     const before = read.find((transition) => transition.command === command.id);
     if (before)
-      return before.intent === intentOf(command.wish)
+      return before.intent === intentOf(command)
         ? ok({ table, transition: before, isNew: false })
         : err({ kind: "command-id-reused", command: command.id });
     const decided = decide(table, command);

@@ -1,0 +1,207 @@
+/** One endpoint while the server runs: its definition, its table, what is warm, and the gateway that answers by it. */
+import { ScorerError, type Gateway, type LoadDependencies, type LoadedRelease, type RouteView } from "../serving/index.ts";
+import type { Json } from "../store/index.ts";
+import { assert, type EndpointName, type ReleaseId } from "../std.ts";
+import type { EndpointDefinition } from "./endpoint-spec.ts";
+import type { ReleaseInfo } from "./release-rows.ts";
+import { standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
+import type { Transition } from "./transition.ts";
+import { unavailable } from "./unavailable.ts";
+import { WarmSet } from "./warm-set.ts";
+
+export interface RoomParts {
+  readonly gateway: Gateway;
+  readonly load: LoadDependencies;
+  /** Told of a release that should be warm and can't be loaded. */
+  readonly onTrouble: (error: Error) => void;
+}
+
+export class EndpointRoom {
+  readonly #parts: RoomParts;
+  #definition: EndpointDefinition;
+  #table: OpenTable;
+  #warm: WarmSet;
+  #turn: Promise<unknown> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
+  #isClosed = false;
+  /** Tables that were replaced and still answer somebody: what they use must stay loaded. */
+  #undrained = 0;
+  readonly releases = new Map<ReleaseId, ReleaseInfo>();
+  /** The newest transition, and when the present live release became it. */
+  last: Transition;
+  liveSinceMs: number;
+
+  constructor(
+    parts: RoomParts,
+    known: {
+      readonly definition: EndpointDefinition;
+      readonly table: OpenTable;
+      readonly warm: WarmSet;
+      readonly releases: Iterable<ReleaseInfo>;
+      readonly last: Transition;
+      readonly liveSinceMs: number;
+    },
+  ) {
+    this.#parts = parts;
+    this.#definition = known.definition;
+    this.#table = known.table;
+    this.#warm = known.warm;
+    for (const info of known.releases) this.releases.set(info.id, info);
+    this.last = known.last;
+    this.liveSinceMs = known.liveSinceMs;
+  }
+
+  get name(): EndpointName {
+    return this.#definition.compiled.name;
+  }
+  get definition(): EndpointDefinition {
+    return this.#definition;
+  }
+  get table(): OpenTable {
+    return this.#table;
+  }
+  get warm(): WarmSet {
+    return this.#warm;
+  }
+
+  info(release: ReleaseId): ReleaseInfo {
+    const info = this.releases.get(release);
+    assert(info, `${release} is in the route table of ${this.name} but not among its releases`);
+    return info;
+  }
+
+  /** Runs `work` when all work before it is done: transitions reach the gateway in the order in which they were stored. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work, work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /**
+   * Takes over a stored table and hands it to the gateway, at once. Everything that it asks first must be warm.
+   * @returns resolves when nobody is answered by the table before any more
+   */
+  adopt(table: RouteTable, transition: Transition): Promise<void> {
+    assert(table.kind === "open", `the table of ${this.name} closed`);
+    if (table.live !== this.#table.live) this.liveSinceMs = transition.atMs;
+    this.#table = table;
+    this.last = transition;
+    return this.push();
+  }
+
+  /** Hands the present table to the gateway, at once. @returns resolves when the one before has answered all that began under it */
+  async push(): Promise<void> {
+    this.#undrained++;
+    try {
+      await this.#parts.gateway.swap(this.#view());
+    } finally {
+      this.#undrained--;
+    }
+  }
+
+  #view(): RouteView {
+    const { live, canary, shadows, fallback, generation } = this.#table;
+    const standby = standbyOf(this.#table);
+    return {
+      endpoint: this.#definition.compiled,
+      generation,
+      live: this.#loaded(live),
+      canary: canary && { release: this.#loaded(canary.release), share: canary.share },
+      shadows: shadows.map((shadow) => this.#loaded(shadow)),
+      // It may still be warming up; meanwhile the fallback stands behind live.
+      standby: (standby && this.#warm.get(standby)) ?? null,
+      fallback: this.#loaded(fallback),
+      releaseNumbers: new Map([...this.releases.values()].map(({ id, number }) => [id, number])),
+    };
+  }
+
+  #loaded(release: ReleaseId): LoadedRelease {
+    const loaded = this.#warm.get(release);
+    assert(loaded, `${this.info(release).number} of ${this.name} isn't warm`);
+    return loaded;
+  }
+
+  /** Every release that the table points at, the most important first. */
+  needed(): readonly ReleaseId[] {
+    const { live, canary, shadows, fallback } = this.#table;
+    const standby = standbyOf(this.#table);
+    return [...new Set([fallback, live, ...(canary ? [canary.release] : []), ...(standby ? [standby] : []), ...shadows])];
+  }
+
+  /** After a swap has drained: warms the new standby, frees what nobody needs any more. Not waited for by what caused it. */
+  settle(): Promise<void> {
+    this.#settling = this.#settling.then(() => this.#settle()).catch(this.#parts.onTrouble);
+    return this.#settling;
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#isClosed) return;
+    const standby = standbyOf(this.#table);
+    if (standby && !this.#warm.isWarm(standby)) await this.#warmStandby(standby);
+    const cold = await this.inTurn(async () => (this.#undrained === 0 ? this.#warm.forget(new Set(this.needed())) : []));
+    await Promise.all(cold.map((release) => release.close()));
+  }
+
+  async #warmStandby(standby: ReleaseId): Promise<void> {
+    const warm = this.#warm;
+    const info = this.info(standby);
+    const loaded = await warm.borrow(info);
+    if (!loaded.ok) return this.#parts.onTrouble(notLoaded(info, loaded.error));
+    try {
+      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.inTurn(async () => void this.push());
+    } finally {
+      warm.giveBack(standby);
+    }
+  }
+
+  /** Loads what the table points at; what can't be loaded is stood in for, loudly, so that the table stays what was decided. */
+  async warmUp(): Promise<void> {
+    for (const release of this.needed()) {
+      const info = this.info(release);
+      const why = await this.#whyNotWarm(info);
+      if (why === null) continue;
+      this.#parts.onTrouble(notLoaded(info, why));
+      this.#warm.substitute(unavailable(info, this.#definition.compiled, JSON.stringify(why)));
+    }
+  }
+
+  /** Tries again to load what is stood in for. */
+  async recover(): Promise<void> {
+    const missing = this.needed().filter((release) => !this.#warm.isWarm(release));
+    let recovered = 0;
+    for (const release of missing) if ((await this.#whyNotWarm(this.info(release))) === null) recovered++;
+    if (recovered > 0) await this.inTurn(async () => void this.push());
+  }
+
+  /** Loads a release that the table holds on to. @returns null once it is warm */
+  async #whyNotWarm(info: ReleaseInfo): Promise<Json | null> {
+    try {
+      const loaded = await this.#warm.borrow(info);
+      if (!loaded.ok) return loaded.error.map((issue) => ({ ...issue }));
+      this.#warm.giveBack(info.id);
+      return null;
+    } catch (error) {
+      if (error instanceof ScorerError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Puts a new definition in force, with everything that it needs loaded under it. @returns the old warm set, to be closed when drained */
+  redefine(definition: EndpointDefinition, warm: WarmSet): WarmSet {
+    const before = this.#warm;
+    this.#definition = definition;
+    this.#warm = warm;
+    return before;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#settling;
+    await this.#turn;
+    await this.#parts.gateway.remove(this.name);
+    await this.#warm.close();
+  }
+}
+
+const notLoaded = ({ number, endpoint }: ReleaseInfo, why: unknown) =>
+  new Error(`r${number} of ${endpoint} can't be loaded: ${JSON.stringify(why)}`);

@@ -1,0 +1,148 @@
+/** An endpoint as people write it: what it asks, whom it watches over, what answers when nothing else can. */
+import { Type, type Static } from "typebox";
+import { checked } from "../checked.ts";
+import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
+import { FeatureSetSpec } from "../registry/index.ts";
+import {
+  ActionsSpec,
+  GroupsSpec,
+  InputsSpec,
+  PolicySpec,
+  RulesScorerSpec,
+  UndeclaredGroups,
+  compileEndpoint,
+  type CompiledEndpoint,
+  type ReleaseBundle,
+} from "../serving/index.ts";
+import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
+import { contentId } from "../store/index.ts";
+
+const NAME = "^[a-z][a-z0-9-]{0,62}$";
+
+/** Chance that a fair release is ever rolled back, over its whole life, all groups and all guardrails. */
+export const DEFAULT_BUDGET = 0.01;
+
+/** What a guardrail's breach does to a release that only answers as a shadow. */
+const ShadowSpec = Type.Object(
+  {
+    on_breach: Type.Union([Type.Literal("warn"), Type.Literal("hold"), Type.Literal("condemn")], {
+      description: "warn: tell; hold: also hold automatic rollouts; condemn: also stop the shadow and keep it from serving",
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** What may later turn out to be true of a decision. */
+const OutcomesSpec = Type.Record(
+  Type.String({ pattern: "^[a-z][a-z0-9_-]{0,62}$" }),
+  Type.Object({ good: Type.Boolean({ description: "As the endpoint sees it: repaid" }) }, { additionalProperties: false }),
+  { maxProperties: 50, additionalProperties: false },
+);
+
+const FallbackSpec = Type.Object(
+  {
+    name: Type.Optional(Type.String({ maxLength: 100 })),
+    scorer: RulesScorerSpec,
+    features: Type.Optional(FeatureSetSpec),
+    policy: PolicySpec,
+  },
+  {
+    title: "Fallback",
+    additionalProperties: false,
+    description: "A rule that runs in the serving process: it can't hang and needs nothing",
+  },
+);
+
+export const EndpointSpec = Type.Object(
+  {
+    kind: Type.Optional(Type.Literal("endpoint")),
+    name: Type.String({ pattern: NAME }),
+    description: Type.Optional(Type.String({ maxLength: 5000 })),
+    inputs: InputsSpec,
+    groups: Type.Optional(GroupsSpec),
+    undeclaredGroups: Type.Optional(UndeclaredGroups),
+    actions: ActionsSpec,
+    fallback: FallbackSpec,
+    budget: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 0.2, description: "Chance that a fair release is ever rolled back; 0.01 by default" }),
+    ),
+    guardrails: Type.Optional(Type.Array(GuardrailSpec, { maxItems: 50 })),
+    shadow: Type.Optional(ShadowSpec),
+    outcomes: Type.Optional(OutcomesSpec),
+  },
+  { title: "Endpoint", additionalProperties: false },
+);
+export type EndpointSpec = Static<typeof EndpointSpec>;
+
+/** An endpoint's definition, ready for use. */
+export interface EndpointDefinition {
+  /** As written, without `kind`. */
+  readonly spec: EndpointSpec;
+  /** Content id: an endpoint applied twice is unchanged. */
+  readonly id: string;
+  readonly compiled: CompiledEndpoint;
+  readonly fallback: ReleaseBundle;
+  readonly budget: number;
+  readonly guardrails: readonly GuardrailSpec[];
+  /** Declared outcomes, each with whether it is good. */
+  readonly outcomes: ReadonlyMap<string, boolean>;
+  readonly onShadowBreach: "warn" | "hold" | "condemn";
+}
+
+const parse = checked(EndpointSpec);
+
+/** From what was sent or read from YAML to a definition; issues have paths into it. */
+export function parseEndpoint(value: unknown): Result<EndpointDefinition, readonly Issue[]> {
+  const parsed = parse(value);
+  if (!parsed.ok) return parsed;
+  const { kind: _kind, ...spec } = parsed.value;
+  const groups = spec.groups ?? {};
+  const guardrails = spec.guardrails ?? [];
+  const compiled = compileEndpoint({
+    name: asEndpointName(spec.name),
+    inputs: spec.inputs,
+    groups,
+    actions: spec.actions,
+    ...(spec.undeclaredGroups ? { undeclaredGroups: spec.undeclaredGroups } : {}),
+  });
+  const issues = [
+    ...(compiled.ok ? [] : compiled.error),
+    ...actionIssues(spec.actions),
+    ...guardrailIssues(guardrails, groups).map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })),
+  ];
+  if (!compiled.ok || issues.length > 0) return err(issues);
+  return ok({
+    spec,
+    id: contentId("ep", spec),
+    compiled: compiled.value,
+    fallback: {
+      endpoint: spec.name,
+      scorer: spec.fallback.scorer,
+      features: spec.fallback.features ?? inputFeatures(spec.inputs),
+      policy: spec.fallback.policy,
+    },
+    budget: spec.budget ?? DEFAULT_BUDGET,
+    guardrails,
+    outcomes: new Map(Object.entries(spec.outcomes ?? {}).map(([name, { good }]) => [name, good])),
+    onShadowBreach: spec.shadow?.on_breach ?? "hold",
+  });
+}
+
+/** A rule reads inputs, not features; a release has a feature set all the same: every number and boolean, passed through, by name. */
+export function inputFeatures(inputs: InputsSpec): FeatureSetSpec {
+  const numeric = Object.keys(inputs)
+    .filter((name) => inputs[name]?.type !== "string")
+    .toSorted();
+  const features = numeric.length > 0 ? numeric.map((name) => ({ name, from: name })) : [{ name: "none", cel: "0.0" }];
+  return { name: "inputs", features };
+}
+
+function actionIssues(actions: ActionsSpec): Issue[] {
+  const favourable = Object.values(actions).filter((action) => action.favourable).length;
+  if (favourable > 0 && favourable < Object.keys(actions).length) return [];
+  const got = favourable === 0 ? "none that is" : "none that isn't";
+  return [{ path: "/actions", expected: "at least one action that is favourable and one that isn't", got }];
+}
+
+/** The schema has checked its form. */
+const asEndpointName = (name: string): EndpointName => name as EndpointName;

@@ -1,0 +1,12 @@
+export { parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
+export type { EndpointRoom } from "./endpoint-room.ts";
+export { GuardrailControl, decisionsOf } from "./guardrail-control.ts";
+export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
+export { Incidents, type IncidentRefusal } from "./incidents.ts";
+export { explain, type ReleaseRefusal } from "./refusals.ts";
+export type { ReleaseInfo } from "./release-rows.ts";
+export { ReleaseSpec } from "./release-spec.ts";
+export { Releases, type Applied, type By, type Switched } from "./releases.ts";
+export type { Wish } from "./route-commands.ts";
+export { placesOf, rollbackCandidates, standbyOf, type OpenTable } from "./route-table.ts";
+export { asCommandId, type Actor, type Change, type Place, type Transition } from "./transition.ts";

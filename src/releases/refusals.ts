@@ -1,0 +1,94 @@
+/** Why something about releases wasn't done, in words for people. Nothing was changed. */
+import type { Refusal } from "../registry/index.ts";
+import { unreachable, type Issue, type ReleaseId } from "../std.ts";
+import type { Rejection } from "./route-commands.ts";
+
+export type ReleaseRefusal =
+  | Rejection
+  /** Something in what was sent, or a registry reference in it. */
+  | Refusal
+  | { readonly kind: "unknown-endpoint"; readonly endpoint: string; readonly hint?: string }
+  | { readonly kind: "unknown-reference"; readonly reference: string; readonly hint: string }
+  /** It can't be made to answer. */
+  | { readonly kind: "cannot-load"; readonly release: ReleaseId; readonly issues: readonly Issue[] };
+
+/**
+ * One or two sentences: what stands against it, and what to do instead.
+ * @param nameOf - a release as people see it, `r12`
+ */
+export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) => string): string {
+  switch (refusal.kind) {
+    case "invalid":
+      return "Something in it is not as expected.";
+    case "unknown":
+      return `There is no ${refusal.what} ${refusal.name}${refusal.hint ? `: ${refusal.hint}` : ""}.`;
+    case "conflict":
+      return `${refusal.message}.`;
+    case "unknown-endpoint":
+      return `There is no endpoint ${refusal.endpoint}${refusal.hint ? `: ${refusal.hint}` : ""}.`;
+    case "unknown-reference":
+      return `There is no release ${refusal.reference} here: ${refusal.hint}.`;
+    case "cannot-load":
+      return `${nameOf(refusal.release)} can't be made to answer; the route is as it was.`;
+    case "no-fallback-yet":
+      return "The endpoint has no fallback yet: apply its definition first.";
+    case "stale-generation":
+      return `The route has moved on to generation ${refusal.actual} since you saw ${refusal.expected}: look again, then decide.`;
+    case "command-id-reused":
+      return `The command id ${refusal.command} was used for another command: use a new one.`;
+    case "needs-a-named-person":
+      return "A named person has to answer for this.";
+    case "needs-a-reason":
+      return "Say why: this is kept with it.";
+    case "unknown-release":
+      return `${nameOf(refusal.release)} isn't a release of this endpoint.`;
+    case "already-known":
+      return `${nameOf(refusal.release)} is known already.`;
+    case "condemned-release":
+      return `${nameOf(refusal.release)} is condemned: it serves nobody until a named person reinstates it.`;
+    case "not-condemned":
+      return `${nameOf(refusal.release)} isn't condemned.`;
+    case "already-condemned":
+      return `${nameOf(refusal.release)} is condemned already.`;
+    case "already-live":
+      return `${nameOf(refusal.release)} is live already.`;
+    case "already-canary":
+      return `${nameOf(refusal.release)} is the canary already, with that share.`;
+    case "already-shadow":
+      return `${nameOf(refusal.release)} is a shadow already.`;
+    case "already-fallback":
+      return `${nameOf(refusal.release)} is the fallback already.`;
+    case "not-live":
+      return `${nameOf(refusal.release)} isn't live: ${nameOf(refusal.live)} is.`;
+    case "not-shadow":
+      return `${nameOf(refusal.release)} isn't a shadow.`;
+    case "no-canary":
+      return "There is no canary.";
+    case "canary-under-way":
+      return `${nameOf(refusal.release)} is the canary: stop it or promote it first.`;
+    case "too-many-shadows":
+      return `There are ${refusal.limit} shadows already: stop one first.`;
+    case "bad-share":
+      return `A canary's share is above 0 and below 1, not ${refusal.share}; to give a release everybody, promote it.`;
+    case "live-is-rolled-back-instead":
+      return `${nameOf(refusal.release)} is live: roll back, which condemns it.`;
+    case "fallback-stays":
+      return `${nameOf(refusal.release)} is the fallback, which can't be condemned: apply a definition with another one first.`;
+    case "not-a-candidate": {
+      const names = refusal.candidates.map(nameOf).join(", ");
+      return `${nameOf(refusal.release)} wasn't live and good before: a rollback goes to ${names}. To make a release live for the first time, promote it.`;
+    }
+    case "nowhere-to-roll-back":
+      return "There is nothing to roll back to: the fallback is live and no earlier release is left. Promote a release.";
+    case "too-many-automatic-rollbacks":
+      return `There were ${refusal.limit} automatic rollbacks within a day: a person has to decide now.`;
+    case "rollouts-held":
+      return "Automatic rollouts are held until a named person resumes them.";
+    case "already-held":
+      return "Automatic rollouts are held already.";
+    case "not-held":
+      return "Automatic rollouts aren't held.";
+    default:
+      return unreachable(refusal);
+  }
+}
