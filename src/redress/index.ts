@@ -1,0 +1,2 @@
+export { Redress, type AffectedPerson, type AffectedSummary, type RedressRefusal } from "./affected.ts";
+export { affectedClasses, type AffectedClass } from "./classes.ts";
