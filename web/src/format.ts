@@ -2,6 +2,7 @@
 
 const LOCALE = "en-GB";
 const THIN_SPACE = "\u202f";
+const SPACE = "\u00a0";
 const MINUS = "\u2212";
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -51,11 +52,11 @@ export function ratio(value: number, limit?: number): string {
   return decimals(value, 6);
 }
 
-/** `<0.01`, `0.08`, `14.3`, `203`, `over 1,000,000` */
+/** `<0.01`, `0.08`, `14.3`, `31`, `203`, `over 1,000,000` */
 export function evidence(value: number): string {
   if (value < 0.01) return "<0.01";
   if (value > 1_000_000) return "over 1,000,000";
-  return decimals(value, value < 10 ? 2 : value < 100 ? 1 : 0);
+  return decimals(value, value < 10 ? 2 : value < 100 ? 1 : 0).replace(/(\d\d)\.0$/, "$1");
 }
 
 /** `31 of 240` */
@@ -70,13 +71,13 @@ export const perMinute = (value: number): string => decimals(value, 1);
 /** `<0.1 ms`, `3.8 ms`, `18 ms`, `1.16 s`, `64 s`, `9 min`, `26 h` */
 export function duration(us: number): string {
   const ms = us / 1000;
-  if (ms < 0.1 && us > 0) return "<0.1 ms";
-  if (ms < 9.95) return `${decimals(ms, 1)} ms`;
-  if (ms < 999.5) return `${count(ms)} ms`;
-  if (ms < 9_995) return `${decimals(ms / 1000, 2)} s`;
-  if (ms < 99_500) return `${count(ms / 1000)} s`;
-  if (ms < 100 * 60_000) return `${count(ms / 60_000)} min`;
-  return `${count(ms / 3_600_000)} h`;
+  if (ms < 0.1 && us > 0) return `<0.1${SPACE}ms`;
+  if (ms < 9.95) return `${decimals(ms, 1)}${SPACE}ms`;
+  if (ms < 999.5) return `${count(ms)}${SPACE}ms`;
+  if (ms < 9_995) return `${decimals(ms / 1000, 2)}${SPACE}s`;
+  if (ms < 99_500) return `${count(ms / 1000)}${SPACE}s`;
+  if (ms < 100 * 60_000) return `${count(ms / 60_000)}${SPACE}min`;
+  return `${count(ms / 3_600_000)}${SPACE}h`;
 }
 
 /** Distance from the proof: `0`, `+18 ms`, `−9 min`. */

@@ -12,11 +12,23 @@ import css from "./endpoint-table.module.css";
 export function EndpointTable({ rows, times }: { rows: readonly EndpointRowView[]; times: Times }) {
   return (
     <table className={css.table}>
+      <colgroup>
+        <col className={css.nameCol} />
+        <col className={css.liveCol} />
+        <col className={css.sinceCol} />
+        <col className={css.sparkCol} />
+        <col className={css.rateCol} />
+        <col />
+        <col className={css.lastCol} />
+        <col className={css.incidentCol} />
+      </colgroup>
       <thead>
         <tr>
           <th scope="col">Endpoint</th>
           <th scope="col">Live</th>
-          <th scope="col">Since</th>
+          <th scope="col" className={css.since}>
+            Since
+          </th>
           <th scope="col" colSpan={2}>
             Decisions a minute, last hour
           </th>
@@ -71,7 +83,7 @@ function Releases({ row: { live, canary, shadows } }: { row: EndpointRowView }) 
   return (
     <>
       {live ? (
-        <ReleaseRole role={live.isFallback ? "fallback" : "live"}>
+        <ReleaseRole as={live.isFallback ? "fallback" : "live"}>
           <b>{live.release}</b>
         </ReleaseRole>
       ) : (
@@ -79,14 +91,14 @@ function Releases({ row: { live, canary, shadows } }: { row: EndpointRowView }) 
       )}
       {canary && (
         <span className={css.beside}>
-          <ReleaseRole role="canary">
+          <ReleaseRole as="canary">
             {canary.release} {share(canary.share)}
           </ReleaseRole>
         </span>
       )}
       {shadows.map((shadow) => (
         <span key={shadow} className={css.beside}>
-          <ReleaseRole role="shadow">{shadow} shadow</ReleaseRole>
+          <ReleaseRole as="shadow">{shadow} shadow</ReleaseRole>
         </span>
       ))}
     </>

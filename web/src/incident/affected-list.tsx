@@ -40,7 +40,7 @@ export function AffectedList({ n, release, other, times }: { n: number; release:
         </Wide>
       )}
       {pages.isPending && <Skeleton label="Loading the affected people" heights={[31, 31, 31]} />}
-      {pages.isError && <Problem error={pages.error} onRetry={() => void pages.fetchNextPage()} />}
+      {pages.isError && <Problem error={pages.error} onRetry={() => void (pages.data ? pages.fetchNextPage() : pages.refetch())} />}
       {pages.hasNextPage && (
         <p className={own.more}>
           <Button onClick={() => void pages.fetchNextPage()} disabled={pages.isFetchingNextPage}>

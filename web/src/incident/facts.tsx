@@ -8,17 +8,24 @@ import css from "./facts.module.css";
 /** The incident in a glance; first on a phone. */
 export function Facts({ view, times }: { view: IncidentView; times: Times }) {
   const { rollback, who, served } = view;
+  const after = rollback?.automatic ? "after proof" : "after the command";
   const cause = view.blame[0]?.verdict;
   return (
     <aside className={css.facts} aria-label="Facts">
       <dl>
         <Fact term="State">{capital(incidentSaid(view.state).word)}</Fact>
-        <Fact term="Release">
-          {view.isCondemned ? <ReleaseRole role="condemned">{view.release}, condemned</ReleaseRole> : view.release}
-        </Fact>
-        <Fact term="Restored">{view.restored ? <ReleaseRole role="live">{view.restored}</ReleaseRole> : "nothing"}</Fact>
-        {rollback && <Fact term="Switched">{duration(rollback.switchedUs)} after proof</Fact>}
-        {rollback && rollback.drainedUs !== null && <Fact term="Last answer">{duration(rollback.drainedUs)} after proof</Fact>}
+        <Fact term="Release">{view.isCondemned ? <ReleaseRole as="condemned">{view.release}, condemned</ReleaseRole> : view.release}</Fact>
+        <Fact term="Restored">{view.restored ? <ReleaseRole as="live">{view.restored}</ReleaseRole> : "nothing"}</Fact>
+        {rollback && (
+          <Fact term="Switched">
+            {duration(rollback.switchedUs)} {after}
+          </Fact>
+        )}
+        {rollback && rollback.drainedUs !== null && (
+          <Fact term="Last answer">
+            {duration(rollback.drainedUs)} {after}
+          </Fact>
+        )}
         {rollback && rollback.failedRequests !== null && (
           <Fact term="Failed">
             {count(rollback.failedRequests)} {rollback.failedRequests === 1 ? "request" : "requests"}

@@ -1,4 +1,5 @@
 import { count } from "../format.ts";
+import css from "./incident.module.css";
 import own from "./who.module.css";
 
 /** What one release said against what the other says. Blue: better for the person under the other; amber: worse. */
@@ -20,7 +21,9 @@ export function Flips({
       </caption>
       <thead>
         <tr>
-          <td />
+          <th scope="col">
+            <span className={css.hidden}>{release}</span>
+          </th>
           {actions.map((action) => (
             <th key={action} scope="col">
               {action}

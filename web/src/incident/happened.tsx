@@ -24,10 +24,10 @@ function whatWasFound({ release, served, evidence, reason }: IncidentView, times
   if (!evidence) return `${answered}a person found: ${reason}.`;
   const { harmed, reference, estimate, limit, unit, metric } = evidence;
   if (unit === "ratio" && reference && estimate !== null) {
-    return `${answered}${harmed.group} were approved ${valueOf(unit, estimate, limit)} times as often as ${reference.group}; the limit is ${valueOf(unit, limit)}.`;
+    return `${answered}people in the group “${harmed.group}” were approved ${valueOf(unit, estimate, limit)} times as often as those in “${reference.group}”; the limit is ${valueOf(unit, limit)}.`;
   }
   const value = estimate === null ? "could not be computed" : `was ${valueOf(unit, estimate, limit)}`;
-  return `${answered}the ${metric} of ${harmed.group} ${value}; the limit is ${valueOf(unit, limit)}, evidence ${evidenceOf(evidence.evidence, evidence.threshold)}.`;
+  return `${answered}the ${metric} of “${harmed.group}” ${value}; the limit is ${valueOf(unit, limit)}, evidence ${evidenceOf(evidence.evidence, evidence.threshold)}.`;
 }
 
 function Undone({ view: { rollback, restored, notRolledBack, release } }: { view: IncidentView }) {

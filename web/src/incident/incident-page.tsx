@@ -11,7 +11,7 @@ import { Problem } from "../ui/notice.tsx";
 import { StateWord } from "../ui/said.tsx";
 import { Skeleton } from "../ui/skeleton.tsx";
 import { Time } from "../ui/time.tsx";
-import { capital, incidentSaid } from "../words.ts";
+import { incidentSaid } from "../words.ts";
 import { Evidence } from "./evidence.tsx";
 import { Facts } from "./facts.tsx";
 import { Happened } from "./happened.tsx";
@@ -43,7 +43,7 @@ function Story({ view }: { view: IncidentView }) {
       <div className={css.header}>
         <div>
           <div className={css.title}>
-            <h1>{capital(view.finding)}</h1>
+            <h1>{view.finding}</h1>
             <StateWord said={said} pill />
           </div>
           <p className={css.sub}>

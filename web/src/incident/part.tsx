@@ -18,8 +18,8 @@ export function Wide({ label, children }: { label: string; children: ReactNode }
   return (
     // A region that scrolls must be reachable by keyboard.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={css.wide} role="region" aria-label={label} tabIndex={0}>
+    <section className={css.wide} aria-label={label} tabIndex={0}>
       {children}
-    </div>
+    </section>
   );
 }

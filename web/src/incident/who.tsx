@@ -102,8 +102,9 @@ function Groups({ who, release, other }: { who: WhoView; release: string; other:
             <th scope="row">All</th>
             <td className={css.number}>{cell(who.people)}</td>
             <td className={`${css.number} ${css.strong}`}>{cell(who.better)}</td>
-            <td />
-            <td className={css.number}>{shareSaid(who.better, who.people)}</td>
+            <td className={css.number} colSpan={2}>
+              {shareSaid(who.better, who.people)}
+            </td>
             <td className={css.number}>{cell(who.worse)}</td>
           </tr>
         </tfoot>

@@ -63,27 +63,31 @@ export function Shell() {
 
 /** The pages that there are: home, and each open incident. */
 function SideLinks({ view }: { view: HomeView | undefined }) {
-  const incidents = (view?.needsYou ?? []).toSorted((a, b) => b.incident - a.incident);
+  const incidents = new Map<number, string>();
+  for (const { incident, endpoint } of view?.needsYou ?? []) incidents.set(incident, endpoint);
+  for (const { incident, name } of view?.endpoints ?? []) if (incident) incidents.set(incident.n, name);
   return (
     <>
       <Link to="/" className={css.link} activeOptions={{ exact: true }} activeProps={{ className: css.on, "aria-current": "page" }}>
         <Icon name="home" />
         Home
       </Link>
-      {incidents.length > 0 && <div className={css.heading}>Open incidents</div>}
-      {incidents.map(({ incident, endpoint }) => (
-        <Link
-          key={incident}
-          to="/incidents/$n"
-          params={{ n: String(incident) }}
-          className={css.link}
-          activeProps={{ className: css.on, "aria-current": "page" }}
-        >
-          <Icon name="triangle" />
-          <span className={css.cut}>{endpoint}</span>
-          <span className={css.count}>{incident}</span>
-        </Link>
-      ))}
+      {incidents.size > 0 && <div className={css.heading}>Open incidents</div>}
+      {[...incidents]
+        .toSorted(([a], [b]) => b - a)
+        .map(([incident, endpoint]) => (
+          <Link
+            key={incident}
+            to="/incidents/$n"
+            params={{ n: String(incident) }}
+            className={css.link}
+            activeProps={{ className: css.on, "aria-current": "page" }}
+          >
+            <Icon name="triangle" />
+            <span className={css.cut}>{endpoint}</span>
+            <span className={css.count}>{incident}</span>
+          </Link>
+        ))}
     </>
   );
 }

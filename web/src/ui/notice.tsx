@@ -6,10 +6,10 @@ import css from "./notice.module.css";
 
 export function Notice({ tone, children }: { tone: "watch" | "breach"; children: ReactNode }) {
   return (
-    <div className={`${css.notice} ${css[tone]}`} role="status">
+    <output className={`${css.notice} ${css[tone]}`}>
       <Icon name={tone === "breach" ? "octagon" : "triangle"} size={16} />
-      <p>{children}</p>
-    </div>
+      <span>{children}</span>
+    </output>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { Said } from "../words.ts";
+import { capital, type Said } from "../words.ts";
 import css from "./said.module.css";
 import { Icon } from "./icon.tsx";
 
@@ -8,16 +8,16 @@ export function StateWord({ said: { tone, icon, word }, pill = false }: { said: 
   return (
     <span className={`${css.state} ${css[tone]} ${pill ? css.pill : ""}`}>
       <Icon name={icon} />
-      {word}
+      {pill ? capital(word) : word}
     </span>
   );
 }
 
 /** A release in a role, in the role's colour and shape. */
-export function ReleaseRole({ role, children }: { role: "live" | "canary" | "shadow" | "fallback" | "condemned"; children: ReactNode }) {
+export function ReleaseRole({ as, children }: { as: "live" | "canary" | "shadow" | "fallback" | "condemned"; children: ReactNode }) {
   return (
-    <span className={`${css.role} ${css[role]}`}>
-      <Icon name={role} />
+    <span className={`${css.role} ${css[as]}`}>
+      <Icon name={as} />
       {children}
     </span>
   );
