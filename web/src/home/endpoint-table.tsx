@@ -33,7 +33,9 @@ export function EndpointTable({ rows, times }: { rows: readonly EndpointRowView[
             Decisions a minute, last hour
           </th>
           <th scope="col">Guardrails</th>
-          <th scope="col">Last transition</th>
+          <th scope="col" className={css.last}>
+            Last transition
+          </th>
           <th scope="col">Incident</th>
         </tr>
       </thead>
