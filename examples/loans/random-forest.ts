@@ -99,7 +99,13 @@ class Grower {
   readonly #rows: Int32Array;
   readonly #countByBin = new Int32Array(BINS_MAX);
   readonly #repaidByBin = new Int32Array(BINS_MAX);
-  readonly #tree = { feature: [] as number[], threshold: [] as number[], left: [] as number[], right: [] as number[], value: [] as number[] };
+  readonly #tree = {
+    feature: [] as number[],
+    threshold: [] as number[],
+    left: [] as number[],
+    right: [] as number[],
+    value: [] as number[],
+  };
 
   constructor({ ids, labels }: Matrix, binned: Binned, options: ForestOptions, seed: number) {
     this.#binned = binned;
@@ -184,14 +190,19 @@ class Grower {
   /** Counts the node's rows by bin of a column. @returns how many bins the column has */
   #countInto(column: number, { from, to }: Node): number {
     const binOfRow = this.#binned.bins[column] ?? new Uint8Array();
+    const rows = this.#rows;
+    const weights = this.#weights;
+    const repaid = this.#repaid;
+    const countByBin = this.#countByBin;
+    const repaidByBin = this.#repaidByBin;
     const bins = (this.#binned.cuts[column]?.length ?? 0) + 1;
-    this.#countByBin.fill(0, 0, bins);
-    this.#repaidByBin.fill(0, 0, bins);
+    countByBin.fill(0, 0, bins);
+    repaidByBin.fill(0, 0, bins);
     for (let at = from; at < to; at++) {
-      const row = this.#rows[at] ?? 0;
+      const row = rows[at] ?? 0;
       const bin = binOfRow[row] ?? 0;
-      this.#countByBin[bin] = (this.#countByBin[bin] ?? 0) + (this.#weights[row] ?? 0);
-      this.#repaidByBin[bin] = (this.#repaidByBin[bin] ?? 0) + (this.#repaid[row] ?? 0);
+      countByBin[bin] = (countByBin[bin] ?? 0) + (weights[row] ?? 0);
+      repaidByBin[bin] = (repaidByBin[bin] ?? 0) + (repaid[row] ?? 0);
     }
     return bins;
   }

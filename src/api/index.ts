@@ -2,6 +2,5 @@ export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenV
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { ProblemError, type Problem } from "./problem.ts";
-export { buildServer, type Server, type ServerOptions } from "./server.ts";
 export { sessionRoutes } from "./session.ts";
 export { webRoutes } from "./web-files.ts";

@@ -4,8 +4,8 @@
  * `GET /v1/events` sends `home` (a fresh `HomeView`, at most once a second, when it differs) and else `ping` (`PingView`).
  *
  * The server computes and sorts; the browser puts numbers and times into words. Releases are named as people name them (`r12`).
- * Group values are the endpoint's own words for those with `protected:read`; for others the server sends letters (`A`, `B`, …,
- * the same ones everywhere), also inside `finding` and other sentences. Times are integer milliseconds, rates and shares 0…1.
+ * Group values are the endpoint's own words, spaces for underscores (`high school`), for those with `protected:read`; for others the
+ * server sends letters (`A`, `B`, …, the same ones everywhere), also inside `finding` and other sentences. Times are integer milliseconds, rates and shares 0…1.
  */
 import { Type, type Static } from "typebox";
 

@@ -1,0 +1,508 @@
+/** Endpoints: what answers, how their guardrails stand, and every way to change which release does. */
+import { Type } from "typebox";
+import { actorOf, mayDo, reaches, type Principal } from "../access/index.ts";
+import { guardrailState, type RunningTest } from "../monitoring/index.ts";
+import {
+  asCommandId,
+  placesOf,
+  standbyOf,
+  type By,
+  type EndpointRoom,
+  type GuardrailControl,
+  type Incidents,
+  type ReleaseInfo,
+  type Releases,
+  type Switched,
+  type Transition,
+  type Wish,
+} from "../releases/index.ts";
+import type { ReleaseId } from "../std.ts";
+import { parseYaml } from "../yaml.ts";
+import {
+  ChangeView,
+  EndpointView,
+  GuardrailStateView,
+  ReleaseView,
+  RouteTableView,
+  SwitchView,
+  TransitionRecordView,
+} from "./endpoint-view.ts";
+import { GroupNames } from "./group-names.ts";
+import { ProblemError } from "./problem.ts";
+import { releaseProblem } from "./release-problems.ts";
+import { principalOf, type Server } from "./server.ts";
+
+export interface EndpointRouteParts {
+  readonly releases: Releases;
+  readonly control: GuardrailControl;
+  readonly incidents: Incidents;
+}
+
+const EndpointParams = Type.Object({ endpoint: Type.String() });
+const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
+const reason = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the transition and in the audit log" });
+const command = {
+  reason,
+  commandId: Type.Optional(Type.String({ minLength: 8, maxLength: 100, description: "The same id twice changes nothing" })),
+  generation: Type.Optional(Type.Integer({ description: "The generation you saw: refused when the table has moved on" })),
+};
+const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
+const CanaryBody = Type.Object(
+  { release: Type.String(), share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }), ...command },
+  { additionalProperties: false },
+);
+const RollbackBody = Type.Object(
+  {
+    to: Type.Optional(Type.String({ description: "A release that was live before, or the fallback; the last good one when left out" })),
+    condemn: Type.Optional(Type.Boolean()),
+    ...command,
+  },
+  { additionalProperties: false },
+);
+const ReasonBody = Type.Object(command, { additionalProperties: false });
+const ApplyBody = Type.Object(
+  { yaml: Type.String({ maxLength: 262_144 }), dryRun: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
+/** The release's own schema checks the rest, with paths of its own. */
+const NewReleaseBody = Type.Record(Type.String(), Type.Unknown());
+
+const iso = (atMs: number) => new Date(atMs).toISOString();
+
+export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
+  const { releases } = parts;
+  const roomOf = (endpoint: string): EndpointRoom => {
+    const room = releases.room(endpoint);
+    if (!room.ok) throw releaseProblem(room.error);
+    return room.value;
+  };
+  const releaseOf = (room: EndpointRoom, reference: string): ReleaseInfo => {
+    const info = releases.find(room, reference);
+    if (!info.ok) throw releaseProblem(info.error, room);
+    return info.value;
+  };
+  const act = async (
+    principal: Principal,
+    endpoint: string,
+    wishOf: (room: EndpointRoom) => Wish,
+    body: { reason: string; commandId?: string; generation?: number },
+  ): Promise<SwitchView> => {
+    const room = roomOf(endpoint);
+    const before = room.table.live;
+    const done = await releases.command(endpoint, wishOf(room), byOf(principal, body));
+    if (!done.ok) throw releaseProblem(done.error, room);
+    return switchView(room, done.value, before);
+  };
+
+  app.post(
+    "/v1/apply",
+    {
+      config: { right: "apply" },
+      schema: {
+        summary: "Declare endpoints and releases in YAML",
+        description: "All of it is checked before any of it is applied. The same text twice changes nothing.",
+        tags: ["endpoints"],
+        body: ApplyBody,
+        response: { 200: Type.Object({ changes: Type.Array(ChangeView) }) },
+      },
+    },
+    async (request) => ({ changes: await apply(releases, request.body.yaml, principalOf(request), request.body.dryRun ?? false) }),
+  );
+  app.get(
+    "/v1/endpoints",
+    {
+      config: { right: "read" },
+      schema: {
+        summary: "All endpoints with their guardrails",
+        tags: ["endpoints"],
+        response: { 200: Type.Object({ endpoints: Type.Array(EndpointView) }) },
+      },
+    },
+    async (request) => {
+      const principal = principalOf(request);
+      const rooms = releases.rooms().filter(({ name }) => reaches(principal, name));
+      return { endpoints: await Promise.all(rooms.map((room) => endpointView(parts, room, principal))) };
+    },
+  );
+  app.get(
+    "/v1/endpoints/:endpoint",
+    {
+      config: { right: "read" },
+      schema: { summary: "One endpoint with its guardrails", tags: ["endpoints"], params: EndpointParams, response: { 200: EndpointView } },
+    },
+    async (request) => endpointView(parts, roomOf(request.params.endpoint), principalOf(request)),
+  );
+  app.get(
+    "/v1/endpoints/:endpoint/transitions",
+    {
+      config: { right: "read" },
+      schema: {
+        summary: "Every change of the route table, newest first",
+        tags: ["endpoints"],
+        params: EndpointParams,
+        querystring: Type.Object({
+          before: Type.Optional(Type.Integer()),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+        }),
+        response: { 200: Type.Object({ transitions: Type.Array(TransitionRecordView) }) },
+      },
+    },
+    async (request) => {
+      const room = roomOf(request.params.endpoint);
+      return { transitions: (await releases.history(room.name, request.query)).map((transition) => transitionView(room, transition)) };
+    },
+  );
+  app.get(
+    "/v1/endpoints/:endpoint/releases",
+    {
+      config: { right: "read" },
+      schema: {
+        summary: "All releases of an endpoint, newest first",
+        tags: ["releases"],
+        params: EndpointParams,
+        response: { 200: Type.Object({ releases: Type.Array(ReleaseView) }) },
+      },
+    },
+    async (request) => {
+      const room = roomOf(request.params.endpoint);
+      const all = [...room.releases.values()].toSorted((a, b) => b.number - a.number);
+      return { releases: all.map((info) => releaseView(room, info)) };
+    },
+  );
+  app.get(
+    "/v1/endpoints/:endpoint/releases/:release",
+    {
+      config: { right: "read" },
+      schema: { summary: "One release", tags: ["releases"], params: ReleaseParams, response: { 200: ReleaseView } },
+    },
+    async (request) => {
+      const room = roomOf(request.params.endpoint);
+      return releaseView(room, releaseOf(room, request.params.release));
+    },
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/releases",
+    {
+      config: { right: "route:write" },
+      schema: {
+        summary: "Make a release",
+        description: "Loaded and tried before it is known. The same parts are the same release.",
+        tags: ["releases"],
+        params: EndpointParams,
+        body: NewReleaseBody,
+        response: { 200: ReleaseView, 201: ReleaseView },
+      },
+    },
+    async (request, reply) => {
+      const room = roomOf(request.params.endpoint);
+      const made = await releases.createRelease(
+        { ...request.body, endpoint: room.name },
+        byOf(principalOf(request), { reason: "made a release" }),
+      );
+      if (!made.ok) throw releaseProblem(made.error, room);
+      return reply.code(made.value.isNew ? 201 : 200).send(releaseView(room, made.value.info));
+    },
+  );
+  const routes = { params: EndpointParams, response: { 200: SwitchView } };
+  app.post(
+    "/v1/endpoints/:endpoint/shadow",
+    {
+      config: { right: "route:write" },
+      schema: {
+        summary: "Let a release answer in the shadow: recorded, given to nobody",
+        tags: ["releases"],
+        ...routes,
+        body: ReleaseBody,
+      },
+    },
+    (request) =>
+      act(
+        principalOf(request),
+        request.params.endpoint,
+        (room) => ({ kind: "shadow", release: releaseOf(room, request.body.release).id }),
+        request.body,
+      ),
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/canary",
+    {
+      config: { right: "route:write" },
+      schema: { summary: "Let a release answer a share of the people", tags: ["releases"], ...routes, body: CanaryBody },
+    },
+    (request) =>
+      act(
+        principalOf(request),
+        request.params.endpoint,
+        (room) => ({ kind: "canary", release: releaseOf(room, request.body.release).id, share: request.body.share }),
+        request.body,
+      ),
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/promote",
+    { config: { right: "route:write" }, schema: { summary: "Make a release live", tags: ["releases"], ...routes, body: ReleaseBody } },
+    (request) =>
+      act(
+        principalOf(request),
+        request.params.endpoint,
+        (room) => ({ kind: "promote", release: releaseOf(room, request.body.release).id }),
+        request.body,
+      ),
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/rollback",
+    {
+      config: { right: "route:write" },
+      schema: { summary: "Put the last good release, or the fallback, back", tags: ["releases"], ...routes, body: RollbackBody },
+    },
+    (request) =>
+      act(
+        principalOf(request),
+        request.params.endpoint,
+        (room) => ({
+          kind: "rollback",
+          from: null,
+          to: request.body.to === undefined ? null : releaseOf(room, request.body.to).id,
+          condemn: request.body.condemn ?? true,
+        }),
+        request.body,
+      ),
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/stop",
+    {
+      config: { right: "route:write" },
+      schema: { summary: "End a release's shadow or canary", tags: ["releases"], ...routes, body: ReleaseBody },
+    },
+    (request) =>
+      act(
+        principalOf(request),
+        request.params.endpoint,
+        (room) => {
+          const { id } = releaseOf(room, request.body.release);
+          return room.table.canary?.release === id ? { kind: "stop-canary" } : { kind: "stop-shadow", release: id };
+        },
+        request.body,
+      ),
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/reinstate",
+    {
+      config: { right: "reinstate" },
+      schema: { summary: "Let a condemned release serve again", tags: ["releases"], ...routes, body: ReleaseBody },
+    },
+    (request) =>
+      act(
+        principalOf(request),
+        request.params.endpoint,
+        (room) => ({ kind: "reinstate", release: releaseOf(room, request.body.release).id }),
+        request.body,
+      ),
+  );
+  app.post(
+    "/v1/endpoints/:endpoint/resume",
+    {
+      config: { right: "route:write" },
+      schema: { summary: "Let automatic rollouts go on", tags: ["releases"], ...routes, body: ReasonBody },
+    },
+    (request) => act(principalOf(request), request.params.endpoint, () => ({ kind: "resume" }), request.body),
+  );
+};
+
+function byOf(
+  principal: Principal,
+  { reason: why, commandId, generation }: { readonly reason: string; readonly commandId?: string; readonly generation?: number },
+): By {
+  return {
+    actor: { kind: "person", name: actorOf(principal) },
+    reason: why,
+    ...(commandId === undefined ? {} : { commandId: asCommandId(commandId) }),
+    ...(generation === undefined ? {} : { expectedGeneration: generation }),
+  };
+}
+
+/** First a dry run over everything, so that a mistake in the last document changes nothing either. */
+async function apply(releases: Releases, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
+  const documents = parseYaml(yaml);
+  if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
+  if (documents.value.length === 0)
+    throw new ProblemError("invalid", undefined, [{ path: "", expected: "at least one document", got: "none" }]);
+  const run = async (isDry: boolean): Promise<ChangeView[]> => {
+    const changes: ChangeView[] = [];
+    for (const { value, locate } of documents.value) {
+      const kind = kindOf(value);
+      if (kind === undefined)
+        throw new ProblemError("invalid", undefined, [locate({ path: "/kind", expected: "endpoint or release", got: "something else" })]);
+      const by = byOf(principal, { reason: "applied a file" });
+      if (kind === "endpoint") {
+        const done = await releases.applyEndpoint(value, by, isDry);
+        if (!done.ok) throw locatedProblem(done.error, locate);
+        changes.push({
+          kind,
+          name: done.value.name,
+          release: done.value.release === null ? null : `r${done.value.release}`,
+          change: done.value.change,
+        });
+      } else {
+        const endpoint = endpointIn(value);
+        // In a dry run its endpoint may not be there yet; what can be said of it then was said by its schema.
+        if (isDry && endpoint !== undefined && !releases.room(endpoint).ok && changes.some(({ name }) => name === endpoint)) continue;
+        const done = await releases.createRelease(value, by, isDry);
+        if (!done.ok) throw locatedProblem(done.error, locate);
+        changes.push({
+          kind,
+          name: done.value.info.name,
+          release: `r${done.value.info.number}`,
+          change: done.value.isNew ? "created" : "unchanged",
+        });
+      }
+    }
+    return changes;
+  };
+  const planned = await run(true);
+  return dryRun ? planned : run(false);
+}
+
+function locatedProblem(
+  refusal: Parameters<typeof releaseProblem>[0],
+  locate: (issue: ProblemError["issues"][number]) => ProblemError["issues"][number],
+): ProblemError {
+  const { kind, message, issues } = releaseProblem(refusal);
+  return new ProblemError(kind, `${message} Nothing was changed.`, issues.map(locate));
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
+const kindOf = (value: unknown) =>
+  isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
+const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
+
+const nameOf = (room: EndpointRoom, id: ReleaseId) => `r${room.releases.get(id)?.number ?? "?"}`;
+
+function routeView(room: EndpointRoom): RouteTableView {
+  const { table } = room;
+  const standby = standbyOf(table);
+  return {
+    endpoint: room.name,
+    generation: table.generation,
+    live: nameOf(room, table.live),
+    liveSince: iso(room.liveSinceMs),
+    canary: table.canary && { release: nameOf(room, table.canary.release), share: table.canary.share },
+    shadows: table.shadows.map((id) => nameOf(room, id)),
+    standby: standby && nameOf(room, standby),
+    fallback: nameOf(room, table.fallback),
+    condemned: [...table.condemned.keys()].map((id) => nameOf(room, id)),
+    held: table.hold && { by: table.hold.actor.name, reason: table.hold.reason },
+  };
+}
+
+function transitionView(room: EndpointRoom, { generation, change, actor, reason: why, atMs }: Transition): TransitionRecordView {
+  const subject =
+    "live" in change && change.live !== null
+      ? change.live
+      : "release" in change
+        ? change.release
+        : "fallback" in change
+          ? change.fallback
+          : null;
+  const from = change.kind === "promoted" || change.kind === "rolled-back" ? change.from : null;
+  return {
+    generation,
+    kind: change.kind,
+    release: subject && nameOf(room, subject),
+    from: from && nameOf(room, from),
+    share: "share" in change ? change.share : null,
+    automatic: "automatic" in change ? change.automatic : actor.kind === "system",
+    actor: actor.name,
+    reason: why,
+    at: iso(atMs),
+  };
+}
+
+function releaseView(room: EndpointRoom, info: ReleaseInfo): ReleaseView {
+  const { id, bundle, name, origin, createdAtMs, createdBy } = info;
+  return {
+    release: `r${info.number}`,
+    id,
+    endpoint: room.name,
+    name,
+    scorer: bundle.scorer.kind,
+    origin,
+    features: bundle.features.features.map((feature) => feature.name),
+    policy: bundle.policy,
+    places: [...placesOf(room.table, id)],
+    isCondemned: room.table.condemned.has(id),
+    createdAt: iso(createdAtMs),
+    createdBy,
+  };
+}
+
+function switchView(room: EndpointRoom, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId): SwitchView {
+  return { route: routeView(room), switchedMs: switchedUs / 1000, drainedMs: drainedUs / 1000, undo: undoOf(room, transition, before) };
+}
+
+/** The command that takes a transition back. */
+function undoOf(room: EndpointRoom, { change }: Transition, before: ReleaseId): string {
+  const text = '--reason "…"';
+  switch (change.kind) {
+    case "promoted":
+      return `evenkeel rollback ${room.name} --keep ${text}`;
+    case "rolled-back": {
+      const reinstate = change.condemned ? `evenkeel release reinstate ${room.name} ${nameOf(room, before)} ${text} && ` : "";
+      return `${reinstate}evenkeel promote ${room.name} ${nameOf(room, before)} ${text}`;
+    }
+    case "shadow-started":
+    case "canary-started":
+    case "canary-changed":
+      return `evenkeel release stop ${room.name} ${nameOf(room, change.release)} ${text}`;
+    case "shadow-stopped":
+      return `evenkeel deploy ${room.name} --release ${nameOf(room, change.release)} --as shadow ${text}`;
+    case "canary-stopped":
+      return `evenkeel deploy ${room.name} --release ${nameOf(room, change.release)} --as canary:<percent> ${text}`;
+    case "reinstated":
+      return `evenkeel rollback ${room.name} ${text} (once it serves)`;
+    default:
+      return "nothing to take back";
+  }
+}
+
+export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
+  const [tests, open] = [
+    await parts.control.tests(room),
+    await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),
+  ];
+  const names = new GroupNames(room.definition.spec.groups ?? {}, mayDo(principal, "protected:read"));
+  return {
+    name: room.name,
+    description: room.definition.spec.description ?? "",
+    route: routeView(room),
+    guardrails: tests.map((test) => guardrailView(room, test, names)),
+    openIncidents: open.map(({ n }) => n),
+  };
+}
+
+/** Fewer people than this in a cell can be told apart: only those who may see groups get the number. */
+const SMALL_CELL = 10;
+
+function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames): GuardrailStateView {
+  const state = guardrailState(test);
+  const isHidden = !names.areVisible && (state.groupN < SMALL_CELL || (state.reference !== null && state.referenceN < SMALL_CELL));
+  return {
+    guardrail: state.guardrail,
+    metric: state.metric,
+    action: state.action,
+    release: nameOf(room, test.release),
+    arm: test.armClass,
+    group: names.label(state.group),
+    reference: state.reference ?? "nobody",
+    limit: state.limit,
+    state: state.word,
+    groupDecisions: isHidden ? null : state.groupN,
+    referenceDecisions: isHidden ? null : state.referenceN,
+    estimate: isHidden ? null : state.estimate,
+    band: isHidden || state.estimate === null ? null : { low: state.band[0], high: state.band[1] },
+    likeForLike: isHidden ? null : state.likeForLike,
+    evidence: Math.exp(Math.min(state.logE, 700)),
+    threshold: Math.exp(state.threshold),
+    forecastDecisions: state.forecastDecisions,
+    paused: state.paused,
+  };
+}
