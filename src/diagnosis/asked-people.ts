@@ -58,7 +58,7 @@ export function peopleOf(decisions: readonly ReplayableDecision[], question: Que
 export function only({ decisions, groups, window }: AskedPeople, places: readonly number[]): AskedPeople {
   return {
     decisions: places.flatMap((i) => decisions[i] ?? []),
-    groups: places.flatMap((i) => groups[i] ?? []),
+    groups: places.flatMap((i) => (groups[i] ? [groups[i]] : [])),
     window: {
       sides: Int8Array.from(places, (i) => window.sides[i] ?? -1),
       people: Uint32Array.from(places, (i) => window.people[i] ?? 0),

@@ -30,7 +30,7 @@ function limitOf(metric: Breach["metric"], limit: number): HarmLimit | null {
   const { kind, counts } = METRICS[metric];
   if (counts !== "selections") return null;
   // The guardrail's difference is group minus reference; a gap is how far the group is behind.
-  return kind === "ratio_min" ? { kind: "ratio", limit } : { kind: "gap", limit: -limit };
+  return kind === "ratio_min" ? { kind: "ratio", limit } : { kind: "gap", limit };
 }
 
 /** 1: harmed group, 0: reference, -1: neither; as `Window.sides` has it. */

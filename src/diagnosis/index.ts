@@ -1,0 +1,2 @@
+export { Blame, type BlameRefusal } from "./blame.ts";
+export { TrainedMixtures, type BlameReport, type StoredBlame } from "./blame-report.ts";
