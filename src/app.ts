@@ -2,7 +2,31 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { Audit, Tokens, type NewToken, type Principal } from "./access/index.ts";
-import { EventStream, accessRoutes, buildServer, eventRoutes, healthRoutes, sessionRoutes, webRoutes, type Server } from "./api/index.ts";
+import {
+  EventStream,
+  accessRoutes,
+  buildServer,
+  decisionRoutes,
+  endpointRoutes,
+  eventRoutes,
+  healthRoutes,
+  homeView,
+  incidentRoutes,
+  registryRoutes,
+  sessionRoutes,
+  uiRoutes,
+  webRoutes,
+  type Server,
+} from "./api/index.ts";
+import { DecisionLog, type Ack } from "./decisions/index.ts";
+import { Blame } from "./diagnosis/index.ts";
+import { GuardrailEvaluator } from "./monitoring/index.ts";
+import { StepOutcomes } from "./pipelines/index.ts";
+import { Redress } from "./redress/index.ts";
+import { openRegistry } from "./registry/index.ts";
+import { GuardrailControl, Incidents, Releases } from "./releases/index.ts";
+import { Gateway } from "./serving/index.ts";
+import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
 
 export interface AppOptions {
@@ -17,6 +41,12 @@ export interface AppOptions {
   readonly allowedHosts?: readonly string[];
   /** Clock, ids, randomness and timers; the system's own by default. */
   readonly runtime?: Runtime;
+  /** When a decision is answered: once it is on disk (default), once it is queued, or (benchmarks only) without being recorded. */
+  readonly ack?: Ack;
+  /** Models in processes of their own (default), or in this one: deterministic and blocking, for simulations. */
+  readonly scorers?: "process" | "inline";
+  /** Between two looks of the guardrails. Default 500. */
+  readonly lookEveryMs?: number;
   /** Told of errors that are our fault, and of what an operator should see. */
   readonly onError?: (error: Error, reference: string) => void;
   /** Told once when the process can't promise anything any more and must end. */
@@ -28,6 +58,8 @@ export interface App {
   readonly url: string;
   /** On the first start of a folder: the token that all others are made with. */
   readonly firstAdmin: NewToken | undefined;
+  /** Resolves when nothing is under way: every answer, shadow and look that has begun is done. */
+  settled(): Promise<void>;
   /** Finishes what is under way, then closes everything. May be called twice. */
   stop(): Promise<void>;
 }
@@ -55,21 +87,102 @@ export async function startApp(options: AppOptions): Promise<App> {
     const tokens = new Tokens(store, audit);
     const firstAdmin = await tokens.ensureFirstAdmin();
 
-    const events = new EventStream(runtime.timers, async () => ({}));
+    const registry = openRegistry(store, audit);
+    const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
+    undo.push(() => log.close());
+    const gateway = new Gateway({
+      log,
+      runtime,
+      subjectKey: await subjectKey(store),
+      onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
+    });
+    const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline" };
+    const releases = await Releases.open({ store, audit, registry, gateway, load, onTrouble: (error) => onError(error, "releases") });
+    undo.push(() => releases.close());
+    const incidents = new Incidents(store, audit);
+    const blame = new Blame({ store, releases, incidents, load });
+    const redress = new Redress({ store, releases, incidents });
+    const control = new GuardrailControl({
+      store,
+      releases,
+      incidents,
+      evaluator: new GuardrailEvaluator(store),
+      async onIncident(n) {
+        await redress.find(n);
+        await blame.tierZero(n);
+      },
+    });
+    let looking: Promise<void> = Promise.resolve();
+    const stopLooking = runtime.timers.every(options.lookEveryMs ?? 500, async () => {
+      looking = control.tick().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "guardrails"));
+      await looking;
+    });
+    undo.push(async () => {
+      stopLooking();
+      await looking;
+    });
+
+    const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const events = new EventStream(runtime.timers, (principal) => homeView(ui, principal));
     undo.push(() => events.close());
-    const routes = [healthRoutes(() => true), sessionRoutes(tokens), accessRoutes(tokens, audit), eventRoutes(events), webRoutes()];
+    const numberOf = (endpoint: string, id: ReleaseId) => {
+      const room = releases.room(endpoint);
+      return room.ok ? room.value.releases.get(id)?.number : undefined;
+    };
+    const routes = [
+      healthRoutes(() => releases.rooms().every((room) => room.isReady)),
+      sessionRoutes(tokens),
+      accessRoutes(tokens, audit),
+      decisionRoutes({
+        gateway,
+        store,
+        outcomesOf(endpoint) {
+          const room = releases.room(endpoint);
+          return room.ok ? room.value.definition.outcomes : undefined;
+        },
+        releaseName: (endpoint, id) => `r${numberOf(endpoint, id) ?? "?"}`,
+        releaseId(endpoint, name) {
+          const room = releases.room(endpoint);
+          const info = room.ok ? releases.find(room.value, name) : undefined;
+          return info?.ok ? info.value.id : undefined;
+        },
+      }),
+      endpointRoutes({ releases, control, incidents }),
+      incidentRoutes({ incidents, releases, blame, redress }),
+      registryRoutes({ store, registry, steps: new StepOutcomes(store) }),
+      uiRoutes(ui),
+      eventRoutes(events),
+      webRoutes(),
+    ];
     const common = { tokens, ids: runtime.ids, onError, ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}) };
     const server = await buildServer(common, routes);
     undo.push(() => server.close());
-    const control = await buildServer({ ...common, localPrincipal: LOCAL }, routes);
-    undo.push(() => control.close());
-    await listenOnSocket(control, join(options.folder, "control.sock"));
+    const local = await buildServer({ ...common, localPrincipal: LOCAL }, routes);
+    undo.push(() => local.close());
+    await listenOnSocket(local, join(options.folder, "control.sock"));
     const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
-    return { url, firstAdmin, stop };
+    const settled = async () => {
+      await gateway.idle();
+      await looking;
+      await log.flush();
+    };
+    return { url, firstAdmin, settled, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */
+async function subjectKey(store: Store): Promise<Buffer> {
+  const fresh = store.runtime.random.bytes(32).toString("hex");
+  await store.db
+    .insertInto("setting")
+    .values({ key: "subject-key", value: fresh })
+    .onConflict((conflict) => conflict.column("key").doNothing())
+    .execute();
+  const { value } = await store.db.selectFrom("setting").select("value").where("key", "=", "subject-key").executeTakeFirstOrThrow();
+  return Buffer.from(value, "hex");
 }
 
 /** Whoever may open a socket in the data folder owns the machine's files anyway; the audit log says that it was somebody there. */

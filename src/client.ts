@@ -56,8 +56,8 @@ export class EvenkeelClient {
     return this.#json<T>("DELETE", path, undefined, {});
   }
   /** Uploads raw bytes. */
-  put<T>(path: string, bytes: Uint8Array): Promise<T> {
-    return this.#json<T>("PUT", path, bytes, { headers: { "content-type": "application/octet-stream" } });
+  put<T>(path: string, bytes: Uint8Array, options: RequestOptions = {}): Promise<T> {
+    return this.#json<T>("PUT", path, bytes, { ...options, headers: { "content-type": "application/octet-stream", ...options.headers } });
   }
   async getBytes(path: string): Promise<Buffer> {
     const answer = await this.#send("GET", path, undefined, {});

@@ -24,7 +24,8 @@ export async function trainForBlame({ world, kitchen, incident, good, bad, tell 
     parallel: 2,
     onProgress: (done, total) => tell.progress(`${done} of ${total} mixtures trained`),
   });
-  for (const { members, mergedBecause } of plan.groups) if (mergedBecause) tell.fact(`${members.join(" and ")} can only change together (${mergedBecause})`);
+  for (const { members, mergedBecause } of plan.groups)
+    if (mergedBecause) tell.fact(`${members.join(" and ")} can only change together (${mergedBecause})`);
   const hybrids = plan.hybrids.map(({ mask, seed, cooked }) => {
     const outs = Object.fromEntries(cooked.outcomes.flatMap((outcome) => Object.entries(outcome.outs)));
     return { mask, seed, model: outs["model"], featureSet: outs["feature-set"] };

@@ -1,5 +1,6 @@
 /** Logistic regression by Newton's method, on standardised features with an L2 penalty (as scikit-learn does with C = 1/l2). */
 import type { Matrix } from "./matrix.ts";
+import { drawFor } from "./random.ts";
 
 export interface LogisticModel {
   readonly means: Float32Array;
@@ -13,12 +14,11 @@ export interface LogisticOptions {
   readonly iterations: number;
 }
 
-/** @param rowWeights - how often each row counts; null: once */
-export function trainLogistic(matrix: Matrix, options: LogisticOptions, rowWeights: Float32Array | null): LogisticModel {
+export function trainLogistic(matrix: Matrix, options: LogisticOptions): LogisticModel {
   const { x, labels } = matrix;
   const rows = labels.length;
   const width = matrix.names.length;
-  const { means, scales } = standardise(matrix, rowWeights);
+  const { means, scales } = standardise(matrix);
   const size = width + 1;
   const beta = new Float64Array(size);
   const row = new Float64Array(size);
@@ -27,8 +27,6 @@ export function trainLogistic(matrix: Matrix, options: LogisticOptions, rowWeigh
     const hessian = new Float64Array(size * size);
     const gradient = new Float64Array(size);
     for (let i = 0; i < rows; i++) {
-      const weight = rowWeights?.[i] ?? 1;
-      if (weight === 0) continue;
       let z = beta[width] ?? 0;
       for (let f = 0; f < width; f++) {
         const value = ((x[i * width + f] ?? 0) - (means[f] ?? 0)) * (scales[f] ?? 0);
@@ -36,8 +34,8 @@ export function trainLogistic(matrix: Matrix, options: LogisticOptions, rowWeigh
         z += value * (beta[f] ?? 0);
       }
       const p = 1 / (1 + Math.exp(-z));
-      const error = weight * ((labels[i] ?? 0) - p);
-      const curvature = weight * p * (1 - p);
+      const error = (labels[i] ?? 0) - p;
+      const curvature = p * (1 - p);
       for (let a = 0; a < size; a++) {
         const ra = row[a] ?? 0;
         gradient[a] = (gradient[a] ?? 0) + error * ra;
@@ -68,19 +66,44 @@ export function logisticScore(model: LogisticModel, x: Float32Array, at: number)
   return 1 / (1 + Math.exp(-z));
 }
 
+const FOLDS = 5;
+
+/** Scores of every row by a model that was trained without the row's fold. Rows fall into folds by a draw over their ids. */
+export function crossValidatedScores(matrix: Matrix, options: LogisticOptions): Float64Array {
+  const { ids, labels, names, x } = matrix;
+  const width = names.length;
+  const folds = Uint8Array.from(ids, (id) => Math.floor(drawFor(id, 0) * FOLDS));
+  const scores = new Float64Array(labels.length);
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const kept = Array.from(ids.keys()).filter((i) => folds[i] !== fold);
+    const model = trainLogistic(
+      {
+        names,
+        ids: Int32Array.from(kept, (i) => ids[i] ?? 0),
+        labels: Uint8Array.from(kept, (i) => labels[i] ?? 0),
+        x: Float32Array.from(
+          { length: kept.length * width },
+          (_, at) => x[(kept[Math.floor(at / width)] ?? 0) * width + (at % width)] ?? 0,
+        ),
+      },
+      options,
+    );
+    for (let i = 0; i < scores.length; i++) if (folds[i] === fold) scores[i] = logisticScore(model, x, i * width);
+  }
+  return scores;
+}
+
 /** Means, and the inverse of standard deviations; a column that never changes gets 0, so that it says nothing. */
-function standardise({ x, labels, names }: Matrix, rowWeights: Float32Array | null): Pick<LogisticModel, "means" | "scales"> {
+function standardise({ x, labels, names }: Matrix): Pick<LogisticModel, "means" | "scales"> {
   const width = names.length;
   const sums = new Float64Array(width);
   const squares = new Float64Array(width);
-  let total = 0;
+  const total = labels.length;
   for (let i = 0; i < labels.length; i++) {
-    const weight = rowWeights?.[i] ?? 1;
-    total += weight;
     for (let f = 0; f < width; f++) {
       const value = x[i * width + f] ?? 0;
-      sums[f] = (sums[f] ?? 0) + weight * value;
-      squares[f] = (squares[f] ?? 0) + weight * value * value;
+      sums[f] = (sums[f] ?? 0) + value;
+      squares[f] = (squares[f] ?? 0) + value * value;
     }
   }
   const means = Float32Array.from(sums, (sum) => sum / total);

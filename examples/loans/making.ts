@@ -88,7 +88,7 @@ export async function make(kitchen: Kitchen, kind: "logistic" | "forest", seed: 
   const outs = Object.fromEntries(cooked.value.outcomes.flatMap((outcome) => Object.entries(outcome.outs)));
   const metrics = Object.assign({}, ...cooked.value.outcomes.map((outcome) => outcome.metrics)) as Record<string, number>;
 
-  const datasets = Object.values(recipe.datasets).map(({ version }) => ({ kind: "dataset_version", id: version }));
+  const datasets = Object.values(recipe.datasets).map(({ version }) => ({ kind: "dataset_version" as const, id: version }));
   const run = await trainer.post<{ readonly id: string }>("/v1/runs", {
     experiment: "loans",
     name: `${kind} regression`.replace("forest regression", "random forest"),

@@ -18,6 +18,7 @@ import { BlameReport, parseMixtures, type StoredBlame } from "./blame-report.ts"
 import { composeReport } from "./compose-report.ts";
 import { questionOf, type Question } from "./question.ts";
 import type { ModelScores, Scene } from "./scene.ts";
+import { mostHarmed, type SlicePerson } from "./slices.ts";
 import { tierOne, tierZero } from "./tiers.ts";
 
 export interface BlameParts {
@@ -149,7 +150,7 @@ export class Blame {
       good: { id: good.id, number: good.number },
       bad: { id: bad.id, number: bad.number },
       people: { good: people[0]?.decisions.length ?? 0, bad: people.at(-1)?.decisions.length ?? 0, notReplayable },
-      mostHarmed: [],
+      mostHarmed: mostHarmed(harmedIn(found)),
     });
   }
 
@@ -251,6 +252,19 @@ export class Blame {
       await mixture.value.close();
     }
   }
+}
+
+/** The bad release's own applicants, each with whether the good one would have favoured them and the bad one didn't. */
+function harmedIn({ people, scene }: Case): readonly SlicePerson[] {
+  const last = people.length - 1;
+  const window = people[last];
+  if (!window) return [];
+  const favours = (which: "good" | "bad", i: number) => scene.policies[which].decide(scene.served[which][last]?.[i] ?? 0).favourable;
+  return window.groups.map((groups, i) => ({
+    groups,
+    isHarmed: favours("good", i) && !favours("bad", i),
+    person: window.window.people[i] ?? 0,
+  }));
 }
 
 const emptyPeople: AskedPeople = { decisions: [], groups: [], window: { sides: new Int8Array(), people: new Uint32Array() } };

@@ -113,9 +113,7 @@ export class Redress {
   }
 
   /** Every case of an incident, whatever its class, by cell: for counts. Empty until somebody has looked. */
-  async cases(
-    n: number,
-  ): Promise<
+  async cases(n: number): Promise<
     readonly {
       readonly class: AffectedClass;
       readonly groups: Readonly<Record<string, string>>;

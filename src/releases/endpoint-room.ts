@@ -64,6 +64,11 @@ export class EndpointRoom {
     return this.#warm;
   }
 
+  /** Whether what answers now, and what answers when that can't, are loaded and proven. */
+  get isReady(): boolean {
+    return this.#warm.isWarm(this.#table.live) && this.#warm.isWarm(this.#table.fallback);
+  }
+
   info(release: ReleaseId): ReleaseInfo {
     const info = this.releases.get(release);
     assert(info, `${release} is in the route table of ${this.name} but not among its releases`);

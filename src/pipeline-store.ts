@@ -1,0 +1,28 @@
+/** A server as the pipeline runner sees it: the runner is where the pipeline's files are, the server keeps what comes out. */
+import type { DatasetVersionView } from "./api/index.ts";
+import { EvenkeelProblem, type EvenkeelClient } from "./client.ts";
+import type { PipelineStore, StepOutcome } from "./pipelines/index.ts";
+import type { BlobId } from "./std.ts";
+
+/** @param client - with a token that may read and write the registry: a trainer's, for example */
+export function pipelineStoreOf(client: EvenkeelClient): PipelineStore {
+  return {
+    putBlob: async (bytes) => (await client.put<{ readonly id: BlobId }>("/v1/blobs", bytes)).id,
+    getBlob: (id) => client.getBytes(`/v1/blobs/${id}`),
+    async dataset(reference) {
+      const { id, blob } = await client.get<Omit<DatasetVersionView, "blob"> & { readonly blob: BlobId }>("/v1/dataset-version", {
+        reference,
+      });
+      return { version: id, blob };
+    },
+    async outcome(key) {
+      try {
+        return await client.get<StepOutcome>(`/v1/steps/${key}`);
+      } catch (error) {
+        if (error instanceof EvenkeelProblem && error.problem.status === 404) return undefined;
+        throw error;
+      }
+    },
+    saveOutcome: (outcome) => client.post("/v1/steps", outcome),
+  };
+}
