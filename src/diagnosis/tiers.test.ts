@@ -55,13 +55,13 @@ test("tier 0: the model that harms is named, and all parts sum to the harm", asy
   );
 });
 
-test("tier 0: a threshold that harms everybody alike moves no gap, one that harms through the scores is named", async () => {
-  // Good scores of the group lie just above the old threshold.
-  const close = modelOf(windows, 0.1);
+test("tier 0: a threshold that turns a difference of scores into a difference of answers is named", async () => {
+  // Everybody passed the old threshold, whatever the model thought of them.
+  const close = modelOf(windows, 0.3);
   const result = await tierZero(
     scene({
       served: { good: close, bad: close },
-      policies: { good: threshold(0.05), bad: threshold(0.6) },
+      policies: { good: threshold(0), bad: threshold(0.6) },
       differs: { model: false, threshold: true },
     }),
   );
