@@ -1,4 +1,4 @@
-export { DecisionLog, type DecisionLogOptions } from "./decision-log.ts";
+export { DecisionLog, type DecisionLogMetrics, type DecisionLogOptions } from "./decision-log.ts";
 export {
   LogOverloaded,
   armClassOf,
@@ -12,17 +12,7 @@ export {
   type ShadowAnswer,
   type StoredReply,
 } from "./decision-record.ts";
-export {
-  readFlips,
-  readMinutes,
-  readTotals,
-  readTotalsBySource,
-  type FlipRow,
-  type MinuteRow,
-  type SourceTotalRow,
-  type TotalRow,
-} from "./read-tallies.ts";
-export { REPEAT_WITHIN_MS, UNKNOWN_GROUP, cellKey, groupsOf, minuteOf } from "./tally.ts";
+export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
 export {
@@ -34,8 +24,24 @@ export {
   recentForReplay,
   type DecisionFilter,
   type DecisionPage,
+  type PageRequest,
   type RecordedDecision,
+  type RecordedShadow,
   type ReplayableDecision,
 } from "./read-decisions.ts";
+export {
+  readFlips,
+  readMinutes,
+  readOutcomeTotals,
+  readTotals,
+  readTotalsBySource,
+  type FlipRow,
+  type MinuteRow,
+  type OutcomeTotalRow,
+  type SourceTotalRow,
+  type TallyFilter,
+  type TotalRow,
+} from "./read-tallies.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
-export { verifyLog, type LogHead, type LogVerdict } from "./verify-log.ts";
+export { REPEAT_WITHIN_MS, UNKNOWN_GROUP, cellKey, groupsOf, minuteOf, type Counts } from "./tally.ts";
+export { verifyLog, type LogHead, type LogProblem, type LogVerdict } from "./verify-log.ts";
