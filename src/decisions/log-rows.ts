@@ -1,6 +1,5 @@
 /** Walking the whole log in order, a bounded number of rows at a time. */
 import type { Selectable } from "kysely";
-import type { Selectable } from "kysely";
 import type { Schema } from "../store/index.ts";
 import type { DecisionRow, ShadowRow } from "./digest.ts";
 import type { Reader } from "./read-tallies.ts";
