@@ -21,7 +21,7 @@ export const SCRATCH = join(FOLDER, ".scratch");
 
 /** Columns of the source that say something about a person that no model should need. */
 const DATASET_SPEC = {
-  key: "id",
+  key: ["id"],
   label: { column: "default_payment_next_month", words: { 0: "repaid", 1: "defaulted" } },
   protected: [
     { column: "sex", words: { 1: "male", 2: "female" } },
@@ -91,7 +91,7 @@ export async function make(kitchen: Kitchen, kind: "logistic" | "forest", seed: 
   const datasets = Object.values(recipe.datasets).map(({ version }) => ({ kind: "dataset_version" as const, id: version }));
   const run = await trainer.post<{ readonly id: string }>("/v1/runs", {
     experiment: "loans",
-    name: `${kind} regression`.replace("forest regression", "random forest"),
+    name: kind === "forest" ? "random-forest" : "logistic-regression",
     params: paramsOf(recipe),
     inputs: datasets,
   });
