@@ -9,6 +9,7 @@ import { openStore, simulatedRuntime, type Runtime } from "../src/store/index.ts
 import { START_MS, type FreshStore } from "./sqlite.ts";
 
 /** A `describe` that is skipped, and counted as such, where there is no PostgreSQL. */
+// oxlint-disable-next-line vitest/valid-title, vitest/valid-describe-callback -- it makes a describe, it is none
 export const describePostgres = describe.skipIf(inject("postgresUrl") === null);
 
 /** @returns the address of a new, empty database, and how to drop it */
