@@ -97,7 +97,9 @@ export async function playStory(world: World, tell: Teller, seed: number): Promi
   const head = await world.until(async () => {
     tell.progress(`${bad} is live, ${n(world.counts().byRelease[bad] ?? 0)} answers`);
     const { incidents } = await admin.get<{ readonly incidents: readonly IncidentHeadView[] }>("/v1/incidents", { endpoint: "loans" });
-    return incidents.find(({ release: of, restored }) => of === bad && restored !== null);
+    const found = incidents.find(({ release: of }) => of === bad);
+    if (found?.restored === null) throw new Error(`incident ${found.n} was opened, but nothing was put back: evenkeel incidents ${found.n}`);
+    return found;
   }, 6000);
 
   tell.chapter("Caught and rolled back, by itself");

@@ -1,7 +1,37 @@
+import { affected } from "./affected.ts";
+import { apply } from "./apply.ts";
 import { audit } from "./audit.ts";
+import { blame } from "./blame.ts";
+import { data } from "./data.ts";
+import { decide } from "./decide.ts";
+import { decisions } from "./decisions.ts";
+import { deploy } from "./deploy.ts";
+import { incidents } from "./incidents.ts";
+import { models } from "./models.ts";
+import { runs } from "./runs.ts";
+import { status } from "./status.ts";
+import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
 import { up } from "./up.ts";
 import type { Verb } from "./verb.ts";
 
 /** In the order of the help. */
-export const verbs: readonly Verb[] = [up, token, audit];
+export const verbs: readonly Verb[] = [
+  up,
+  apply,
+  status,
+  deploy,
+  promote,
+  rollback,
+  release,
+  decide,
+  decisions,
+  incidents,
+  blame,
+  affected,
+  data,
+  models,
+  runs,
+  audit,
+  token,
+];

@@ -4,6 +4,8 @@
  * A full proof that the target is fair isn't possible on a few hundred decisions, and isn't needed: it is watched from its first one.
  */
 
+import { ratioBand } from "../monitoring/index.ts";
+
 /** One recorded application, answered by both releases. */
 export interface ComparedAnswer {
   /** On which side of the guardrail's comparison the person is. */
@@ -53,8 +55,7 @@ export type PreflightVerdict =
 
 /** Fewer people than this on a side say too little about a limit; then only the comparison of the two releases counts. */
 export const ENOUGH_FOR_LIMIT = 30;
-/** Limits are compared as integers: 0.6/0.75 is below 0.8 in doubles. */
-const LIMIT_UNITS = 1_000_000;
+const BAND_ALPHA = 0.05;
 
 export interface PreflightDemand {
   /** The guardrail's limit for the ratio; null where the target needn't keep it, or the guardrail isn't about a ratio. */
@@ -86,8 +87,10 @@ function failureOf(figures: PreflightFigures, { ratioLimit, compare }: Preflight
   return null;
 }
 
+/** Proven, not estimated: over few people a fair ratio is often below the limit by luck, and a point estimate never decides. */
 function isBelow({ harmed, reference }: PreflightFigures, limit: number): boolean {
-  return harmed.favourableAfter * reference.n * LIMIT_UNITS < Math.round(limit * LIMIT_UNITS) * reference.favourableAfter * harmed.n;
+  const [, high] = ratioBand({ n: harmed.n, k: harmed.favourableAfter }, { n: reference.n, k: reference.favourableAfter }, BAND_ALPHA);
+  return high < limit;
 }
 
 function figuresOf(answers: readonly ComparedAnswer[]): PreflightFigures {
