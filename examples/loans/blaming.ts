@@ -30,5 +30,10 @@ export async function trainForBlame({ world, kitchen, incident, good, bad, tell 
     const outs = Object.fromEntries(cooked.outcomes.flatMap((outcome) => Object.entries(outcome.outs)));
     return { mask, seed, model: outs["model"], featureSet: outs["feature-set"] };
   });
-  return world.people.admin.post<BlameReportView>(`/v1/incidents/${incident}/blame`, { groups: plan.groups, hybrids });
+  await world.people.admin.post(`/v1/incidents/${incident}/blame`, { groups: plan.groups, hybrids });
+  // Read back by somebody who may see groups: the sentence names them.
+  const { reports } = await world.people.analyst.get<{ readonly reports: readonly BlameReportView[] }>(`/v1/incidents/${incident}/blame`);
+  const report = reports.find(({ tier }) => tier === 1);
+  if (!report) throw new Error("the server has kept no report");
+  return report;
 }

@@ -148,9 +148,9 @@ export class OpenLoop {
     const ready = this.#due.findIndex((item) => item.atMs > nowMs);
     const count = ready < 0 ? this.#due.length : ready;
     if (count === 0 || (count < 50 && nowMs !== Number.POSITIVE_INFINITY)) return;
-    const outcomes = this.#due.splice(0, Math.min(count, 500)).map(({ decision, outcome }) => ({ decision, value: outcome }));
+    const outcomes = this.#due.splice(0, Math.min(count, 400)).map(({ decision, outcome }) => ({ decision, value: outcome }));
     this.#track(this.#tell(outcomes));
-    if (count > 500) this.#tellOutcomes(nowMs);
+    if (count > 400) this.#tellOutcomes(nowMs);
   }
 
   async #tell(outcomes: readonly { readonly decision: string; readonly value: string }[]): Promise<void> {

@@ -33,8 +33,7 @@ describe("the example's randomness", () => {
     const trees = [0, 1, 2].map((tree) => hash32(tree, 1));
     const weights = trees.map((seed) => Array.from({ length: 30_000 }, (_, i) => poissonWeight(i + 1, seed)));
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const covariance = (a: readonly number[], b: readonly number[]) =>
-      mean(a.map((value, i) => value * (b[i] ?? 0))) - mean(a) * mean(b);
+    const covariance = (a: readonly number[], b: readonly number[]) => mean(a.map((value, i) => value * (b[i] ?? 0))) - mean(a) * mean(b);
     const [first = [], ...others] = weights;
     expect(mean(first)).toBeCloseTo(1, 1);
     expect(covariance(first, first)).toBeCloseTo(1, 1);

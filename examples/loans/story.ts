@@ -98,7 +98,8 @@ export async function playStory(world: World, tell: Teller, seed: number): Promi
     tell.progress(`${bad} is live, ${n(world.counts().byRelease[bad] ?? 0)} answers`);
     const { incidents } = await admin.get<{ readonly incidents: readonly IncidentHeadView[] }>("/v1/incidents", { endpoint: "loans" });
     const found = incidents.find(({ release: of }) => of === bad);
-    if (found?.restored === null) throw new Error(`incident ${found.n} was opened, but nothing was put back: evenkeel incidents ${found.n}`);
+    if (found?.restored === null)
+      throw new Error(`incident ${found.n} was opened, but nothing was put back: evenkeel incidents ${found.n}`);
     return found;
   }, 6000);
 

@@ -176,7 +176,7 @@ export async function simulatedWorld(options: WorldOptions): Promise<World> {
     const nowMs = runtime.clock.nowMs();
     const ready = all ? due.length : due.filter(({ atMs }) => atMs <= nowMs).length;
     if (ready === 0 || (ready < 50 && !all)) return;
-    const batch = due.splice(0, Math.min(ready, 500));
+    const batch = due.splice(0, Math.min(ready, 400));
     await ledger.post("/v1/endpoints/loans/outcomes", { outcomes: batch.map(({ decision, value }) => ({ decision, value })) });
     outcomes += batch.length;
     if (all && due.length > 0) await tellOutcomes(true);

@@ -31,17 +31,15 @@ test("a target that does the same to the same applicants is refused", () => {
 });
 
 test("a target that is better but below the limit is refused, unless it needn't keep it or there are too few to say", () => {
-  const answers = [...side("harmed", 60, 20, 30), ...side("reference", 100, 70, 70)];
+  const answers = [...side("harmed", 150, 20, 30), ...side("reference", 150, 105, 105)];
   expect(judgeTarget(answers, demand)).toMatchObject({ passes: false, why: "ratio-below-limit" });
   expect(judgeTarget(answers, { ...demand, ratioLimit: null })).toMatchObject({ passes: true });
   expect(judgeTarget([...side("harmed", 29, 5, 12), ...side("reference", 100, 70, 70)], demand)).toMatchObject({ passes: true });
 });
 
-test("exactly at the limit is not below it: 0.6 to 0.75 is 0.8", () => {
-  expect(judgeTarget([...side("harmed", 100, 40, 60), ...side("reference", 100, 75, 75)], demand)).toMatchObject({ passes: true });
-  expect(judgeTarget([...side("harmed", 100, 40, 59), ...side("reference", 100, 75, 75)], demand)).toMatchObject({
-    why: "ratio-below-limit",
-  });
+test("a ratio a little below the limit over few people is luck, not proof", () => {
+  expect(judgeTarget([...side("harmed", 54, 7, 38), ...side("reference", 245, 187, 222)], demand)).toMatchObject({ passes: true });
+  expect(judgeTarget([...side("harmed", 100, 40, 59), ...side("reference", 100, 75, 75)], demand)).toMatchObject({ passes: true });
 });
 
 test("nothing recorded is nothing proven", () => {
