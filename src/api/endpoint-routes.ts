@@ -16,7 +16,7 @@ import {
   type Transition,
   type Wish,
 } from "../releases/index.ts";
-import type { ReleaseId } from "../std.ts";
+import type { Issue, ReleaseId } from "../std.ts";
 import { parseYaml } from "../yaml.ts";
 import {
   ChangeView,
@@ -328,7 +328,9 @@ async function apply(releases: Releases, yaml: string, principal: Principal, dry
     throw new ProblemError("invalid", undefined, [{ path: "", expected: "at least one document", got: "none" }]);
   const run = async (isDry: boolean): Promise<ChangeView[]> => {
     const changes: ChangeView[] = [];
-    for (const { value, locate } of documents.value) {
+    for (const document of documents.value) {
+      const { value } = document;
+      const locate = (issue: Issue) => document.locate(issue);
       const kind = kindOf(value);
       if (kind === undefined)
         throw new ProblemError("invalid", undefined, [locate({ path: "/kind", expected: "endpoint or release", got: "something else" })]);

@@ -124,7 +124,9 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   });
 
   await app.register(swagger, { openapi: DOCUMENTATION });
-  for (const add of routes) await app.register(async (child) => void (await add(child.withTypeProvider<TypeBoxTypeProvider>())));
+  for (const add of routes) await app.register(async (child) => {
+      await add(child.withTypeProvider<TypeBoxTypeProvider>());
+    });
   app.get("/openapi.json", { config: { right: "public" }, schema: { hide: true } }, async () => app.swagger());
   return app;
 }

@@ -37,8 +37,8 @@ export class Answering {
     this.#known.set(mine, byPolicy);
     let answers = byPolicy.get(which);
     if (!answers) {
-      const { decide } = this.#scene.policies[which];
-      answers = Uint8Array.from(mine, (score) => (decide(score).favourable ? 1 : 0));
+      const policy = this.#scene.policies[which];
+      answers = Uint8Array.from(mine, (score) => (policy.decide(score).favourable ? 1 : 0));
       byPolicy.set(which, answers);
     }
     return answers;

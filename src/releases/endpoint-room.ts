@@ -126,6 +126,12 @@ export class EndpointRoom {
     return loaded;
   }
 
+  /** The next in turn needn't wait until this one has drained. */
+  async #pushInTurn(): Promise<void> {
+    const { drained } = await this.inTurn(async () => ({ drained: this.push() }));
+    await drained;
+  }
+
   /** Every release that the table points at, the most important first. */
   needed(): readonly ReleaseId[] {
     const { live, canary, shadows, fallback } = this.#table;
@@ -153,7 +159,7 @@ export class EndpointRoom {
     const loaded = await warm.borrow(info);
     if (!loaded.ok) return this.#parts.onTrouble(notLoaded(info, loaded.error));
     try {
-      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.inTurn(async () => void this.push());
+      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.#pushInTurn();
     } finally {
       warm.giveBack(standby);
     }
@@ -175,7 +181,7 @@ export class EndpointRoom {
     const missing = this.needed().filter((release) => !this.#warm.isWarm(release));
     let recovered = 0;
     for (const release of missing) if ((await this.#whyNotWarm(this.info(release))) === null) recovered++;
-    if (recovered > 0) await this.inTurn(async () => void this.push());
+    if (recovered > 0) await this.#pushInTurn();
   }
 
   /** Loads a release that the table holds on to. @returns null once it is warm */
