@@ -19,7 +19,7 @@ describe("the example's randomness", () => {
 
   test("draws by id are spread evenly over [0, 1), also for ids and seeds that follow each other", () => {
     for (const seed of [0, 1, 2, 4_000_000_000]) {
-      const tenths = new Array<number>(10).fill(0);
+      const tenths = Array.from({ length: 10 }, () => 0);
       for (let id = 1; id <= 20_000; id++) {
         const tenth = Math.floor(drawFor(id, seed) * 10);
         tenths[tenth] = (tenths[tenth] ?? 0) + 1;

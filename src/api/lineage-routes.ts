@@ -1,7 +1,7 @@
 /** What something was made of, and what was made of it. */
 import { Type, type Static } from "typebox";
 import { nodeKinds, parseReference, type LineageNode, type Registry } from "../registry/index.ts";
-import { featureSetNamed } from "./model-routes.ts";
+import { featureSetNamed, findFeatureSet } from "./model-routes.ts";
 import { iso, orProblem, readsRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { NodeView } from "./run-routes.ts";
 import type { Server } from "./server.ts";
@@ -84,7 +84,7 @@ async function nameOf({ datasets, models, featureSets, runs }: Registry, { kind,
       return found?.ok ? `${found.value.model}/${found.value.number}` : null;
     }
     case "feature_set": {
-      const found = await featureSetNamed(featureSets, id).catch(() => undefined);
+      const found = await findFeatureSet(featureSets, id);
       return found ? `${found.name}/${found.number}` : null;
     }
     case "run": {

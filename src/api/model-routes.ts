@@ -128,9 +128,7 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
       });
       const parts = { ...(set ? { featureSet: set.id } : {}), ...(run === undefined ? {} : { run }) };
       const { model } = request.params;
-      return modelVersionView(
-        orProblem(await models.register({ model, blob, signature: found, ...parts }, actorOf(principalOf(request)))),
-      );
+      return modelVersionView(orProblem(await models.register({ model, blob, signature: found, ...parts }, actorOf(principalOf(request)))));
     },
   );
   app.post(
@@ -166,12 +164,14 @@ function modelVersionView({ createdAtMs, aliases, ...version }: ModelVersion): M
 }
 
 /** @param reference - `fs:…` or `name/3` */
-export async function featureSetNamed(featureSets: FeatureSets, reference: string): Promise<FeatureSetVersion> {
+export async function findFeatureSet(featureSets: FeatureSets, reference: string): Promise<FeatureSetVersion | undefined> {
   const [, name, number] = /^([^/@]+)\/([1-9]\d{0,8})$/.exec(reference) ?? [];
-  const found =
-    name !== undefined && number !== undefined
-      ? await featureSets.numbered(name, Number(number))
-      : await featureSets.get(asFeatureSetId(reference));
+  if (name !== undefined && number !== undefined) return await featureSets.numbered(name, Number(number));
+  return await featureSets.get(asFeatureSetId(reference));
+}
+
+export async function featureSetNamed(featureSets: FeatureSets, reference: string): Promise<FeatureSetVersion> {
+  const found = await findFeatureSet(featureSets, reference);
   if (!found) throw new ProblemError("not-found", `There is no feature set ${reference}: give name/NUMBER or fs:….`);
   return found;
 }

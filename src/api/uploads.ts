@@ -1,15 +1,15 @@
 /** Raw bodies: streamed to a file, never held in memory, and gone once the route has answered. */
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Store } from "../store/index.ts";
-import { StorageError } from "../store/index.ts";
+import { StorageError, type Store } from "../store/index.ts";
 import { ProblemError } from "./problem.ts";
 import type { Server } from "./server.ts";
 
 export const MAX_UPLOAD_BYTES = 256 * 1024 * 1024;
+const HOUR_MS = 3_600_000;
 
 export interface Upload {
   /** Removed when the route has answered. */
@@ -20,8 +20,7 @@ export interface Upload {
 /** Routes within take bytes instead of JSON; `take` hands a route's body to its work. */
 export async function uploadRoutes(app: Server, store: Store, add: (scope: Server, take: TakeUpload) => void): Promise<void> {
   const folder = join(store.folder, "uploads");
-  // What a crash left behind. Nothing is being uploaded yet: the server isn't listening.
-  await rm(folder, { recursive: true, force: true });
+  await removeLeftovers(folder, store.runtime.clock.nowMs());
   await app.register(async (scope: Server) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(["application/octet-stream", "text/csv"], (_request, body, done) => done(null, body));
@@ -35,7 +34,6 @@ export async function uploadRoutes(app: Server, store: Store, add: (scope: Serve
     );
     add(scope, async (body, work) => {
       if (!(body instanceof Readable)) throw new ProblemError("unsupported-media-type", "Send the bytes as the body.");
-      await mkdir(folder, { recursive: true });
       const path = join(folder, store.runtime.ids.next());
       try {
         return await work({ path, bytes: await write(body, path) });
@@ -44,6 +42,16 @@ export async function uploadRoutes(app: Server, store: Store, add: (scope: Serve
       }
     });
   });
+}
+
+/** What a crash left behind. Young files stay: another gateway on the same folder may be receiving them. */
+async function removeLeftovers(folder: string, nowMs: number): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const known = await stat(path).catch(() => undefined); // the other gateway may have removed it just now
+    if (known && known.mtimeMs < nowMs - HOUR_MS) await rm(path, { force: true });
+  }
 }
 
 export type TakeUpload = <T>(body: unknown, work: (upload: Upload) => Promise<T>) => Promise<T>;

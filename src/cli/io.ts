@@ -1,3 +1,4 @@
+/* oxlint-disable no-control-regex -- control characters are what this file keeps out */
 /** What a verb says and to whom: results on standard output, everything else on standard error. */
 import { styleText } from "node:util";
 
@@ -56,7 +57,6 @@ export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly 
 
 /** Names come from other people: escape sequences in them must not reach the terminal. Our own colours do. */
 function withoutControls(text: string, keepsColours: boolean): string {
-  // oxlint-disable-next-line no-control-regex
   const controls = keepsColours
     ? /\u001b(?!\[[0-9;]*m)|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g
     : /[\u0000-\u0008\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g;
@@ -84,5 +84,4 @@ export function table(
   return [styled(io, "dim", line(columns)), ...text.map(line)].join("\n");
 }
 
-// oxlint-disable-next-line no-control-regex
 const visibleLength = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;

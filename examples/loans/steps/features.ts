@@ -11,13 +11,13 @@ export async function main(argv: readonly string[], cwd: string): Promise<void> 
   if (!spec.ok) throw refusalOf(spec.error);
   const features = compileFeatures(spec.value, celVariables(INPUTS));
   if (!features.ok) throw refusalOf(features.error);
-  const { width, names, derive } = features.value;
+  const { width, names } = features.value;
 
   const rows = parseTrainingTable(readFileSync(table, "utf8"));
-  const x = new Float32Array(rows.length * width);
-  for (const [i, { inputs }] of rows.entries()) derive(inputs, x, i * width);
+  const x = new Float32Array(rows.length * features.width);
+  for (const [i, { inputs }] of rows.entries()) features.value.features.derive(inputs, x, i * features.width);
   writeMatrix(matrix, {
-    names,
+    names: features.names,
     ids: Int32Array.from(rows, ({ id }) => id),
     labels: Uint8Array.from(rows, ({ hasRepaid }) => (hasRepaid ? 1 : 0)),
     x,
