@@ -26,6 +26,7 @@ export class EndpointRoom {
   #isClosed = false;
   /** Tables that were replaced and still answer somebody: what they use must stay loaded. */
   #undrained = 0;
+  #draining: Promise<unknown> = Promise.resolve();
   readonly releases = new Map<ReleaseId, ReleaseInfo>();
   /** The newest transition, and when the present live release became it. */
   last: Transition;
@@ -95,13 +96,16 @@ export class EndpointRoom {
   }
 
   /** Hands the present table to the gateway, at once. @returns resolves when the one before has answered all that began under it */
-  async push(): Promise<void> {
+  push(): Promise<void> {
     this.#undrained++;
-    try {
-      await this.#parts.gateway.swap(this.#view());
-    } finally {
-      this.#undrained--;
-    }
+    const drained = this.#parts.gateway.swap(this.#view()).finally(() => this.#undrained--);
+    this.#draining = Promise.all([this.#draining, drained]);
+    return drained;
+  }
+
+  /** Resolves when every table that was replaced so far has answered all that began under it. */
+  async drained(): Promise<void> {
+    await this.#draining;
   }
 
   #view(): RouteView {
@@ -197,7 +201,7 @@ export class EndpointRoom {
     }
   }
 
-  /** Puts a new definition in force, with everything that it needs loaded under it. @returns the old warm set, to be closed when drained */
+  /** Takes a new definition, with everything that it needs loaded under it; `adopt` puts it in force. @returns the old warm set */
   redefine(definition: EndpointDefinition, warm: WarmSet): WarmSet {
     const before = this.#warm;
     this.#definition = definition;

@@ -9,13 +9,13 @@ export async function main(argv: readonly string[], cwd: string): Promise<void> 
   const { table, params, matrix, "feature-set": featureSet } = argumentsOf(argv, cwd, ["table", "params", "matrix", "feature-set"]);
   const spec = parseFeatureSet(paramsOf(params, "features"));
   if (!spec.ok) throw refusalOf(spec.error);
-  const features = compileFeatures(spec.value, celVariables(INPUTS));
-  if (!features.ok) throw refusalOf(features.error);
-  const { width, names } = features.value;
+  const compiled = compileFeatures(spec.value, celVariables(INPUTS));
+  if (!compiled.ok) throw refusalOf(compiled.error);
+  const features = compiled.value;
 
   const rows = parseTrainingTable(readFileSync(table, "utf8"));
   const x = new Float32Array(rows.length * features.width);
-  for (const [i, { inputs }] of rows.entries()) features.value.features.derive(inputs, x, i * features.width);
+  for (const [i, { inputs }] of rows.entries()) features.derive(inputs, x, i * features.width);
   writeMatrix(matrix, {
     names: features.names,
     ids: Int32Array.from(rows, ({ id }) => id),
