@@ -4,16 +4,17 @@ import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import type { Registry } from "../registry/index.ts";
 import { ScorerError, releaseIdOf, type Gateway, type LoadDependencies, type LoadedRelease, type ReleaseBundle } from "../serving/index.ts";
-import { assert, err, ok, unreachable, type CommandId, type EndpointName, type ReleaseId, type Result } from "../std.ts";
+import { assert, err, ok, unreachable, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
 import { parseEndpoint, type EndpointDefinition } from "./endpoint-spec.ts";
 import { EndpointRoom } from "./endpoint-room.ts";
 import type { ReleaseRefusal } from "./refusals.ts";
-import { insertRelease, readEndpoints, readReleases, upsertEndpoint, type ReleaseInfo } from "./release-rows.ts";
-import { parseReleaseSpec, resolveRelease, type ResolvedRelease } from "./release-spec.ts";
+import { readEndpoints, readReleases, type ReleaseInfo } from "./release-rows.ts";
+import { parseReleaseSpec, resolveRelease } from "./release-spec.ts";
+import { ReleaseWriter, type By } from "./release-writer.ts";
 import type { Wish } from "./route-commands.ts";
 import { emptyTable, evolve, rollbackCandidates, type RouteTable } from "./route-table.ts";
-import { asCommandId, type Actor, type Transition } from "./transition.ts";
+import type { Transition } from "./transition.ts";
 import { Transitions, type Recorded } from "./transitions.ts";
 import { WarmSet } from "./warm-set.ts";
 
@@ -25,16 +26,6 @@ export interface ReleasesParts {
   readonly load: LoadDependencies;
   /** Told of what an operator should see: a release that should be warm and can't be loaded. */
   readonly onTrouble: (error: Error) => void;
-}
-
-/** Who wants something, and why; both are kept. */
-export interface By {
-  readonly actor: Actor;
-  readonly reason: string;
-  /** The same id twice changes nothing; a fresh one when left out. */
-  readonly commandId?: CommandId;
-  /** The generation that the actor saw: refused when the table has moved on. */
-  readonly expectedGeneration?: number;
 }
 
 export interface Switched {
@@ -65,6 +56,7 @@ const RECOVER_EVERY_MS = 10_000;
 export class Releases {
   readonly #parts: ReleasesParts;
   readonly #transitions: Transitions;
+  readonly #writer: ReleaseWriter;
   readonly #rooms = new Map<string, EndpointRoom>();
   /** How often each release was reinstated: every time it starts with new tests. */
   readonly #lives = new Map<ReleaseId, number>();
@@ -76,6 +68,7 @@ export class Releases {
   private constructor(parts: ReleasesParts) {
     this.#parts = parts;
     this.#transitions = new Transitions(parts.store, parts.audit);
+    this.#writer = new ReleaseWriter(parts, this.#transitions);
     this.#stopRecovering = parts.store.runtime.timers.every(RECOVER_EVERY_MS, async () => {
       for (const room of this.#rooms.values()) await room.recover().catch(parts.onTrouble);
     });
@@ -170,15 +163,8 @@ export class Releases {
       await warm.close();
       return ok({ kind: "endpoint", name, release: null, change: "created" });
     }
-    const opened = await this.#parts.store.transaction(async (tx) => {
-      await this.#parts.audit.lock(tx);
-      await this.#storeDefinition(tx, definition, by);
-      const { info } = await insertRelease(tx, fallback);
-      const registered = await this.#record(tx, name, emptyTable, { kind: "register", release: info.id }, by);
-      const set = await this.#record(tx, name, registered.table, { kind: "set-fallback", release: info.id }, by);
-      return { info, table: set.table, last: set.transition };
-    });
-    const { info, table, last } = opened;
+    const { info, recorded } = await this.#writer.definition({ definition, fallback, by, before: null });
+    const { table, transition: last } = recorded;
     assert(table.kind === "open", `${name} has a fallback`);
     const room = new EndpointRoom(this.#roomParts(), { definition, table, warm, releases: [info], last, liveSinceMs: last.atMs });
     this.#rooms.set(name, room);
@@ -192,7 +178,8 @@ export class Releases {
     const name = definition.spec.fallback.name ?? FALLBACK_NAME;
     const made = this.#infoOf(room.name, definition.fallback, { name, number: room.releases.size + 1, by });
     const fallback = room.releases.get(made.id) ?? made;
-    const loaded = await this.#borrowAll(warm, [fallback, ...room.needed().map((id) => room.info(id))]);
+    const borrowed: ReleaseId[] = [];
+    const loaded = await this.#borrowAll(warm, [fallback, ...room.needed().map((id) => room.info(id))], borrowed);
     if (!loaded.ok || dryRun) {
       await warm.close();
       return loaded.ok ? ok(changed(room, null)) : loaded;
@@ -220,35 +207,10 @@ export class Releases {
       return done;
     }
     await done.value.drained;
-    warm.giveBackAll();
+    for (const id of borrowed) warm.giveBack(id); // the table holds them now
     await done.value.before.retire();
     void room.settle();
     return ok(changed(room, room.info(room.table.fallback).number));
-  }
-
-  async #storeRedefinition(
-    tx: Transaction<Schema>,
-    room: EndpointRoom,
-    { definition, fallback, by }: { readonly definition: EndpointDefinition; readonly fallback: ReleaseInfo; readonly by: By },
-  ): Promise<{ readonly info: ReleaseInfo; readonly recorded: Pick<Recorded, "table" | "transition"> }> {
-    await this.#parts.audit.lock(tx);
-    await this.#storeDefinition(tx, definition, by);
-    const { info, isNew } = await insertRelease(tx, fallback);
-    let recorded: Pick<Recorded, "table" | "transition"> = { table: room.table, transition: room.last };
-    const record = async (wish: Wish) => void (recorded = await this.#record(tx, room.name, recorded.table, wish, by));
-    if (isNew) await record({ kind: "register", release: info.id });
-    if (room.table.fallback !== info.id) await record({ kind: "set-fallback", release: info.id });
-    return { info, recorded };
-  }
-
-  async #storeDefinition(tx: Transaction<Schema>, definition: EndpointDefinition, { actor, reason }: By): Promise<void> {
-    await upsertEndpoint(tx, definition, this.#nowMs());
-    await this.#parts.audit.append(tx, {
-      actor: actor.name,
-      action: "endpoint.defined",
-      object: `endpoint/${definition.compiled.name}`,
-      payload: { id: definition.id, reason },
-    });
   }
 
   /** Makes a release known, once it has been loaded and tried. The same bundle is the same release. */
@@ -290,27 +252,6 @@ export class Releases {
     }
   }
 
-  async #storeRelease(
-    tx: Transaction<Schema>,
-    room: EndpointRoom,
-    {
-      candidate,
-      model,
-      featureSet,
-      by,
-    }: Pick<ResolvedRelease, "model" | "featureSet"> & { readonly candidate: ReleaseInfo; readonly by: By },
-  ): Promise<{ readonly info: ReleaseInfo; readonly recorded: Recorded | null }> {
-    await this.#parts.audit.lock(tx);
-    const { info, isNew } = await insertRelease(tx, candidate);
-    if (!isNew) return { info, recorded: null };
-    const to = { kind: "release", id: info.id } as const;
-    await this.#parts.registry.lineage.add(tx, [
-      ...(model ? [{ from: { kind: "model_version", id: model.id }, to, relation: "part_of" } as const] : []),
-      ...(featureSet ? [{ from: { kind: "feature_set", id: featureSet.id }, to, relation: "part_of" } as const] : []),
-    ]);
-    return { info, recorded: await this.#record(tx, room.name, room.table, { kind: "register", release: info.id }, by) };
-  }
-
   /**
    * Changes the route table: stored with its audit entry first, then in force at once, and answered when nobody is decided on by
    * the table before any more.
@@ -325,7 +266,7 @@ export class Releases {
     if (!chosen.ok) return chosen;
     const { warm } = room;
     try {
-      const command = { ...this.#commandOf(chosen.value.wish, by), asked: wish };
+      const command = { ...this.#writer.command(chosen.value.wish, by), asked: wish };
       const recorded = await room.inTurn(async (): Promise<Result<Recorded & { readonly switchedUs: number }, ReleaseRefusal>> => {
         const stored = await this.#parts.store.transaction(async (tx) => {
           const result = await this.#transitions.record(tx, room.name, room.table, command);
@@ -408,25 +349,14 @@ export class Releases {
     }
   }
 
-  /** All or none. */
-  async #borrowAll(warm: WarmSet, infos: readonly ReleaseInfo[]): Promise<Result<null, ReleaseRefusal>> {
+  /** Stops at the first that can't be loaded. @param borrowed - is added to, so that they can be given back */
+  async #borrowAll(warm: WarmSet, infos: readonly ReleaseInfo[], borrowed: ReleaseId[]): Promise<Result<null, ReleaseRefusal>> {
     for (const info of infos) {
       const loaded = await this.#borrow(warm, info);
       if (!loaded.ok) return loaded;
+      borrowed.push(info.id);
     }
     return ok(null);
-  }
-
-  /** A command that belongs to a larger act: what it follows from is the act's own. @throws when the table refuses, which here is a fault of ours */
-  async #record(tx: Transaction<Schema>, endpoint: EndpointName, table: RouteTable, wish: Wish, { actor, reason }: By): Promise<Recorded> {
-    const recorded = await this.#transitions.record(tx, endpoint, table, this.#commandOf(wish, { actor, reason }));
-    if (!recorded.ok) throw new Error(`${wish.kind} of ${endpoint} was refused: ${recorded.error.kind}`);
-    return recorded.value;
-  }
-
-  #commandOf(wish: Wish, { actor, reason, commandId, expectedGeneration }: By) {
-    const id = commandId ?? asCommandId(this.#parts.store.runtime.ids.next());
-    return { id, wish, actor, reason, atMs: this.#nowMs(), expectedGeneration: expectedGeneration ?? null };
   }
 
   #infoOf(
@@ -434,15 +364,20 @@ export class Releases {
     bundle: ReleaseBundle,
     { name, number, by }: { readonly name: string; readonly number: number; readonly by: By },
   ): ReleaseInfo {
-    return { id: releaseIdOf(bundle), endpoint, number, name, bundle, origin: {}, createdAtMs: this.#nowMs(), createdBy: by.actor.name };
+    return {
+      id: releaseIdOf(bundle),
+      endpoint,
+      number,
+      name,
+      bundle,
+      origin: {},
+      createdAtMs: this.#parts.store.runtime.clock.nowMs(),
+      createdBy: by.actor.name,
+    };
   }
 
   #countLife(release: ReleaseId): void {
     this.#lives.set(release, this.lives(release) + 1);
-  }
-
-  #nowMs(): number {
-    return this.#parts.store.runtime.clock.nowMs();
   }
 }
 

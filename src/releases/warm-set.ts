@@ -56,11 +56,6 @@ export class WarmSet {
     if (this.#isRetired && this.#borrowed.size === 0) void this.close();
   }
 
-  /** Ends all loans: what the table points at holds itself. */
-  giveBackAll(): void {
-    this.#borrowed.clear();
-  }
-
   #load(info: ReleaseInfo): Loading {
     const warm = this.#warm.get(info.id);
     if (warm) return Promise.resolve(ok(warm));
