@@ -21,21 +21,13 @@ export function argumentsOf<N extends string>(
 ): Record<N, string> {
   const names = [...paths, ...texts];
   const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
-  const values = parsed(argv, options);
+  const { values } = parseArgs({ args: [...argv], options, strict: true });
   const found = names.map((name): [N, string] => {
     const value = values[name];
     if (typeof value !== "string") throw new StepRefusal(`expected --${name}`);
     return [name, paths.includes(name) ? resolve(cwd, value) : value];
   });
   return asRecord(found);
-}
-
-function parsed(argv: readonly string[], options: Record<string, { readonly type: "string" }>): Readonly<Record<string, unknown>> {
-  try {
-    return parseArgs({ args: [...argv], options, strict: true }).values;
-  } catch (error) {
-    throw new StepRefusal(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }
 
 /** Made from every name. */

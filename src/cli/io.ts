@@ -83,5 +83,4 @@ export function table(
       .join("  ");
   return [styled(io, "dim", line(columns)), ...text.map(line)].join("\n");
 }
-
 const visibleLength = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;

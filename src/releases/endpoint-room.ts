@@ -26,7 +26,6 @@ export class EndpointRoom {
   #isClosed = false;
   /** Tables that were replaced and still answer somebody: what they use must stay loaded. */
   #undrained = 0;
-  #draining: Promise<unknown> = Promise.resolve();
   readonly releases = new Map<ReleaseId, ReleaseInfo>();
   /** The newest transition, and when the present live release became it. */
   last: Transition;
@@ -96,16 +95,13 @@ export class EndpointRoom {
   }
 
   /** Hands the present table to the gateway, at once. @returns resolves when the one before has answered all that began under it */
-  push(): Promise<void> {
+  async push(): Promise<void> {
     this.#undrained++;
-    const drained = this.#parts.gateway.swap(this.#view()).finally(() => this.#undrained--);
-    this.#draining = Promise.all([this.#draining, drained]);
-    return drained;
-  }
-
-  /** Resolves when every table that was replaced so far has answered all that began under it. */
-  async drained(): Promise<void> {
-    await this.#draining;
+    try {
+      await this.#parts.gateway.swap(this.#view());
+    } finally {
+      this.#undrained--;
+    }
   }
 
   #view(): RouteView {
@@ -128,12 +124,6 @@ export class EndpointRoom {
     const loaded = this.#warm.get(release);
     assert(loaded, `${this.info(release).number} of ${this.name} isn't warm`);
     return loaded;
-  }
-
-  /** The next in turn needn't wait until this one has drained. */
-  async #pushInTurn(): Promise<void> {
-    const { drained } = await this.inTurn(async () => ({ drained: this.push() }));
-    await drained;
   }
 
   /** Every release that the table points at, the most important first. */
@@ -163,7 +153,7 @@ export class EndpointRoom {
     const loaded = await warm.borrow(info);
     if (!loaded.ok) return this.#parts.onTrouble(notLoaded(info, loaded.error));
     try {
-      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.#pushInTurn();
+      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.inTurn(async () => void this.push());
     } finally {
       warm.giveBack(standby);
     }
@@ -185,7 +175,7 @@ export class EndpointRoom {
     const missing = this.needed().filter((release) => !this.#warm.isWarm(release));
     let recovered = 0;
     for (const release of missing) if ((await this.#whyNotWarm(this.info(release))) === null) recovered++;
-    if (recovered > 0) await this.#pushInTurn();
+    if (recovered > 0) await this.inTurn(async () => void this.push());
   }
 
   /** Loads a release that the table holds on to. @returns null once it is warm */
@@ -201,7 +191,7 @@ export class EndpointRoom {
     }
   }
 
-  /** Takes a new definition, with everything that it needs loaded under it; `adopt` puts it in force. @returns the old warm set */
+  /** Puts a new definition in force, with everything that it needs loaded under it. @returns the old warm set, to be closed when drained */
   redefine(definition: EndpointDefinition, warm: WarmSet): WarmSet {
     const before = this.#warm;
     this.#definition = definition;

@@ -12,7 +12,6 @@ export class WarmSet {
   readonly #substitutes = new Map<ReleaseId, LoadedRelease>();
   readonly #loading = new Map<ReleaseId, Loading>();
   readonly #borrowed = new Map<ReleaseId, number>();
-  #isRetired = false;
 
   constructor(endpoint: CompiledEndpoint, dependencies: LoadDependencies) {
     this.#endpoint = endpoint;
@@ -51,9 +50,8 @@ export class WarmSet {
   giveBack(release: ReleaseId): void {
     const left = (this.#borrowed.get(release) ?? 0) - 1;
     assert(left >= 0, `${release} was given back more often than borrowed`);
-    if (left > 0) return void this.#borrowed.set(release, left);
-    this.#borrowed.delete(release);
-    if (this.#isRetired && this.#borrowed.size === 0) void this.close();
+    if (left === 0) this.#borrowed.delete(release);
+    else this.#borrowed.set(release, left);
   }
 
   #load(info: ReleaseInfo): Loading {
@@ -84,12 +82,6 @@ export class WarmSet {
     for (const { id } of cold) this.#warm.delete(id);
     for (const id of this.#substitutes.keys()) if (!needed.has(id)) this.#substitutes.delete(id);
     return cold;
-  }
-
-  /** Closes once the last loan is given back: nothing new is asked of it. */
-  async retire(): Promise<void> {
-    this.#isRetired = true;
-    if (this.#borrowed.size === 0) await this.close();
   }
 
   async close(): Promise<void> {

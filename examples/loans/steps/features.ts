@@ -9,15 +9,15 @@ export async function main(argv: readonly string[], cwd: string): Promise<void> 
   const { table, params, matrix, "feature-set": featureSet } = argumentsOf(argv, cwd, ["table", "params", "matrix", "feature-set"]);
   const spec = parseFeatureSet(paramsOf(params, "features"));
   if (!spec.ok) throw refusalOf(spec.error);
-  const compiled = compileFeatures(spec.value, celVariables(INPUTS));
-  if (!compiled.ok) throw refusalOf(compiled.error);
-  const features = compiled.value;
+  const features = compileFeatures(spec.value, celVariables(INPUTS));
+  if (!features.ok) throw refusalOf(features.error);
+  const { width, names } = features.value;
 
   const rows = parseTrainingTable(readFileSync(table, "utf8"));
-  const x = new Float32Array(rows.length * features.width);
-  for (const [i, { inputs }] of rows.entries()) features.derive(inputs, x, i * features.width);
+  const x = new Float32Array(rows.length * width);
+  for (const [i, { inputs }] of rows.entries()) features.value.derive(inputs, x, i * width);
   writeMatrix(matrix, {
-    names: features.names,
+    names,
     ids: Int32Array.from(rows, ({ id }) => id),
     labels: Uint8Array.from(rows, ({ hasRepaid }) => (hasRepaid ? 1 : 0)),
     x,
