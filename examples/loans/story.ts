@@ -104,7 +104,11 @@ export async function playStory(world: World, tell: Teller, seed: number): Promi
   }, 6000);
 
   tell.chapter("Caught and rolled back, by itself");
-  const incident = await analyst.get<IncidentDetailView>(`/v1/incidents/${head.n}`);
+  // How long it took is added once the last answer of the old table has been given.
+  const incident = await world.until(async () => {
+    const one = await analyst.get<IncidentDetailView>(`/v1/incidents/${head.n}`);
+    return (one.rollback?.drainedMs ?? null) === null ? undefined : one;
+  }, 400);
   const { proof, rollback } = incident;
   if (!proof || !rollback) throw new Error(`incident ${head.n} has no proof or no rollback`);
   tell.alarm(incident.title);
