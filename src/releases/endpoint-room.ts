@@ -26,6 +26,7 @@ export class EndpointRoom {
   #isClosed = false;
   /** Tables that were replaced and still answer somebody: what they use must stay loaded. */
   #undrained = 0;
+  #draining: Promise<unknown> = Promise.resolve();
   readonly releases = new Map<ReleaseId, ReleaseInfo>();
   /** The newest transition, and when the present live release became it. */
   last: Transition;
@@ -95,13 +96,16 @@ export class EndpointRoom {
   }
 
   /** Hands the present table to the gateway, at once. @returns resolves when the one before has answered all that began under it */
-  async push(): Promise<void> {
+  push(): Promise<void> {
     this.#undrained++;
-    try {
-      await this.#parts.gateway.swap(this.#view());
-    } finally {
-      this.#undrained--;
-    }
+    const drained = this.#parts.gateway.swap(this.#view()).finally(() => this.#undrained--);
+    this.#draining = Promise.all([this.#draining, drained]);
+    return drained;
+  }
+
+  /** Resolves when every table that was replaced so far has answered all that began under it. */
+  async drained(): Promise<void> {
+    await this.#draining;
   }
 
   #view(): RouteView {
@@ -126,9 +130,15 @@ export class EndpointRoom {
     return loaded;
   }
 
-  /** Every release that the table points at, the most important first. */
-  needed(): readonly ReleaseId[] {
-    const { live, canary, shadows, fallback } = this.#table;
+  /** The next in turn needn't wait until this one has drained. */
+  async #pushInTurn(): Promise<void> {
+    const { drained } = await this.inTurn(async () => ({ drained: this.push() }));
+    await drained;
+  }
+
+  /** Every release that the table points at, the most important first. @param fallback - another one that is about to be set */
+  needed(fallback = this.#table.fallback): readonly ReleaseId[] {
+    const { live, canary, shadows } = this.#table;
     const standby = standbyOf(this.#table);
     return [...new Set([fallback, live, ...(canary ? [canary.release] : []), ...(standby ? [standby] : []), ...shadows])];
   }
@@ -153,7 +163,7 @@ export class EndpointRoom {
     const loaded = await warm.borrow(info);
     if (!loaded.ok) return this.#parts.onTrouble(notLoaded(info, loaded.error));
     try {
-      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.inTurn(async () => void this.push());
+      if (standbyOf(this.#table) === standby && warm === this.#warm) await this.#pushInTurn();
     } finally {
       warm.giveBack(standby);
     }
@@ -175,7 +185,7 @@ export class EndpointRoom {
     const missing = this.needed().filter((release) => !this.#warm.isWarm(release));
     let recovered = 0;
     for (const release of missing) if ((await this.#whyNotWarm(this.info(release))) === null) recovered++;
-    if (recovered > 0) await this.inTurn(async () => void this.push());
+    if (recovered > 0) await this.#pushInTurn();
   }
 
   /** Loads a release that the table holds on to. @returns null once it is warm */
@@ -191,7 +201,7 @@ export class EndpointRoom {
     }
   }
 
-  /** Puts a new definition in force, with everything that it needs loaded under it. @returns the old warm set, to be closed when drained */
+  /** Takes a new definition, with everything that it needs loaded under it; `adopt` puts it in force. @returns the old warm set */
   redefine(definition: EndpointDefinition, warm: WarmSet): WarmSet {
     const before = this.#warm;
     this.#definition = definition;

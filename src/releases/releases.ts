@@ -4,18 +4,19 @@ import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import type { Registry } from "../registry/index.ts";
 import { ScorerError, releaseIdOf, type Gateway, type LoadDependencies, type LoadedRelease, type ReleaseBundle } from "../serving/index.ts";
-import { assert, err, ok, type CommandId, type EndpointName, type ReleaseId, type Result } from "../std.ts";
+import { assert, err, ok, unreachable, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
 import { parseEndpoint, type EndpointDefinition } from "./endpoint-spec.ts";
 import { EndpointRoom } from "./endpoint-room.ts";
 import type { ReleaseRefusal } from "./refusals.ts";
-import { insertRelease, readEndpoints, readReleases, upsertEndpoint, type ReleaseInfo } from "./release-rows.ts";
+import { readEndpoints, readReleases, type ReleaseInfo } from "./release-rows.ts";
 import { parseReleaseSpec, resolveRelease } from "./release-spec.ts";
+import { ReleaseWriter, type By } from "./release-writer.ts";
 import type { Wish } from "./route-commands.ts";
-import { emptyTable, evolve, type RouteTable } from "./route-table.ts";
-import { asCommandId, type Actor, type Transition } from "./transition.ts";
+import { emptyTable, evolve, rollbackCandidates, type RouteTable } from "./route-table.ts";
+import type { Transition } from "./transition.ts";
 import { Transitions, type Recorded } from "./transitions.ts";
-import { WarmSet } from "./warm-set.ts";
+import { Loans, WarmSet } from "./warm-set.ts";
 
 export interface ReleasesParts {
   readonly store: Store;
@@ -27,19 +28,11 @@ export interface ReleasesParts {
   readonly onTrouble: (error: Error) => void;
 }
 
-/** Who wants something, and why; both are kept. */
-export interface By {
-  readonly actor: Actor;
-  readonly reason: string;
-  /** The same id twice changes nothing; a fresh one when left out. */
-  readonly commandId?: CommandId;
-  /** The generation that the actor saw: refused when the table has moved on. */
-  readonly expectedGeneration?: number;
-}
-
 export interface Switched {
   readonly endpoint: EndpointName;
   readonly transition: Transition;
+  /** False when the command had been applied before. */
+  readonly isNew: boolean;
   /** From the call until every new request met the new table, in microseconds. */
   readonly switchedUs: number;
   /** Until the last answer of the table before had been given. */
@@ -57,16 +50,28 @@ export interface Applied {
 /** What belongs to a command and must be stored with it or not at all: an incident, for example. */
 export type Alongside = (tx: Transaction<Schema>, recorded: Recorded) => Promise<void>;
 
+/** How often what can't be loaded is tried again. */
+const RECOVER_EVERY_MS = 10_000;
+
 export class Releases {
   readonly #parts: ReleasesParts;
   readonly #transitions: Transitions;
+  readonly #writer: ReleaseWriter;
   readonly #rooms = new Map<string, EndpointRoom>();
   /** How often each release was reinstated: every time it starts with new tests. */
   readonly #lives = new Map<ReleaseId, number>();
 
+  readonly #stopRecovering: () => void;
+  /** Definitions are applied one after the other. */
+  #applying: Promise<unknown> = Promise.resolve();
+
   private constructor(parts: ReleasesParts) {
     this.#parts = parts;
     this.#transitions = new Transitions(parts.store, parts.audit);
+    this.#writer = new ReleaseWriter(parts, this.#transitions);
+    this.#stopRecovering = parts.store.runtime.timers.every(RECOVER_EVERY_MS, async () => {
+      for (const room of this.#rooms.values()) await room.recover().catch(parts.onTrouble);
+    });
   }
 
   /** Puts every stored endpoint back as it was: the fold of its transitions, loaded and handed to the gateway. */
@@ -78,9 +83,9 @@ export class Releases {
 
   async #reopen(definition: EndpointDefinition): Promise<void> {
     const { name } = definition.compiled;
-    const history = (await this.#transitions.list(name, { limit: 1000 })).toReversed();
+    const history = await this.#transitions.all(name);
     const last = history.at(-1);
-    const table = await this.#transitions.table(name);
+    const table = history.reduce<RouteTable>(evolve, emptyTable);
     if (table.kind === "closed" || !last) return;
     const room = new EndpointRoom(this.#roomParts(), {
       definition,
@@ -137,78 +142,76 @@ export class Releases {
     const parsed = parseEndpoint(value);
     if (!parsed.ok) return err({ kind: "invalid", issues: parsed.error });
     const definition = parsed.value;
+    const apply = async () => {
+      const room = this.#rooms.get(definition.compiled.name);
+      if (!room) return this.#define(definition, by, dryRun);
+      if (room.definition.id !== definition.id) return this.#redefine(room, definition, by, dryRun);
+      return ok({ kind: "endpoint", name: room.name, release: null, change: "unchanged" } as const);
+    };
+    const mine = this.#applying.then(apply, apply);
+    this.#applying = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #define(definition: EndpointDefinition, by: By, dryRun: boolean): Promise<Result<Applied, ReleaseRefusal>> {
     const { name } = definition.compiled;
-    const room = this.#rooms.get(name);
-    if (room?.definition.id === definition.id) return ok({ kind: "endpoint", name, release: null, change: "unchanged" });
-    if (room) return this.#redefine(room, definition, by, dryRun);
     const warm = new WarmSet(definition.compiled, this.#parts.load);
-    const fallback = this.#infoOf(definition.compiled.name, definition.fallback, {
-      name: definition.spec.fallback.name ?? "fallback rule",
-      number: 1,
-      by,
-    });
+    const fallback = this.#infoOf(name, definition.fallback, { name: definition.spec.fallback.name ?? FALLBACK_NAME, number: 1, by });
     const tried = await warm.borrow(fallback);
     if (!tried.ok) return err({ kind: "invalid", issues: tried.error.map((issue) => ({ ...issue, path: `/fallback${issue.path}` })) });
     if (dryRun) {
       await warm.close();
       return ok({ kind: "endpoint", name, release: null, change: "created" });
     }
-    const opened = await this.#parts.store.transaction(async (tx) => {
-      await this.#parts.audit.lock(tx);
-      await upsertEndpoint(tx, definition, this.#nowMs());
-      await this.#audit(tx, by, "endpoint.defined", name, { id: definition.id });
-      const { info } = await insertRelease(tx, fallback);
-      const registered = await this.#record(tx, name, emptyTable, { kind: "register", release: info.id }, this.#step(by));
-      const set = await this.#record(tx, name, registered.table, { kind: "set-fallback", release: info.id }, this.#step(by));
-      return { info, table: set.table, last: set.transition };
-    });
-    assert(opened.table.kind === "open", `${name} has a fallback`);
-    const { info, table, last } = opened;
-    const made = new EndpointRoom(this.#roomParts(), { definition, table, warm, releases: [info], last, liveSinceMs: last.atMs });
-    this.#rooms.set(name, made);
-    await made.push();
+    const { info, recorded } = await this.#writer.definition({ definition, fallback, by, before: null });
+    const { table, transition: last } = recorded;
+    assert(table.kind === "open", `${name} has a fallback`);
+    const room = new EndpointRoom(this.#roomParts(), { definition, table, warm, releases: [info], last, liveSinceMs: last.atMs });
+    this.#rooms.set(name, room);
+    await room.push();
     warm.giveBack(info.id);
     return ok({ kind: "endpoint", name, release: info.number, change: "created" });
   }
 
   async #redefine(room: EndpointRoom, definition: EndpointDefinition, by: By, dryRun: boolean): Promise<Result<Applied, ReleaseRefusal>> {
     const warm = new WarmSet(definition.compiled, this.#parts.load);
-    const changed: Applied = { kind: "endpoint", name: room.name, release: null, change: "changed" };
-    const fallback = this.#infoOf(room.name, definition.fallback, {
-      name: definition.spec.fallback.name ?? "fallback rule",
-      number: room.releases.size + 1,
-      by,
-    });
-    const needed = [fallback, ...room.needed().map((id) => room.info(id))];
-    for (const info of needed) {
-      const loaded = await warm.borrow(info);
-      if (loaded.ok) continue;
+    const name = definition.spec.fallback.name ?? FALLBACK_NAME;
+    const made = this.#infoOf(room.name, definition.fallback, { name, number: room.releases.size + 1, by });
+    const fallback = room.releases.get(made.id) ?? made;
+    const loans = new Loans();
+    const needed = () => room.needed(fallback.id).map((id) => room.releases.get(id) ?? fallback);
+    const loaded = await this.#borrowAll(warm, needed(), loans);
+    if (!loaded.ok || dryRun) {
       await warm.close();
-      return err({ kind: "cannot-load", release: info.id, issues: loaded.error });
+      return loaded.ok ? ok(changed(room, null)) : loaded;
     }
-    if (dryRun) {
+    const done = await room.inTurn(
+      async (): Promise<Result<{ readonly drained: Promise<void>; readonly before: WarmSet }, ReleaseRefusal>> => {
+        if (room.table.condemned.has(fallback.id)) return err({ kind: "condemned-release", release: fallback.id });
+        // Somebody may have given a release a place while the others were being loaded.
+        const late = needed().filter(({ id }) => !warm.isWarm(id));
+        const lately = await this.#borrowAll(warm, late, loans);
+        if (!lately.ok) return lately;
+        const { info, recorded } = await this.#writer.definition({
+          definition,
+          fallback,
+          by,
+          before: { table: room.table, transition: room.last },
+        });
+        room.releases.set(info.id, info);
+        const before = room.redefine(definition, warm);
+        return ok({ drained: room.adopt(recorded.table, recorded.transition), before });
+      },
+    );
+    if (!done.ok) {
       await warm.close();
-      return ok(changed);
+      return done;
     }
-    await room.inTurn(async () => {
-      const stored = await this.#parts.store.transaction(async (tx) => {
-        await this.#parts.audit.lock(tx);
-        await upsertEndpoint(tx, definition, this.#nowMs());
-        await this.#audit(tx, by, "endpoint.defined", room.name, { id: definition.id });
-        const { info, isNew } = await insertRelease(tx, fallback);
-        let recorded: Recorded = { table: room.table, transition: room.last, isNew: false };
-        if (isNew) recorded = await this.#record(tx, room.name, recorded.table, { kind: "register", release: info.id }, this.#step(by));
-        if (room.table.fallback !== info.id)
-          recorded = await this.#record(tx, room.name, recorded.table, { kind: "set-fallback", release: info.id }, this.#step(by));
-        return { info, recorded };
-      });
-      room.releases.set(stored.info.id, stored.info);
-      const before = room.redefine(definition, warm);
-      await room.adopt(stored.recorded.table, stored.recorded.transition);
-      await before.close();
-    });
-    for (const info of needed) warm.giveBack(info.id);
-    return ok(changed);
+    await done.value.drained;
+    loans.giveBack(); // the table holds them now
+    await done.value.before.retire();
+    void room.settle();
+    return ok(changed(room, room.info(room.table.fallback).number));
   }
 
   /** Makes a release known, once it has been loaded and tried. The same bundle is the same release. */
@@ -226,38 +229,22 @@ export class Releases {
     const { bundle, origin, model, featureSet } = resolved.value;
     const known = room.value.releases.get(releaseIdOf(bundle));
     if (known) return ok({ info: known, isNew: false });
-    const candidate = {
-      ...this.#infoOf(room.value.name, bundle, { name: spec.value.name ?? "release", number: room.value.releases.size + 1, by }),
-      origin,
-    };
+    const name = spec.value.name ?? (model ? `${model.model}/${model.number}` : "release");
+    const candidate = { ...this.#infoOf(room.value.name, bundle, { name, number: room.value.releases.size + 1, by }), origin };
     const { warm } = room.value;
     const loaded = await this.#borrow(warm, candidate);
     if (!loaded.ok) return loaded;
     try {
       if (dryRun) return ok({ info: candidate, isNew: true });
-      return await room.value.inTurn(async () => {
-        const stored = await this.#parts.store.transaction(async (tx) => {
-          await this.#parts.audit.lock(tx);
-          const { info, isNew } = await insertRelease(tx, candidate);
-          if (!isNew) return { info, recorded: null };
-          const node = { kind: "release" as const, id: info.id };
-          await this.#parts.registry.lineage.add(tx, [
-            ...(model ? [{ from: { kind: "model_version" as const, id: model.id }, to: node, relation: "part_of" as const }] : []),
-            ...(featureSet ? [{ from: { kind: "feature_set" as const, id: featureSet.id }, to: node, relation: "part_of" as const }] : []),
-          ]);
-          const recorded = await this.#record(
-            tx,
-            room.value.name,
-            room.value.table,
-            { kind: "register", release: info.id },
-            this.#step(by),
-          );
-          return { info, recorded };
-        });
+      const { info, isNew, drained } = await room.value.inTurn(async () => {
+        const stored = await this.#writer.release({ candidate, model, featureSet, by, table: room.value.table });
+        const { recorded } = stored;
         room.value.releases.set(stored.info.id, stored.info);
-        if (stored.recorded) await room.value.adopt(stored.recorded.table, stored.recorded.transition);
-        return ok({ info: stored.info, isNew: stored.recorded !== null });
+        const pushed = recorded ? room.value.adopt(recorded.table, recorded.transition) : Promise.resolve();
+        return { info: stored.info, isNew: recorded !== null, drained: pushed };
       });
+      await drained;
+      return ok({ info, isNew });
     } finally {
       warm.giveBack(candidate.id);
       void room.value.settle();
@@ -274,43 +261,69 @@ export class Releases {
     const room = found.value;
     const { clock } = this.#parts.store.runtime;
     const startedUs = clock.monotonicUs();
-    const borrowed: ReleaseId[] = [];
+    const loans = new Loans();
     try {
-      for (const id of asked(wish, room)) {
-        const info = room.releases.get(id);
-        if (!info) continue; // the table refuses it below, in its own words
-        const loaded = await this.#borrow(room.warm, info);
-        if (!loaded.ok) return loaded;
-        borrowed.push(id);
-      }
-      const done = await room.inTurn(
-        async (): Promise<
-          Result<{ readonly transition: Transition; readonly switchedUs: number; readonly drained: Promise<void> }, ReleaseRefusal>
-        > => {
-          const recorded = await this.#parts.store.transaction(async (tx) => {
-            const result = await this.#transitions.record(tx, room.name, room.table, this.#commandOf(wish, by));
-            if (result.ok && alongside) await alongside(tx, result.value);
-            return result;
-          });
-          if (!recorded.ok) return recorded;
-          const { table, transition, isNew } = recorded.value;
-          if (isNew && transition.change.kind === "reinstated") this.#countLife(transition.change.release);
-          const drained = isNew ? room.adopt(table, transition) : Promise.resolve();
-          return ok({ transition, switchedUs: clock.monotonicUs() - startedUs, drained });
-        },
-      );
-      if (!done.ok) return done;
-      await done.value.drained;
-      return ok({
-        endpoint: room.name,
-        transition: done.value.transition,
-        switchedUs: done.value.switchedUs,
-        drainedUs: clock.monotonicUs() - startedUs,
+      const chosen = await this.#choose(room, wish, loans);
+      if (!chosen.ok) return chosen;
+      const { warm, value } = chosen.value;
+      const command = { ...this.#writer.command(value, by), asked: wish };
+      const recorded = await room.inTurn(async (): Promise<Result<Recorded & { readonly switchedUs: number }, ReleaseRefusal>> => {
+        // The endpoint was redefined meanwhile: what was warmed for the definition before is none of the present one.
+        const again = room.warm === warm ? chosen : await this.#choose(room, value, loans);
+        if (!again.ok) return again;
+        const stored = await this.#parts.store.transaction(async (tx) => {
+          const result = await this.#transitions.record(tx, room.name, room.table, command);
+          if (result.ok && result.value.isNew && alongside) await alongside(tx, result.value);
+          return result;
+        });
+        if (!stored.ok) return stored;
+        const { table, transition, isNew } = stored.value;
+        if (isNew) {
+          if (transition.change.kind === "reinstated") this.#countLife(transition.change.release);
+          room.adopt(table, transition).catch(this.#parts.onTrouble);
+        }
+        return ok({ ...stored.value, switchedUs: clock.monotonicUs() - startedUs });
       });
+      if (!recorded.ok) return recorded;
+      // Also for a command that is sent again: its first sending may still be draining.
+      await room.drained();
+      const { transition, isNew, switchedUs } = recorded.value;
+      return ok({ endpoint: room.name, transition, isNew, switchedUs, drainedUs: clock.monotonicUs() - startedUs });
     } finally {
-      for (const id of borrowed) room.warm.giveBack(id);
+      loans.giveBack();
       void room.settle();
     }
+  }
+
+  /** Warms what a wish gives a place. A rollback without a target goes to the first candidate that can be loaded: in the end, the fallback. */
+  async #choose(
+    room: EndpointRoom,
+    wish: Wish,
+    loans: Loans,
+  ): Promise<Result<{ readonly value: Wish; readonly warm: WarmSet }, ReleaseRefusal>> {
+    const { warm } = room;
+    if (wish.kind !== "rollback" || wish.to !== null) {
+      const id = wish.kind === "rollback" ? wish.to : placedBy(wish);
+      const info = id === null ? undefined : room.releases.get(id);
+      // What isn't known or is condemned the table refuses, in its own words.
+      if (!info || room.table.condemned.has(info.id)) return ok({ value: wish, warm });
+      const loaded = await this.#borrow(warm, info);
+      if (!loaded.ok) return loaded;
+      loans.add(warm, info.id);
+      return ok({ value: wish, warm });
+    }
+    for (const id of rollbackCandidates(room.table)) {
+      const loaded = await this.#borrow(warm, room.info(id));
+      if (!loaded.ok) {
+        this.#parts.onTrouble(
+          new Error(`the rollback of ${room.name} passes over r${room.info(id).number}: ${JSON.stringify(loaded.error)}`),
+        );
+        continue;
+      }
+      loans.add(warm, id);
+      return ok({ value: { ...wish, to: id }, warm });
+    }
+    return ok({ value: wish, warm });
   }
 
   /** Lends a loaded release for a replay. @returns what ends the loan, with the release */
@@ -331,6 +344,8 @@ export class Releases {
   }
 
   async close(): Promise<void> {
+    this.#stopRecovering();
+    await this.#applying;
     await Promise.all([...this.#rooms.values()].map((room) => room.close()));
     this.#rooms.clear();
   }
@@ -345,21 +360,14 @@ export class Releases {
     }
   }
 
-  /** A command that belongs to a larger act: what it follows from is the act's own. @throws when the table refuses, which here is a fault of ours */
-  async #record(tx: Transaction<Schema>, endpoint: EndpointName, table: RouteTable, wish: Wish, by: By): Promise<Recorded> {
-    const recorded = await this.#transitions.record(tx, endpoint, table, this.#commandOf(wish, by));
-    if (!recorded.ok) throw new Error(`${wish.kind} of ${endpoint} was refused: ${recorded.error.kind}`);
-    return recorded.value;
-  }
-
-  #commandOf(wish: Wish, { actor, reason, commandId, expectedGeneration }: By) {
-    const id = commandId ?? asCommandId(this.#parts.store.runtime.ids.next());
-    return { id, wish, actor, reason, atMs: this.#nowMs(), expectedGeneration: expectedGeneration ?? null };
-  }
-
-  /** The same people and reason, under an id of its own. */
-  #step({ actor, reason }: By): By {
-    return { actor, reason };
+  /** Stops at the first that can't be loaded. */
+  async #borrowAll(warm: WarmSet, infos: readonly ReleaseInfo[], loans: Loans): Promise<Result<null, ReleaseRefusal>> {
+    for (const info of infos) {
+      const loaded = await this.#borrow(warm, info);
+      if (!loaded.ok) return loaded;
+      loans.add(warm, info.id);
+    }
+    return ok(null);
   }
 
   #infoOf(
@@ -367,54 +375,59 @@ export class Releases {
     bundle: ReleaseBundle,
     { name, number, by }: { readonly name: string; readonly number: number; readonly by: By },
   ): ReleaseInfo {
-    return { id: releaseIdOf(bundle), endpoint, number, name, bundle, origin: {}, createdAtMs: this.#nowMs(), createdBy: by.actor.name };
-  }
-
-  async #audit(
-    tx: Transaction<Schema>,
-    { actor, reason }: By,
-    action: string,
-    endpoint: string,
-    payload: { readonly id: string },
-  ): Promise<void> {
-    await this.#parts.audit.append(tx, { actor: actor.name, action, object: `endpoint/${endpoint}`, payload: { ...payload, reason } });
+    return {
+      id: releaseIdOf(bundle),
+      endpoint,
+      number,
+      name,
+      bundle,
+      origin: {},
+      createdAtMs: this.#parts.store.runtime.clock.nowMs(),
+      createdBy: by.actor.name,
+    };
   }
 
   #countLife(release: ReleaseId): void {
     this.#lives.set(release, this.lives(release) + 1);
   }
-
-  #nowMs(): number {
-    return this.#parts.store.runtime.clock.nowMs();
-  }
 }
 
-/** The releases that must be warm before a wish may come true. */
-function asked(wish: Wish, room: EndpointRoom): readonly ReleaseId[] {
+/** The release that a wish gives a place, which must be warm before it comes true. */
+function placedBy(wish: Exclude<Wish, { kind: "rollback" }>): ReleaseId | null {
   switch (wish.kind) {
     case "shadow":
     case "canary":
     case "promote":
-      return room.table.condemned.has(wish.release) ? [] : [wish.release];
-    case "rollback":
-      return [wish.to ?? room.table.history.at(-1) ?? room.table.fallback];
+    case "set-fallback":
+      return wish.release;
+    case "register":
+    case "stop-shadow":
+    case "stop-canary":
+    case "condemn":
+    case "reinstate":
+    case "hold":
+    case "resume":
+      return null;
     default:
-      return [];
+      return unreachable(wish);
   }
 }
 
-/** When the present live release became it. @param history - oldest first */
+const changed = (room: EndpointRoom, release: number | null): Applied => ({
+  kind: "endpoint",
+  name: room.name,
+  release,
+  change: "changed",
+});
+
+/** When the present live release became it. @param history - all of it, oldest first */
 function liveSince(history: readonly Transition[]): number {
-  let table: RouteTable = emptyTable;
-  let sinceMs = 0;
-  let live: ReleaseId | null = null;
-  for (const transition of history) {
-    if (transition.generation !== table.generation + 1) return transition.atMs; // more transitions than a page: the oldest kept one must do
-    table = evolve(table, transition);
-    if (table.kind === "open" && table.live !== live) {
-      live = table.live;
-      sinceMs = transition.atMs;
-    }
-  }
-  return sinceMs;
+  return (
+    history.findLast(
+      ({ change }) =>
+        change.kind === "promoted" || change.kind === "rolled-back" || (change.kind === "fallback-set" && change.live !== null),
+    )?.atMs ?? 0
+  );
 }
+
+const FALLBACK_NAME = "fallback rule";

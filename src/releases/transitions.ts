@@ -23,10 +23,15 @@ export class Transitions {
     this.#audit = audit;
   }
 
-  /** The endpoint's table as stored: the fold of all its transitions. */
-  async table(endpoint: EndpointName): Promise<RouteTable> {
+  /** All transitions of an endpoint, oldest first: its table is their fold. */
+  async all(endpoint: EndpointName): Promise<readonly Transition[]> {
     const rows = await this.#store.db.selectFrom("transition").selectAll().where("endpoint", "=", endpoint).orderBy("generation").execute();
-    return rows.map(parseTransition).reduce<RouteTable>(evolve, emptyTable);
+    return rows.map(parseTransition);
+  }
+
+  /** The endpoint's table as stored. */
+  async table(endpoint: EndpointName): Promise<RouteTable> {
+    return (await this.all(endpoint)).reduce<RouteTable>(evolve, emptyTable);
   }
 
   /**

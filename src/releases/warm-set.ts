@@ -12,6 +12,7 @@ export class WarmSet {
   readonly #substitutes = new Map<ReleaseId, LoadedRelease>();
   readonly #loading = new Map<ReleaseId, Loading>();
   readonly #borrowed = new Map<ReleaseId, number>();
+  #isRetired = false;
 
   constructor(endpoint: CompiledEndpoint, dependencies: LoadDependencies) {
     this.#endpoint = endpoint;
@@ -50,8 +51,9 @@ export class WarmSet {
   giveBack(release: ReleaseId): void {
     const left = (this.#borrowed.get(release) ?? 0) - 1;
     assert(left >= 0, `${release} was given back more often than borrowed`);
-    if (left === 0) this.#borrowed.delete(release);
-    else this.#borrowed.set(release, left);
+    if (left > 0) return void this.#borrowed.set(release, left);
+    this.#borrowed.delete(release);
+    if (this.#isRetired && this.#borrowed.size === 0) void this.close();
   }
 
   #load(info: ReleaseInfo): Loading {
@@ -84,10 +86,29 @@ export class WarmSet {
     return cold;
   }
 
+  /** Closes once the last loan is given back: nothing new is asked of it. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    if (this.#borrowed.size === 0) await this.close();
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled(this.#loading.values());
     const rest = [...this.#warm.values()];
     this.#warm.clear();
     await Promise.all(rest.map((release) => release.close()));
+  }
+}
+
+/** What somebody has borrowed, to be given back together. */
+export class Loans {
+  readonly #loans: (() => void)[] = [];
+
+  add(warm: WarmSet, release: ReleaseId): void {
+    this.#loans.push(() => warm.giveBack(release));
+  }
+
+  giveBack(): void {
+    for (const end of this.#loans.splice(0)) end();
   }
 }
