@@ -5,6 +5,7 @@ import { ERASED_CELL, NO_DIGEST, batchDigest, commitmentOf, decisionText, shadow
 import type { ArmClass } from "./decision-record.ts";
 import { answerOf, decisionRow, flipOf, isOwnAnswer, shadowAnswerOf, shadowRow, type ShadowedDecision } from "./rows.ts";
 import { storedReply } from "./stored-reply.ts";
+import { SubjectIndex } from "./subject-index.ts";
 import { REPEAT_WITHIN_MS, flipsUp, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
 
 const REMEMBERED_SUBJECTS = 50_000;
@@ -23,10 +24,12 @@ class BatchWriter {
   readonly #transaction: (batch: Batch) => BatchReply;
   /** Spares the log's index for those who come again and again, of whom it would otherwise read every decision of the day. */
   readonly #lastCountedMs = new Map<string, number>();
+  readonly #subjects: SubjectIndex;
   #chain: Chain;
 
   constructor(db: Database) {
     this.#statements = prepare(db);
+    this.#subjects = new SubjectIndex(db);
     this.#chain = this.#readChain();
     const transaction = db.transaction((batch: Batch) => this.#write(batch));
     this.#transaction = (batch) => transaction.immediate(batch);
@@ -39,6 +42,7 @@ class BatchWriter {
     } catch (error) {
       this.#chain = before;
       this.#lastCountedMs.clear();
+      this.#subjects.reload();
       throw error;
     }
   }
@@ -58,6 +62,7 @@ class BatchWriter {
     for (const tuple of batch.shadows) if (!this.#writeShadow(tuple, written)) shadowsDropped++;
     if (written.texts.length > 0) {
       this.#writeTallies(batch.writer, written);
+      this.#subjects.flushWhenDue(this.#chain.lastSeq);
       const digest = batchDigest({ previousDigest: this.#chain.digest, batch: written.batch, writer: batch.writer }, written.texts);
       const { decisions, shadows } = written;
       this.#statements.insertBatch.run(
@@ -113,6 +118,7 @@ class BatchWriter {
       written.batch,
     );
     this.#statements.insertPayload.run(row.seq, subject, salt, payload);
+    if (subject !== null) this.#subjects.add(subject, row.seq);
     this.#chain.lastSeq = row.seq;
     written.decisions++;
     written.texts.push(decisionText(row));
@@ -161,14 +167,22 @@ class BatchWriter {
     const key = `${subject}\0${release}\0${armClass}`;
     const lastMs = this.#lastCountedMs.get(key);
     if (lastMs !== undefined && Math.abs(atMs - lastMs) < REPEAT_WITHIN_MS) return false;
-    // Most people are new; asking for the subject alone costs a sixth of the whole question.
-    const isNew = this.#statements.subjectKnown.get(subject) === undefined;
-    const known = isNew
-      ? undefined
-      : this.#statements.countedOf[armClass].get(subject, release, atMs - REPEAT_WITHIN_MS, atMs + REPEAT_WITHIN_MS);
+    const countedMs = this.#countedMsAround(armClass, release, subject, atMs);
     if (this.#lastCountedMs.size >= REMEMBERED_SUBJECTS) this.#lastCountedMs.clear();
-    this.#lastCountedMs.set(key, known?.atMs ?? atMs);
-    return known === undefined;
+    this.#lastCountedMs.set(key, countedMs ?? atMs);
+    return countedMs === undefined;
+  }
+
+  /** When, within a day before or after, an answer of the release to the subject was counted. */
+  #countedMsAround(armClass: ArmClass, release: string, subject: string, atMs: number): number | undefined {
+    const [fromMs, toMs] = [atMs - REPEAT_WITHIN_MS, atMs + REPEAT_WITHIN_MS];
+    for (const seq of this.#subjects.waiting(subject)) {
+      const found = this.#statements.countedIn[armClass].get(seq, release, fromMs, toMs);
+      if (found) return found.atMs;
+    }
+    // Most people are new; asking for the subject alone costs a sixth of the whole question.
+    if (!this.#subjects.isInTable(subject)) return undefined;
+    return this.#statements.countedOf[armClass].get(subject, release, fromMs, toMs)?.atMs;
   }
 
   #writeTallies(writer: string, written: Written): void {
@@ -208,6 +222,17 @@ interface Written {
   shadows: number;
 }
 
+const isCounted = "counted = 1 and";
+const servingBySeq = `select decided_at_ms as atMs from decision
+  where seq = ? and release = ? and ${isCounted} decided_at_ms > ? and decided_at_ms < ?`;
+const servingBySubject = `select d.decided_at_ms as atMs from subject_index i join decision d on d.seq = i.seq
+  where i.subject = ? and d.release = ? and d.${isCounted} d.decided_at_ms > ? and d.decided_at_ms < ? limit 1`;
+const shadowBySeq = `select s.answered_at_ms as atMs from decision d join shadow_answer s on s.decision = d.id
+  where d.seq = ? and s.release = ? and s.${isCounted} s.answered_at_ms > ? and s.answered_at_ms < ?`;
+const shadowBySubject = `select s.answered_at_ms as atMs from subject_index i join decision d on d.seq = i.seq
+  join shadow_answer s on s.decision = d.id
+  where i.subject = ? and s.release = ? and s.${isCounted} s.answered_at_ms > ? and s.answered_at_ms < ? limit 1`;
+
 type Statements = ReturnType<typeof prepare>;
 
 function prepare(db: Database) {
@@ -217,6 +242,7 @@ function prepare(db: Database) {
       .split(", ")
       .map((column) => `${column} = ${table}.${column} + excluded.${column}`)
       .join(", ");
+  const countedAmong = <Key>(query: string) => db.prepare<[Key, string, number, number], { atMs: number }>(query);
   const marks = (count: number) => Array.from({ length: count }, () => "?").join(", ");
   return {
     lastDecision: db.prepare<[], { lastSeq: number; lastId: string }>(
@@ -229,17 +255,8 @@ function prepare(db: Database) {
       "select * from decision where endpoint = ? and source = ? and idempotency_key = ?",
     ),
     byId: db.prepare<[string], DecisionColumns & { seq: number }>("select * from decision where id = ?"),
-    subjectKnown: db.prepare<[string], unknown>("select seq from decision_payload where subject = ? limit 1"),
-    countedOf: {
-      serving: db.prepare<[string, string, number, number], { atMs: number }>(
-        `select d.decided_at_ms as atMs from decision_payload p join decision d on d.seq = p.seq
-         where p.subject = ? and d.release = ? and d.counted = 1 and d.decided_at_ms > ? and d.decided_at_ms < ? limit 1`,
-      ),
-      shadow: db.prepare<[string, string, number, number], { atMs: number }>(
-        `select s.answered_at_ms as atMs from decision_payload p join decision d on d.seq = p.seq join shadow_answer s on s.decision = d.id
-         where p.subject = ? and s.release = ? and s.counted = 1 and s.answered_at_ms > ? and s.answered_at_ms < ? limit 1`,
-      ),
-    },
+    countedIn: { serving: countedAmong(servingBySeq), shadow: countedAmong(shadowBySeq) },
+    countedOf: { serving: countedAmong(servingBySubject), shadow: countedAmong(shadowBySubject) },
     insertDecision: db.prepare(
       `insert into decision (seq, id, endpoint, release, arm, generation, cell, score, action, favourable, reasons_json, answered_by, because,
        decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, batch) values (${marks(21)})`,

@@ -1,10 +1,15 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
-import { decisionRecord } from "../../test/decisions.ts";
+import { LOANS, cell, decisionRecord } from "../../test/decisions.ts";
 import { START_MS, freshSqliteStore } from "../../test/sqlite.ts";
-import { simulatedRuntime } from "../store/index.ts";
+import { sha256Hex, simulatedRuntime } from "../store/index.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { describeDecisionLog } from "./decision-log.suite.ts";
+import { eraseSubject, sweepErased } from "./erase.ts";
+import { readDecisions } from "./read-decisions.ts";
+import { readTotals } from "./read-tallies.ts";
 import { recount } from "./recount.ts";
 import { verifyLog } from "./verify-log.ts";
 
@@ -15,6 +20,57 @@ async function open() {
 
 describe("the decision log on SQLite", () => {
   describeDecisionLog(open);
+
+  test("of forty thousand people each counts once a day and is found and forgotten, also those whom the index has by now", async () => {
+    const { store, runtime, drop } = await open();
+    let log = await DecisionLog.open(store, { maxQueued: 50_000 });
+    const hashes = Array.from({ length: 40_000 }, (_, i) => sha256Hex(`person ${i}`));
+    const ask = (subjects: readonly string[]) => Promise.all(subjects.map((subject) => log.append(decisionRecord(runtime, { subject }))));
+    await ask(hashes);
+    const indexed = await store.db
+      .selectFrom("subject_index")
+      .select((eb) => eb.fn.countAll<number>().as("rows"))
+      .executeTakeFirst();
+    expect(indexed?.rows).toBeGreaterThan(20_000);
+    expect(indexed?.rows).toBeLessThan(40_000);
+    await log.close();
+    log = await DecisionLog.open(store);
+    const again = hashes.filter((_, i) => i % 400 === 0);
+    await ask(again);
+    const totals = await readTotals(store.db, { endpoint: LOANS });
+    expect(totals).toMatchObject([{ decisions: 40_100, counted: 40_000 }]);
+    for (const subject of [again[0], again.at(-1)]) {
+      if (subject === undefined) throw new Error("nobody came again");
+      const page = await readDecisions(store.db, { endpoint: LOANS, subject }, { limit: 10 });
+      expect(page.decisions.map(({ counted }) => counted)).toEqual([false, true]);
+      expect(await store.transaction((tx) => eraseSubject(tx, subject))).toBe(2);
+    }
+    expect(await recount(store)).toMatchObject({ ok: true, counted: 40_096 });
+    expect(await verifyLog(store)).toMatchObject({ ok: true, erased: 4 });
+    await log.close();
+    await drop();
+  });
+
+  test("an erased person is in no file any more", async () => {
+    const { store, runtime, drop } = await open();
+    const log = await DecisionLog.open(store);
+    const subject = sha256Hex("canary");
+    const payload = '{"inputs":{"name":"CANARY-PAYLOAD"}}';
+    for (let i = 0; i < 5; i++) await log.append(decisionRecord(runtime, { subject, payload, cell: cell("sex=CANARY-CELL") }));
+    const inFiles = () =>
+      readdirSync(store.folder, { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .flatMap(({ name }) => {
+          const content = readFileSync(join(store.folder, name));
+          return [subject, "CANARY-PAYLOAD"].filter((canary) => content.includes(canary)).map((canary) => `${name}: ${canary}`);
+        });
+    expect(inFiles()).not.toEqual([]);
+    await store.transaction((tx) => eraseSubject(tx, subject));
+    await sweepErased(store);
+    expect(inFiles()).toEqual([]);
+    await log.close();
+    await drop();
+  });
 
   test("on a full disk decisions are refused with the reason, and recorded again once there is room", async () => {
     const { store, runtime, drop } = await open();

@@ -3,6 +3,7 @@ import { sql, type Transaction } from "kysely";
 import type { Schema, Store } from "../store/index.ts";
 import { ERASED_CELL } from "./digest.ts";
 import { addOutcome, addOutcomeTallies, type OutcomeIncrement } from "./outcomes.ts";
+import { seqsOfSubject } from "./read-decisions.ts";
 import { ERASED_WRITER } from "./recount.ts";
 import { answerOf, flipOf, shadowAnswerOf, type StoredShadow } from "./rows.ts";
 import { flipsUp, tallyUp, type CountedAnswer, type Flip, type TallyIncrement } from "./tally.ts";
@@ -24,6 +25,7 @@ export async function eraseSubject(tx: Tx, subject: string): Promise<number> {
     if (some < CHUNK) break;
   }
   await tx.deleteFrom("counted").where("subject", "=", subject).execute();
+  await tx.deleteFrom("subject_index").where("subject", "=", subject).execute();
   return erased;
 }
 
@@ -42,6 +44,7 @@ async function eraseSome(tx: Tx, subject: string): Promise<number> {
     .selectAll("d")
     .select("b.writer")
     .where("p.subject", "=", subject)
+    .where("p.seq", "in", seqsOfSubject(subject))
     .orderBy("d.seq")
     .limit(CHUNK)
     .execute();

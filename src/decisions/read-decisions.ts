@@ -1,4 +1,5 @@
 /** Reading decisions back: pages of them, one, and those that are decided again. */
+import { sql, type RawBuilder } from "kysely";
 import type { CellKey, DecisionId, EndpointName, ReleaseId } from "../std.ts";
 import type { ServingArm, StoredReply } from "./decision-record.ts";
 import type { Reader } from "./read-tallies.ts";
@@ -72,7 +73,8 @@ export async function readDecisions(db: Reader, filter: DecisionFilter, page: Pa
   if (filter.counted !== undefined) query = query.where("d.counted", "=", filter.counted ? 1 : 0);
   if (filter.source !== undefined) query = query.where("d.source", "=", filter.source);
   if (filter.cells !== undefined) query = query.where("d.cell", "in", filter.cells);
-  if (filter.subject !== undefined) query = query.where("p.subject", "=", filter.subject);
+  if (filter.subject !== undefined)
+    query = query.where("p.subject", "=", filter.subject).where("p.seq", "in", seqsOfSubject(filter.subject));
   if (filter.idempotencyKey !== undefined) query = query.where("d.idempotency_key", "=", filter.idempotencyKey);
   if (filter.fromMs !== undefined) query = query.where("d.decided_at_ms", ">=", filter.fromMs);
   if (filter.toMs !== undefined) query = query.where("d.decided_at_ms", "<", filter.toMs);
@@ -103,6 +105,12 @@ export async function recentForReplay(
 }
 
 export const isReplayable = (decision: RecordedDecision): decision is ReplayableDecision => decision.payload !== null;
+
+/** Numbers of the decisions about a subject: those that SQLite's index has, and the newest, which it may not have yet. */
+export const seqsOfSubject = (subject: string): RawBuilder<number> => sql<number>`(
+  select seq from subject_index where subject = ${subject}
+  union all select seq from decision_payload
+  where subject = ${subject} and seq > (select cast(value as bigint) from setting where key = 'subject_indexed_up_to'))`;
 
 /** A shadow's answer to a recorded decision. */
 export interface RecordedShadow {

@@ -1,23 +1,15 @@
 /** Blame for an incident: reads who was asked, has both releases (or their mixtures) score them again, and stores what the pure part finds. */
-import type { Incidents, Releases, ReleaseInfo } from "../releases/index.ts";
-import { FeatureSetSpec } from "../registry/index.ts";
-import {
-  ScorerError,
-  compileFeatures,
-  loadRelease,
-  releaseIdOf,
-  type LoadDependencies,
-  type LoadedRelease,
-  type ReleaseBundle,
-} from "../serving/index.ts";
+import type { Incident, Incidents, ReleaseInfo, Releases } from "../releases/index.ts";
+import type { LoadDependencies, LoadedRelease, ReleaseBundle } from "../serving/index.ts";
 import { checked } from "../checked.ts";
-import { assert, err, ok, type Issue, type Result } from "../std.ts";
-import { canonicalJson, parseBlobId, type Store } from "../store/index.ts";
+import { err, ok, type Issue, type Result } from "../std.ts";
+import { canonicalJson, type Store } from "../store/index.ts";
 import { only, readPeople, smallerSide, type AskedPeople } from "./asked-people.ts";
-import { BlameReport, parseMixtures, type StoredBlame } from "./blame-report.ts";
-import { composeReport } from "./compose-report.ts";
+import { BlameReport, parseMixtures, type StoredBlame, type TrainedMixtures } from "./blame-report.ts";
+import { composeReport, type ReportFacts } from "./compose-report.ts";
 import { questionOf, type Question } from "./question.ts";
-import type { ModelScores, Scene } from "./scene.ts";
+import { pause, scoreMixtures, scoresOf } from "./rescoring.ts";
+import type { Scene } from "./scene.ts";
 import { mostHarmed, type SlicePerson } from "./slices.ts";
 import { tierOne, tierZero } from "./tiers.ts";
 
@@ -28,13 +20,13 @@ export interface BlameParts {
   readonly load: LoadDependencies;
 }
 
+/** Why there is no report; nothing was stored. */
 export type BlameRefusal =
   | { readonly kind: "unknown-incident" }
   | { readonly kind: "cannot-blame"; readonly why: string }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[] };
 
 const parseReport = checked(BlameReport);
-const parseFeatures = checked(FeatureSetSpec);
 
 /** Everything that both tiers need of an incident. */
 interface Case {
@@ -45,12 +37,16 @@ interface Case {
   readonly people: readonly AskedPeople[];
   readonly notReplayable: number;
   readonly scene: Scene;
-  readonly giveBack: () => void;
+  /** Why the releases don't say now what they said then; null where they do. */
+  readonly notReproduced: string | null;
 }
 
 /** Fewer people than this on one side of the good release's own window make it useless: then both are asked about the bad one's. */
 const OWN_WINDOW_MIN = 30;
+/** More answers than this share that come out otherwise than recorded, and the release isn't the one that served. */
+const CHANGED_MAX = 0.001;
 
+/** Finds which step moved the harm of an incident. */
 export class Blame {
   readonly #parts: BlameParts;
 
@@ -68,81 +64,53 @@ export class Blame {
       .execute();
     return rows.map((row) => {
       const report = parseReport(JSON.parse(row.report_json));
-      if (!report.ok) throw new Error(`the blame report of incident ${n} can't be read`);
+      if (!report.ok) throw new Error(`the blame report of incident ${n} can't be read: ${JSON.stringify(report.error)}`);
       return { ...report.value, incident: n, madeAtMs: row.made_at_ms };
     });
   }
 
-  /** From the recorded decisions alone. */
-  async tierZero(n: number): Promise<Result<StoredBlame, BlameRefusal>> {
-    const found = await this.#case(n);
-    if (!found.ok) return found;
-    try {
-      const result = await tierZero(found.value.scene);
-      return ok(
-        await this.#keep(n, this.#compose(found.value, { tier: 0, result, notReproduced: null, merged: [], seeds: [], notes: [] })),
-      );
-    } finally {
-      found.value.giveBack();
-    }
+  /** From the recorded decisions alone: seconds, no training. Runs after every rollback. */
+  tierZero(n: number): Promise<Result<StoredBlame, BlameRefusal>> {
+    return this.#withCase(n, async (found) => {
+      const result = await tierZero(found.scene, { pause });
+      return ok(this.#compose(found, { tier: 0, result, notReproduced: found.notReproduced, merged: [], seeds: [], notes: [] }));
+    });
   }
 
   /** Judges mixtures that somebody trained where the pipelines' files are. @param value - `TrainedMixtures`, not yet checked */
   async tierOne(n: number, value: unknown): Promise<Result<StoredBlame, BlameRefusal>> {
     const mixtures = parseMixtures(value);
     if (!mixtures.ok) return err({ kind: "invalid", issues: mixtures.error });
-    const found = await this.#case(n);
-    if (!found.ok) return found;
-    try {
-      if (!found.value.scene.differs.model) return err({ kind: "cannot-blame", why: "the two releases have the same model" });
-      const { groups, hybrids } = mixtures.value;
-      const scored = new Map<string, ModelScores>();
-      const bySeed = new Map<number, ModelScores[]>();
-      for (const { mask, seed, model, featureSet } of hybrids) {
-        const key = `${model} ${featureSet ?? ""}`;
-        let scores = scored.get(key);
-        if (!scores) {
-          const made = await this.#scoresOf(found.value, model, featureSet);
-          if (!made.ok) return made;
-          scores = made.value;
-          scored.set(key, scores);
-        }
-        const models = bySeed.get(seed) ?? [];
-        models[mask] = scores;
-        bySeed.set(seed, models);
-      }
-      const steps = groups.map(({ members }) => members.join(" and "));
-      const served = (info: ReleaseInfo) => (info.bundle.scorer.kind === "onnx" ? info.bundle.scorer.model : null);
-      const isIdentical = {
-        good: hybrids.some(({ mask, model }) => mask === 0 && model === served(found.value.good)),
-        bad: hybrids.some(({ mask, model }) => mask === 2 ** groups.length - 1 && model === served(found.value.bad)),
-      };
-      const result = await tierOne(found.value.scene, { steps, bySeed, isIdentical });
-      const merged = groups.flatMap(({ members, mergedBecause }) =>
-        mergedBecause === null ? [] : [{ steps: [...members], because: mergedBecause }],
-      );
-      return ok(
-        await this.#keep(
-          n,
-          this.#compose(found.value, {
-            tier: 1,
-            result,
-            notReproduced: result.notReproduced,
-            merged,
-            seeds: [...bySeed.keys()],
-            notes: result.notes,
-          }),
-        ),
-      );
-    } finally {
-      found.value.giveBack();
-    }
+    return this.#withCase(n, (found) => this.#tierOne(found, mixtures.value));
   }
 
-  #compose(
-    found: Case,
-    facts: Pick<Parameters<typeof composeReport>[0], "tier" | "result" | "notReproduced" | "merged" | "seeds" | "notes">,
-  ): BlameReport {
+  async #tierOne(found: Case, mixtures: TrainedMixtures): Promise<Result<BlameReport, BlameRefusal>> {
+    const { scene, loaded, people, good, bad } = found;
+    if (!scene.differs.model) return err({ kind: "cannot-blame", why: "the two releases have the same model" });
+    const { store, load } = this.#parts;
+    const bySeed = await scoreMixtures({ store, load, ...loaded, people }, mixtures);
+    if (!bySeed.ok) return err({ kind: "invalid", issues: bySeed.error });
+    const trouble = unanswered([...bySeed.value.values()].flat());
+    if (trouble !== null) return err({ kind: "cannot-blame", why: trouble });
+    const { groups, hybrids } = mixtures;
+    const isIdentical = {
+      good: hybrids.some(({ mask, model }) => mask === 0 && model === servedModel(good.bundle)),
+      bad: hybrids.some(({ mask, model }) => mask === 2 ** groups.length - 1 && model === servedModel(bad.bundle)),
+    };
+    const steps = groups.map(({ members }) => members.join("+"));
+    const result = await tierOne(scene, { steps, bySeed: bySeed.value, isIdentical }, { pause });
+    const merged = groups.flatMap(({ members, mergedBecause }) =>
+      mergedBecause === null ? [] : [{ steps: [...members], because: mergedBecause }],
+    );
+    const notes = [
+      ...result.notes,
+      ...merged.map(({ steps: named, because }) => `${named.join(" and ")} can only change together: ${because}`),
+    ];
+    const notReproduced = found.notReproduced ?? result.notReproduced;
+    return ok(this.#compose(found, { tier: 1, result, notReproduced, merged, seeds: [...bySeed.value.keys()], notes }));
+  }
+
+  #compose(found: Case, facts: Pick<ReportFacts, "tier" | "result" | "notReproduced" | "merged" | "seeds" | "notes">): BlameReport {
     const { question, good, bad, people, notReplayable } = found;
     return composeReport({
       ...facts,
@@ -154,138 +122,116 @@ export class Blame {
     });
   }
 
+  async #withCase(
+    n: number,
+    work: (found: Case) => Promise<Result<BlameReport, BlameRefusal>>,
+  ): Promise<Result<StoredBlame, BlameRefusal>> {
+    const incident = await this.#parts.incidents.get(n);
+    if (!incident) return err({ kind: "unknown-incident" });
+    const loans: (() => void)[] = [];
+    try {
+      const found = await this.#case(incident, loans);
+      if (!found.ok) return found;
+      const report = await work(found.value);
+      return report.ok ? ok(await this.#keep(n, report.value)) : report;
+    } finally {
+      for (const giveBack of loans) giveBack();
+    }
+  }
+
+  /** Stores the report and tells the incident's timeline, in one transaction. A further report of a tier takes the former's place. */
   async #keep(n: number, report: BlameReport): Promise<StoredBlame> {
-    const { store } = this.#parts;
+    const { store, incidents } = this.#parts;
     const madeAtMs = store.runtime.clock.nowMs();
     const row = { report_json: canonicalJson(report), made_at_ms: madeAtMs };
-    await store.db
-      .insertInto("blame_report")
-      .values({ incident: n, tier: report.tier, ...row })
-      .onConflict((conflict) => conflict.columns(["incident", "tier"]).doUpdateSet(row))
-      .execute();
+    await store.transaction(async (tx) => {
+      await tx
+        .insertInto("blame_report")
+        .values({ incident: n, tier: report.tier, ...row })
+        .onConflict((conflict) => conflict.columns(["incident", "tier"]).doUpdateSet(row))
+        .execute();
+      const { word, steps } = report.verdict;
+      const text = `Blame, tier ${report.tier}: ${[...steps, word].join(", ")}`;
+      const detail = { tier: report.tier, word, steps };
+      await incidents.add(tx, n, { kind: "blamed", actor: { kind: "system", name: "blame" }, atMs: madeAtMs, text, detail });
+    });
     return { ...report, incident: n, madeAtMs };
   }
 
-  async #case(n: number): Promise<Result<Case, BlameRefusal>> {
-    const { store, releases, incidents } = this.#parts;
-    const incident = await incidents.get(n);
-    if (!incident) return err({ kind: "unknown-incident" });
-    const { endpoint, release, restored, body } = incident;
+  /** @param loans - gets what must be called when the case is done with */
+  async #case({ endpoint, release, restored, body, openedAtMs }: Incident, loans: (() => void)[]): Promise<Result<Case, BlameRefusal>> {
+    const { store, releases } = this.#parts;
     if (restored === null) return err({ kind: "cannot-blame", why: "no release was put back to compare with" });
-    const question = questionOf(body.breach);
-    if (!question.ok) return err({ kind: "cannot-blame", why: question.error });
+    const asking = questionOf(body.breach);
+    if (!asking.ok) return err({ kind: "cannot-blame", why: asking.error });
+    const question = asking.value;
     const room = releases.room(endpoint);
     if (!room.ok) return err({ kind: "unknown-incident" });
     const [good, bad] = [room.value.info(restored), room.value.info(release)];
-    const loans: (() => void)[] = [];
-    const giveBack = () => {
-      for (const end of loans.splice(0)) end();
-    };
     const [lentGood, lentBad] = [await releases.lend(room.value, good), await releases.lend(room.value, bad)];
     for (const lent of [lentGood, lentBad]) if (lent.ok) loans.push(lent.value.giveBack);
-    if (!lentGood.ok || !lentBad.ok) {
-      giveBack();
-      return err({ kind: "cannot-blame", why: "one of the two releases can't be loaded" });
-    }
+    if (!lentGood.ok || !lentBad.ok) return err({ kind: "cannot-blame", why: "one of the two releases can't be loaded" });
     const loaded = { good: lentGood.value.release, bad: lentBad.value.release };
-    const asked = [
-      await readPeople(store.db, { endpoint, release: restored }, question.value),
-      await readPeople(store.db, { endpoint, release, fromMs: body.served.fromMs }, question.value),
-    ];
-    const windows = smallerSide(asked[0] ?? emptyPeople) < OWN_WINDOW_MIN ? asked.slice(1) : asked;
-    const scoredGood = await scoresOf(loaded.good, windows);
-    const scoredBad = await scoresOf(loaded.bad, windows);
-    const kept = windows.map((people, w) =>
-      people.decisions.flatMap((_, i) => (Number.isFinite(scoredGood[w]?.[i]) && Number.isFinite(scoredBad[w]?.[i]) ? [i] : [])),
+
+    // Both end when the incident was opened, so that a later tier is asked about the same people and never contradicts an earlier one.
+    const toMs = openedAtMs + 1;
+    const own = await readPeople(store.db, { endpoint, release: restored, toMs }, question);
+    const theirs = await readPeople(store.db, { endpoint, release, fromMs: body.served.fromMs, toMs }, question);
+    const windows = smallerSide(own) < OWN_WINDOW_MIN ? [theirs] : [own, theirs];
+    const scores = { good: await scoresOf(loaded.good, windows), bad: await scoresOf(loaded.bad, windows) };
+    const kept = windows.map(({ decisions }, w) =>
+      decisions.flatMap((_, i) => (Number.isNaN(scores.good[w]?.[i]) || Number.isNaN(scores.bad[w]?.[i]) ? [] : [i])),
     );
     const people = windows.map((window, w) => only(window, kept[w] ?? []));
-    const pick = (scores: readonly Float64Array[]): ModelScores =>
-      scores.map((all, w) => Float64Array.from(kept[w] ?? [], (i) => all[i] ?? Number.NaN));
-    const notReplayable = windows.reduce((sum, { decisions }, w) => sum + decisions.length - (kept[w]?.length ?? 0), 0);
-    if (smallerSide(people.at(-1) ?? emptyPeople) === 0) {
-      giveBack();
+    if (people.some((window) => smallerSide(window) === 0))
       return err({ kind: "cannot-blame", why: "there is nobody on one side of the comparison" });
-    }
-    const differs = {
-      model: modelOf(good.bundle) !== modelOf(bad.bundle),
-      threshold: canonicalJson(good.bundle.policy) !== canonicalJson(bad.bundle.policy),
-    };
-    const servedGood = pick(scoredGood);
+    const pick = (all: readonly Float64Array[]) => all.map((some, w) => Float64Array.from(kept[w] ?? [], (i) => some[i] ?? Number.NaN));
+    const served = { good: pick(scores.good), bad: pick(scores.bad) };
     const scene: Scene = {
       windows: people.map(({ window }) => window),
-      served: { good: servedGood, bad: differs.model ? pick(scoredBad) : servedGood },
+      served,
       policies: { good: loaded.good.policy, bad: loaded.bad.policy },
-      differs,
-      limit: question.value.limit,
+      differs: {
+        model: madeScores(good.bundle) !== madeScores(bad.bundle),
+        threshold: canonicalJson(good.bundle.policy) !== canonicalJson(bad.bundle.policy),
+      },
+      limit: question.limit,
     };
-    return ok({ question: question.value, good, bad, loaded, people, notReplayable, scene, giveBack });
+    const notReplayable = windows.reduce((sum, { decisions }, w) => sum + decisions.length - (kept[w]?.length ?? 0), 0);
+    return ok({ question, good, bad, loaded, people, notReplayable, scene, notReproduced: changedAnswers(scene, people) });
   }
+}
 
-  /** Has a mixture's model score the people of a case. */
-  async #scoresOf(
-    { bad, loaded, people }: Case,
-    model: string,
-    featureSet: string | undefined,
-  ): Promise<Result<ModelScores, BlameRefusal>> {
-    const { store, load } = this.#parts;
-    const blob = parseBlobId(model);
-    const setBlob = featureSet === undefined ? undefined : parseBlobId(featureSet);
-    assert(blob, "the schema has checked the form");
-    if (!(await store.blobs.has(blob)))
-      return err({ kind: "invalid", issues: [{ path: "/hybrids", expected: "models in the blob store", got: model }] });
-    const features = setBlob ? parseFeatures(JSON.parse((await store.blobs.get(setBlob)).toString("utf8"))) : ok(bad.bundle.features);
-    if (!features.ok) return err({ kind: "invalid", issues: features.error });
-    const { endpoint } = loaded.bad;
-    const fits = compileFeatures(features.value, endpoint.variables);
-    if (!fits.ok) return err({ kind: "invalid", issues: fits.error });
-    const bundle: ReleaseBundle = {
-      endpoint: endpoint.name,
-      scorer: { kind: "onnx", model: blob },
-      features: features.value,
-      policy: bad.bundle.policy,
-    };
-    const mixture = await loadRelease({ id: releaseIdOf(bundle), number: 0, bundle, endpoint }, load);
-    if (!mixture.ok) return err({ kind: "invalid", issues: mixture.error });
-    try {
-      return ok(await scoresOf(mixture.value, people));
-    } finally {
-      await mixture.value.close();
-    }
-  }
+/** Whether the bad release still says what it said: else it is not what served, or the log is not what was recorded. */
+function changedAnswers({ served, policies }: Scene, people: readonly AskedPeople[]): string | null {
+  const decisions = people.at(-1)?.decisions ?? [];
+  const scores = served.bad.at(-1);
+  const changed = decisions.filter(({ action }, i) => policies.bad.decide(scores?.[i] ?? 0).action !== action).length;
+  return changed > CHANGED_MAX * decisions.length
+    ? `the bad release answers ${changed} of ${decisions.length} recorded applications otherwise than it did`
+    : null;
+}
+
+/** A mixture that can't score somebody whom both releases could: its shares would be about other people. */
+function unanswered(mixtures: readonly (readonly Float64Array[])[]): string | null {
+  const missing = new Set(mixtures).values().reduce((most, scores) => {
+    const mine = scores.reduce((sum, some) => sum + some.reduce((count, score) => count + (Number.isNaN(score) ? 1 : 0), 0), 0);
+    return Math.max(most, mine);
+  }, 0);
+  return missing === 0 ? null : `a mixture has no score for ${missing} of the applicants whom both releases answer`;
 }
 
 /** The bad release's own applicants, each with whether the good one would have favoured them and the bad one didn't. */
-function harmedIn({ people, scene }: Case): readonly SlicePerson[] {
-  const last = people.length - 1;
-  const window = people[last];
-  if (!window) return [];
-  const favours = (which: "good" | "bad", i: number) => scene.policies[which].decide(scene.served[which][last]?.[i] ?? 0).favourable;
-  return window.groups.map((groups, i) => ({
+function harmedIn({ people, scene: { policies, served } }: Case): readonly SlicePerson[] {
+  const window = people.at(-1);
+  const favours = (which: "good" | "bad", i: number) => policies[which].decide(served[which].at(-1)?.[i] ?? 0).favourable;
+  return (window?.groups ?? []).map((groups, i) => ({
     groups,
     isHarmed: favours("good", i) && !favours("bad", i),
-    person: window.window.people[i] ?? 0,
+    person: window?.window.people[i] ?? 0,
   }));
 }
 
-const emptyPeople: AskedPeople = { decisions: [], groups: [], window: { sides: new Int8Array(), people: new Uint32Array() } };
-
 /** What makes a score: scorer and features; the policy is another player. */
-const modelOf = ({ scorer, features }: ReleaseBundle) => canonicalJson({ scorer, features });
-
-/** Scores of all people of all windows; NaN where the release has none. */
-async function scoresOf(release: LoadedRelease, windows: readonly AskedPeople[]): Promise<readonly Float64Array[]> {
-  const all: Float64Array[] = [];
-  for (const { decisions } of windows) {
-    const requests = decisions.map(({ payload }) => release.endpoint.parse(JSON.parse(payload)));
-    const valid = requests.flatMap((request) => (request.ok ? [request.value.inputs] : []));
-    const scored = await release.scorer.scoreMany(valid);
-    let next = 0;
-    all.push(
-      Float64Array.from(requests, (request) => {
-        const one = request.ok ? scored[next++] : undefined;
-        return one === undefined || one instanceof ScorerError ? Number.NaN : one.score;
-      }),
-    );
-  }
-  return all;
-}
+const madeScores = ({ scorer, features }: ReleaseBundle) => canonicalJson({ scorer, features });
+const servedModel = ({ scorer }: ReleaseBundle) => (scorer.kind === "onnx" ? scorer.model : null);

@@ -28,6 +28,7 @@ export interface Schema {
   // decisions
   decision: DecisionTable;
   decision_payload: DecisionPayloadTable;
+  subject_index: SubjectIndexTable;
   decision_batch: DecisionBatchTable;
   shadow_answer: ShadowAnswerTable;
   counted: CountedTable;
@@ -224,6 +225,14 @@ export interface DecisionPayloadTable {
   subject: string | null;
   salt: string;
   payload: string;
+}
+/**
+ * Decisions about a subject, on SQLite, up to the number in setting `subject_indexed_up_to` (and some beyond it). Rows of people who
+ * were erased are gone here as well. Empty on PostgreSQL, where `decision_payload` has an index of its own.
+ */
+export interface SubjectIndexTable {
+  subject: string;
+  seq: number;
 }
 /** One transaction of the log. Digests are chained: each holds that of `previous`, 0 where there is none. */
 export interface DecisionBatchTable {

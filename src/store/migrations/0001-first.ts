@@ -177,7 +177,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   const keyed = schema.createIndex("decision_idempotency").on("decision").columns(["endpoint", "source", "idempotency_key"]).unique();
   await keyed.where(sql.ref("idempotency_key"), "is not", null).execute();
   await withKey("decision_payload", ["seq"], { seq: "int", subject: "text?", salt: "text", payload: "text" });
-  await index("decision_payload_subject", "decision_payload", ["subject"]);
+  // On SQLite the log keeps `subject_index` by itself, a thousand rows at a time; PostgreSQL's own index does without.
+  if (isPostgres) await index("decision_payload_subject", "decision_payload", ["subject"]);
+  await withKey("subject_index", ["subject", "seq"], { subject: "text", seq: "int" });
+  await sql`insert into setting (key, value) values ('subject_indexed_up_to', '0')`.execute(db);
   await numbered("decision_batch", "batch", {
     writer: "text",
     previous: "int",
