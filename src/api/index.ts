@@ -21,7 +21,20 @@ export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
 export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, ProofView } from "./incident-view.ts";
 export type { Problem } from "./problem.ts";
-export { registryRoutes, type DatasetVersionView, type ModelVersionView, type RunView } from "./registry-routes.ts";
+export type {
+  AddedDatasetVersionView,
+  DatasetDetailView,
+  DatasetDiffView,
+  DatasetVersionDetailView,
+  DatasetVersionView,
+  DatasetView,
+} from "./dataset-view.ts";
+export type { BlobView } from "./blob-routes.ts";
+export type { FeatureSetView } from "./feature-set-routes.ts";
+export type { LineageView } from "./lineage-routes.ts";
+export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
+export { registryRoutes } from "./registry-routes.ts";
+export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
 export { buildServer, type Server } from "./server.ts";
 export { sessionRoutes } from "./session.ts";
 export { uiRoutes, homeView } from "./ui-routes.ts";

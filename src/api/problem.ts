@@ -38,7 +38,7 @@ export const PROBLEMS = {
   "method-not-allowed": [405, "This address doesn't take that method"],
   conflict: [409, "That can't be done in the present state"],
   "too-large": [413, "The body is too large"],
-  "unsupported-media-type": [415, "The body must be application/json in UTF-8"],
+  "unsupported-media-type": [415, "The body is not of a type that this address takes"],
   "wrong-host": [421, "This server doesn't answer for that host name"],
   "key-reused": [422, "The idempotency key was used with another body"],
   unprocessable: [422, "What was sent can't be used"],

@@ -1,100 +1,148 @@
+/** Versions of datasets: added, looked at, compared, tagged. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { DatasetVersionView } from "../api/index.ts";
+import { parse } from "yaml";
+import type {
+  AddedDatasetVersionView,
+  DatasetDetailView,
+  DatasetDiffView,
+  DatasetVersionDetailView,
+  DatasetVersionView,
+  DatasetView,
+} from "../api/index.ts";
+import type { EvenkeelClient } from "../client.ts";
+import { datasetText, diffText, versionText } from "./data-text.ts";
 import { moment } from "./format.ts";
-import { table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { styled, table } from "./io.ts";
+import { UsageError, verb, type VerbContext } from "./verb.ts";
 
 const path = (dataset: string) => `/v1/datasets/${encodeURIComponent(dataset)}`;
 
 export const data = verb({
   name: "data",
-  help: `add, list, compare and tag versions of datasets
+  help: `add, show, compare and tag versions of datasets
 
-usage: evenkeel data add <file.csv> --dataset <name> [--key <column>] [--label <column>] [--protected <column>]… [--tag <tag>] [--reason <text>]
-       evenkeel data ls [<dataset>]
-       evenkeel data diff <name@tag> <name@tag>
-       evenkeel data tag <dataset> <tag> <number> --reason <text>
+usage: evenkeel data add <file.csv> --dataset <name> [--key <column>]… [--label <column>] [--protected <column>]… [--spec <file>]
+                         [--tag <tag>] [--reason <text>]
+       evenkeel data ls
+       evenkeel data show <name> | <version>
+       evenkeel data diff <version> <version> [--by <attribute>]…
+       evenkeel data tag <name> <tag> <number>|none --reason <text>
+
+  <version>    credit/2, credit@clean or tbl:…
+  --key        names a row; may be given more than once. So are rows followed from version to version
+  --protected  a column whose groups are watched
+  --spec       the declaration as YAML or JSON, with words for codes: instead of --key, --label and --protected
+
+The declaration is made with a dataset's first version and holds for all. Groups are shown to readers with protected:read.
 
 examples:
-  evenkeel data add loans.csv --dataset loans --key id --label repaid --protected sex --tag v1
-  evenkeel data diff loans@v1 loans@v2 --json`,
+  evenkeel data add clients.csv --dataset credit --key id --label default --protected sex --tag clean --reason "checked by hand"
+  evenkeel data show credit@clean
+  evenkeel data diff credit@clean credit/2 --by sex
+  evenkeel data tag credit live 2 --reason "new extract"`,
   options: {
     dataset: { type: "string" },
-    key: { type: "string" },
+    key: { type: "string", multiple: true },
     label: { type: "string" },
     protected: { type: "string", multiple: true },
+    spec: { type: "string" },
     tag: { type: "string" },
     reason: { type: "string" },
+    by: { type: "string", multiple: true },
   },
-  async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {
+  async run({ positionals: [act, first, second, third, ...more], values }, context) {
+    const { client, io } = context;
+    if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is too much`);
+    const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
       case "add": {
         if (!first || !values.dataset) throw new UsageError("a file and --dataset are needed");
-        const declared = {
-          ...(values.key ? { key: [values.key] } : {}),
-          ...(values.label ? { label: { column: values.label } } : {}),
-          ...(values.protected ? { protected: values.protected.map((column) => ({ column })) } : {}),
-        };
-        const spec = Object.keys(declared).length > 0 ? JSON.stringify(declared) : undefined;
-        const added = await client().put<DatasetVersionView>(`${path(values.dataset)}/versions`, await readFile(resolve(cwd, first)), {
-          query: { spec, tag: values.tag, reason: values.reason },
+        const spec = await declaration(values, context);
+        const bytes = await readFile(resolve(context.cwd, first));
+        const query = { ...(spec ? { spec: JSON.stringify(spec) } : {}), tag: values.tag, reason: values.reason };
+        const added = await client().put<AddedDatasetVersionView>(`${path(values.dataset)}/versions`, bytes, { query });
+        show(added, ({ dataset, number, rows, tags, id, isNew }) => {
+          const known = isNew ? "" : styled(io, "dim", "  these bytes were there already");
+          return `${styled(io, "bold", `${dataset}/${number}`)}  ${rows.toLocaleString("en")} rows${tags.length > 0 ? `  ${tags.map((tag) => `@${tag}`).join(" ")}` : ""}${known}\n${id}`;
         });
-        io.out(
-          values.json
-            ? JSON.stringify(added)
-            : `${added.dataset}/${added.number}${added.isNew ? "" : " (known already)"}  ${added.rows.toLocaleString("en")} rows  ${added.id}`,
-        );
         return 0;
       }
       case "ls":
       case undefined: {
-        if (!first) {
-          const { datasets } = await client().get<{
-            readonly datasets: readonly { readonly name: string; readonly latest: { readonly number: number; readonly rows: number } }[];
-          }>("/v1/datasets");
-          io.out(
-            values.json
-              ? JSON.stringify(datasets)
-              : table(
-                  io,
-                  ["dataset", "versions", "rows"],
-                  datasets.map(({ name, latest }) => [name, latest.number, latest.rows]),
-                ),
-          );
-          return 0;
-        }
-        const { versions } = await client().get<{ readonly versions: readonly DatasetVersionView[] }>(path(first));
-        io.out(
-          values.json
-            ? JSON.stringify(versions)
-            : table(
-                io,
-                ["version", "rows", "tags", "added", "id"],
-                versions.map((one) => [one.number, one.rows, one.tags.join(", "), moment(one.createdAt), one.id]),
-              ),
+        const { datasets } = await client().get<{ readonly datasets: readonly DatasetView[] }>("/v1/datasets");
+        show(datasets, (all) =>
+          table(
+            io,
+            ["dataset", "versions", "rows", "added", "tags"],
+            all.map(({ name, latest, tags }) => [
+              name,
+              latest.number,
+              latest.rows,
+              moment(latest.createdAt),
+              Object.entries(tags)
+                .map(([tag, number]) => `${tag} → ${number}`)
+                .join(", "),
+            ]),
+            "no dataset yet: evenkeel data add",
+          ),
         );
         return 0;
       }
+      case "show": {
+        if (!first) throw new UsageError("which dataset, or which version of one?");
+        if (!/[/@:]/.test(first)) show(await client().get<DatasetDetailView>(path(first)), (view) => datasetText(io, view));
+        else {
+          const { dataset, number } = await versionNamed(client(), first);
+          show(await client().get<DatasetVersionDetailView>(`${path(dataset)}/versions/${number}`), (view) => versionText(io, view));
+        }
+        return 0;
+      }
       case "diff": {
-        if (!first || !second) throw new UsageError("two versions are needed: name@tag or name/number");
-        const diff = await client().get<{ readonly verdict?: string }>("/v1/dataset-diff", { from: first, to: second });
-        io.out(values.json || diff.verdict === undefined ? JSON.stringify(diff, null, values.json ? 0 : 2) : diff.verdict);
+        if (!first || !second) throw new UsageError("two versions are needed, such as credit@clean credit/2");
+        const { dataset } = await versionNamed(client(), first);
+        const query = { from: first, to: second, by: values.by?.join(",") };
+        show(await client().get<DatasetDiffView>(`${path(dataset)}/diff`, query), (view) => diffText(io, view));
         return 0;
       }
       case "tag": {
         if (!first || !second || !third || !values.reason)
-          throw new UsageError("a dataset, a tag, a version's number and --reason are needed");
+          throw new UsageError("a dataset, a tag, a version's number (or none) and --reason are needed");
+        const number = third === "none" ? null : Number(third);
+        if (number !== null && !Number.isInteger(number)) throw new UsageError(`a version's number or none, not "${third}"`);
         const { tags } = await client().post<{ readonly tags: Readonly<Record<string, number>> }>(`${path(first)}/tags`, {
           tag: second,
-          number: Number(third),
+          number,
           reason: values.reason,
         });
-        io.out(values.json ? JSON.stringify(tags) : `${second} is ${first}/${third}`);
+        show(tags, () => (number === null ? `${first}@${second} is gone` : `${first}@${second} is ${first}/${number}`));
         return 0;
       }
       default:
-        throw new UsageError(`data can add, ls, diff or tag, not "${act}"`);
+        throw new UsageError(`data can add, ls, show, diff or tag, not "${act}"`);
     }
   },
 });
+
+const versionNamed = (client: EvenkeelClient, reference: string) => client.get<DatasetVersionView>("/v1/dataset-version", { reference });
+
+/** What is said of the columns, on the command line or in a file; undefined when nothing is. */
+async function declaration(
+  values: {
+    readonly key?: readonly string[];
+    readonly label?: string;
+    readonly protected?: readonly string[];
+    readonly spec?: string;
+  },
+  { cwd }: VerbContext,
+): Promise<unknown> {
+  const said = {
+    ...(values.key ? { key: values.key } : {}),
+    ...(values.label === undefined ? {} : { label: { column: values.label } }),
+    ...(values.protected ? { protected: values.protected.map((column) => ({ column })) } : {}),
+  };
+  const isSaid = Object.keys(said).length > 0;
+  if (values.spec === undefined) return isSaid ? said : undefined;
+  if (isSaid) throw new UsageError("--spec says it all: leave --key, --label and --protected out");
+  return parse(await readFile(resolve(cwd, values.spec), "utf8"));
+}

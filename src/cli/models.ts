@@ -1,75 +1,123 @@
+/** Models: registered, looked at, named. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { ModelVersionView } from "../api/index.ts";
-import { moment } from "./format.ts";
-import { table } from "./io.ts";
+import type { BlobView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
+import { movesText } from "./data-text.ts";
+import { moment, plural } from "./format.ts";
+import { styled, table, type Io } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
 
 const path = (model: string) => `/v1/models/${encodeURIComponent(model)}`;
 
 export const models = verb({
   name: "models",
-  help: `register and list models
+  help: `register, show and name models
 
-usage: evenkeel models ls [<model>]
-       evenkeel models register <file.onnx> --name <model> [--features <fs:…>] [--run <id>]
-       evenkeel models alias <model> <alias> <number> --reason <text>
+usage: evenkeel models ls
+       evenkeel models show <name> | <version>
+       evenkeel models register <file.onnx> --name <model> [--features <name/number|fs:…>] [--run <id>]
+       evenkeel models alias <name> <alias> <number>|none --reason <text>
+
+  <version>   credit/3, credit@champion or mdl:…
+  --features  the feature set that the model was trained on: its features, in its order
+
+A file that can't be served (no ONNX, weights in other files, a pickle) is refused with the reason before anything loads it.
 
 examples:
-  evenkeel models register model.onnx --name credit
+  evenkeel models register model.onnx --name credit --features credit-basic/1
+  evenkeel models show credit@champion
   evenkeel models alias credit champion 3 --reason "best on held-out clients"`,
   options: { name: { type: "string" }, features: { type: "string" }, run: { type: "string" }, reason: { type: "string" } },
-  async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {
+  async run({ positionals: [act, first, second, third, ...more], values }, { client, io, cwd }) {
+    if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is too much`);
+    const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
       case "ls":
       case undefined: {
-        if (!first) {
-          const { models: all } = await client().get<{ readonly models: readonly { readonly name: string }[] }>("/v1/models");
-          io.out(
-            values.json
-              ? JSON.stringify(all)
-              : table(
-                  io,
-                  ["model"],
-                  all.map(({ name }) => [name]),
-                ),
-          );
-          return 0;
-        }
-        const { versions } = await client().get<{ readonly versions: readonly ModelVersionView[] }>(path(first));
-        io.out(
-          values.json
-            ? JSON.stringify(versions)
-            : table(
-                io,
-                ["version", "features", "run", "registered", "id"],
-                versions.map((one) => [one.number, one.features.length, one.run, moment(one.createdAt), one.id]),
-              ),
-        );
+        const { models: all } = await client().get<{ readonly models: readonly ModelView[] }>("/v1/models");
+        const rows = all.map(({ name, latest, aliases, createdAt }) => [
+          name,
+          latest,
+          moment(createdAt),
+          Object.entries(aliases)
+            .map(([alias, number]) => `${alias} → ${number}`)
+            .join(", "),
+        ]);
+        show(all, () => table(io, ["model", "versions", "since", "aliases"], rows, "no model yet: evenkeel models register"));
         return 0;
       }
+      case "show":
+        if (!first) throw new UsageError("which model, or which version of one?");
+        if (!/[/@:]/.test(first)) show(await client().get<ModelDetailView>(path(first)), (view) => modelText(io, view));
+        else show(await client().get<ModelVersionView>("/v1/model-version", { reference: first }), (view) => modelVersionText(io, view));
+        return 0;
       case "register": {
         if (!first || !values.name) throw new UsageError("a file and --name are needed");
-        const { id } = await client().put<{ readonly id: string }>("/v1/blobs", await readFile(resolve(cwd, first)));
+        const { id } = await client().put<BlobView>("/v1/blobs", await readFile(resolve(cwd, first)));
         const made = await client().post<ModelVersionView>(`${path(values.name)}/versions`, {
           blob: id,
-          ...(values.features ? { featureSet: values.features } : {}),
-          ...(values.run ? { run: values.run } : {}),
+          ...(values.features === undefined ? {} : { featureSet: values.features }),
+          ...(values.run === undefined ? {} : { run: values.run }),
         });
-        io.out(values.json ? JSON.stringify(made) : `${made.model}/${made.number}  ${made.id}`);
+        show(made, ({ model, number, id: version }) => `${styled(io, "bold", `${model}/${number}`)}\n${version}`);
         return 0;
       }
       case "alias": {
         if (!first || !second || !third || !values.reason)
-          throw new UsageError("a model, an alias, a version's number and --reason are needed");
-        await client().post(`${path(first)}/aliases`, { alias: second, number: Number(third), reason: values.reason });
-        io.out(
-          values.json ? JSON.stringify({ model: first, alias: second, number: Number(third) }) : `${first}@${second} is ${first}/${third}`,
-        );
+          throw new UsageError("a model, an alias, a version's number (or none) and --reason are needed");
+        const number = third === "none" ? null : Number(third);
+        if (number !== null && !Number.isInteger(number)) throw new UsageError(`a version's number or none, not "${third}"`);
+        const { aliases } = await client().post<{ readonly aliases: Readonly<Record<string, number>> }>(`${path(first)}/aliases`, {
+          alias: second,
+          number,
+          reason: values.reason,
+        });
+        show(aliases, () => (number === null ? `${first}@${second} is gone` : `${first}@${second} is ${first}/${number}`));
         return 0;
       }
       default:
-        throw new UsageError(`models can ls, register or alias, not "${act}"`);
+        throw new UsageError(`models can ls, show, register or alias, not "${act}"`);
     }
   },
 });
+
+function modelText(io: Io, { name, versions, moves }: ModelDetailView): string {
+  const rows = versions.map((one) => [
+    one.number,
+    one.aliases.join(", "),
+    String(one.signature.features.length || "not named"),
+    one.run,
+    moment(one.createdAt),
+    one.createdBy,
+    one.id.slice(0, 16),
+  ]);
+  const columns = ["version", "aliases", "features", "run", "registered", "by", "id"];
+  return [styled(io, "bold", name), "", table(io, columns, rows), ...movesText(io, "alias", moves)].join("\n");
+}
+
+function modelVersionText(io: Io, version: ModelVersionView): string {
+  const { model, number, aliases, signature } = version;
+  const tensors = (["inputs", "outputs"] as const).flatMap((side) =>
+    signature[side].map(({ name, type, shape }) => [
+      side === "inputs" ? "in" : "out",
+      name,
+      type,
+      `[${shape.map((length) => length ?? "any").join(", ")}]`,
+      name === signature.scoreOutput && side === "outputs" ? "the score" : "",
+    ]),
+  );
+  return [
+    styled(io, "bold", `${model}/${number}${aliases.map((alias) => ` @${alias}`).join("")}`),
+    `registered ${moment(version.createdAt)} by ${version.createdBy}`,
+    `version      ${version.id}`,
+    `file         ${version.blob}`,
+    `feature set  ${version.featureSet ?? "none"}`,
+    `run          ${version.run ?? "none"}`,
+    "",
+    table(io, ["", "tensor", "type", "shape", ""], tensors),
+    "",
+    signature.features.length > 0
+      ? `${plural(signature.features.length, "feature")}, in this order: ${signature.features.join(", ")}`
+      : "its features are not named: a release has to say them",
+  ].join("\n");
+}

@@ -7,6 +7,7 @@ import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
+import { lineage } from "./lineage.ts";
 import { models } from "./models.ts";
 import { runs } from "./runs.ts";
 import { status } from "./status.ts";
@@ -32,6 +33,7 @@ export const verbs: readonly Verb[] = [
   data,
   models,
   runs,
+  lineage,
   audit,
   token,
 ];

@@ -1,0 +1,197 @@
+/** Datasets: versions that never change, tags that move, and what differs between two versions. */
+import { Type } from "typebox";
+import { actorOf, mayDo } from "../access/index.ts";
+import { checked } from "../checked.ts";
+import { DatasetSpec, parseReference } from "../registry/index.ts";
+import { ProblemError } from "./problem.ts";
+import {
+  AddedDatasetVersionView,
+  DatasetDetailView,
+  DatasetDiffView,
+  DatasetVersionDetailView,
+  DatasetVersionView,
+  DatasetView,
+  datasetDetailView,
+  datasetView,
+  diffView,
+  versionDetailView,
+  versionView,
+} from "./dataset-view.ts";
+import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { notFound, principalOf, type Server } from "./server.ts";
+import { uploadRoutes } from "./uploads.ts";
+
+const DatasetParams = Type.Object({ dataset: Type.String() });
+const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
+export const reasonText = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the move and in the audit log" });
+
+export async function datasetRoutes(app: Server, { store, registry }: RegistryRouteParts): Promise<void> {
+  const { datasets } = registry;
+  const known = async (name: string) => {
+    const dataset = (await datasets.list()).find((one) => one.name === name);
+    if (!dataset) throw notFound(`dataset "${name}"`);
+    return dataset;
+  };
+
+  await uploadRoutes(app, store, (scope, take) => {
+    scope.put(
+      "/v1/datasets/:dataset/versions",
+      {
+        config: writesRegistry,
+        schema: {
+          summary: "Add a version from a CSV file",
+          description: "Read, checked and profiled before it is kept. The same bytes again are the same version.",
+          tags: ["datasets"],
+          consumes: ["application/octet-stream", "text/csv"],
+          params: DatasetParams,
+          querystring: Type.Object(
+            {
+              spec: Type.Optional(Type.String({ description: "JSON: key, label and protected columns. Declared with the first version." })),
+              tag: Type.Optional(Type.String()),
+              reason: Type.Optional(Type.String({ maxLength: 2000, description: "Why the tag moves" })),
+            },
+            { additionalProperties: false },
+          ),
+          response: { 200: AddedDatasetVersionView },
+        },
+      },
+      async (request) => {
+        const { spec, ...labels } = request.query;
+        const declared = spec === undefined ? {} : { spec: specOf(spec) };
+        const { dataset } = request.params;
+        const actor = actorOf(principalOf(request));
+        const added = await take(request.body, ({ path }) => datasets.add({ dataset, source: { path }, ...declared, ...labels }, actor));
+        const { version, isNew } = orProblem(added);
+        return { ...versionView(version), isNew };
+      },
+    );
+  });
+  app.get(
+    "/v1/datasets",
+    {
+      config: readsRegistry,
+      schema: { summary: "All datasets", tags: ["datasets"], response: { 200: Type.Object({ datasets: Type.Array(DatasetView) }) } },
+    },
+    async () => ({ datasets: (await datasets.list()).map(datasetView) }),
+  );
+  app.get(
+    "/v1/datasets/:dataset",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "A dataset: its declaration, versions (newest first) and where its tags have been",
+        tags: ["datasets"],
+        params: DatasetParams,
+        response: { 200: DatasetDetailView },
+      },
+    },
+    async (request) => {
+      const dataset = await known(request.params.dataset);
+      return datasetDetailView(datasetView(dataset), await datasets.versions(dataset.name), await datasets.tagHistory(dataset.name));
+    },
+  );
+  app.get(
+    "/v1/datasets/:dataset/versions/:version",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "One version with the profile of its columns",
+        description: "Groups, and values of protected columns, are shown to readers with protected:read.",
+        tags: ["datasets"],
+        params: Type.Object({ dataset: Type.String(), version: Type.String({ description: "A number or a tag" }) }),
+        response: { 200: DatasetVersionDetailView },
+      },
+    },
+    async (request) => {
+      const { dataset, version } = request.params;
+      const found = orProblem(await datasets.get(within(dataset, version)));
+      return versionDetailView(found, (await known(dataset)).spec, mayDo(principalOf(request), "protected:read"));
+    },
+  );
+  app.get(
+    "/v1/dataset-version",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "The version that a reference names",
+        tags: ["datasets"],
+        querystring: Type.Object({ reference: Type.String({ description: "credit/2, credit@clean or tbl:…" }) }),
+        response: { 200: DatasetVersionView },
+      },
+    },
+    async (request) => versionView(orProblem(await datasets.get(request.query.reference))),
+  );
+  app.post(
+    "/v1/datasets/:dataset/tags",
+    {
+      config: writesRegistry,
+      schema: {
+        summary: "Move a tag, or take it away",
+        tags: ["datasets"],
+        params: DatasetParams,
+        body: Type.Object(
+          {
+            tag: Type.String(),
+            number: orNull(Type.Integer({ description: "Version; null takes the tag away" })),
+            reason: reasonText,
+            expected: Type.Optional(orNull(Type.Integer({ description: "Move it only if it still points there" }))),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Type.Object({ tags: Type.Record(Type.String(), Type.Integer()) }) },
+      },
+    },
+    async (request) => {
+      const { name: dataset } = await known(request.params.dataset);
+      return { tags: { ...orProblem(await datasets.setTag({ dataset, ...request.body }, actorOf(principalOf(request)))) } };
+    },
+  );
+  app.get(
+    "/v1/datasets/:dataset/diff",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "What differs between two versions, and for whom",
+        description: "Groups and the verdict, which names them, are shown to readers with protected:read.",
+        tags: ["datasets"],
+        params: DatasetParams,
+        querystring: Type.Object({
+          from: Type.String({ description: "A number or tag of this dataset, or a reference to any version" }),
+          to: Type.String(),
+          by: Type.Optional(Type.String({ description: "Protected attributes to look at, with commas between; all when left out" })),
+        }),
+        response: { 200: DatasetDiffView },
+      },
+    },
+    async (request) => {
+      const { dataset } = request.params;
+      const { from, to, by } = request.query;
+      const diff = orProblem(await datasets.diff(within(dataset, from), within(dataset, to), by?.split(",")));
+      return diffView(diff, mayDo(principalOf(request), "protected:read"));
+    },
+  );
+}
+
+/** `2` and `clean` are versions of this dataset; whole references stay what they are. */
+function within(dataset: string, text: string): string {
+  if (parseReference(text)) return text;
+  return /^[0-9]+$/.test(text) ? `${dataset}/${text}` : `${dataset}@${text}`;
+}
+
+const parseSpec = checked(DatasetSpec);
+
+function specOf(text: string): DatasetSpec {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ProblemError("invalid", undefined, [{ path: "/spec", expected: "JSON", got: text.slice(0, 60) }]);
+  }
+  const spec = parseSpec(value);
+  if (spec.ok) return spec.value;
+  throw new ProblemError(
+    "invalid",
+    "Nothing was kept.",
+    spec.error.map((issue) => ({ ...issue, path: `/spec${issue.path}` })),
+  );
+}

@@ -1,0 +1,175 @@
+/** Datasets as the API shows them: groups only to those who may see them. */
+import { Type, type Static } from "typebox";
+import {
+  ColumnProfile,
+  DatasetSpec,
+  type DatasetDiff,
+  type DatasetVersion,
+  type DatasetView as KnownDataset,
+  type TagHistoryEntry,
+} from "../registry/index.ts";
+import { iso } from "./registry-parts.ts";
+
+const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
+const Time = Type.String({ description: "ISO 8601, UTC" });
+
+const versionFields = {
+  dataset: Type.String(),
+  number: Type.Integer(),
+  id: Type.String({ description: "tbl:…, over the rows in any order and notation" }),
+  blob: Type.String({ description: "The file, byte for byte" }),
+  rows: Type.Integer(),
+  bytes: Type.Integer(),
+  tags: Type.Array(Type.String()),
+  createdAt: Time,
+  createdBy: Type.String(),
+};
+export const DatasetVersionView = Type.Object(versionFields, { title: "DatasetVersion" });
+export type DatasetVersionView = Static<typeof DatasetVersionView>;
+export const AddedDatasetVersionView = Type.Object(
+  { ...versionFields, isNew: Type.Boolean({ description: "false: these very bytes were there already" }) },
+  { title: "AddedDatasetVersion" },
+);
+export type AddedDatasetVersionView = Static<typeof AddedDatasetVersionView>;
+
+const GroupCountView = Type.Object({
+  group: Type.Record(Type.String(), Type.String()),
+  rows: Type.Integer(),
+  labels: Type.Record(Type.String(), Type.Integer()),
+  rates: Type.Record(Type.String(), Type.Number(), { description: "Share of each label among the rows that have one" }),
+});
+const ColumnView = Type.Object({ ...ColumnProfile.properties, isHidden: Type.Boolean({ description: "Values need protected:read" }) });
+export const DatasetVersionDetailView = Type.Object(
+  {
+    ...versionFields,
+    columns: Type.Array(ColumnView),
+    groups: orNull(Type.Array(GroupCountView, { description: "By protected attribute and pairs of them; null without protected:read" })),
+  },
+  { title: "DatasetVersionDetail" },
+);
+export type DatasetVersionDetailView = Static<typeof DatasetVersionDetailView>;
+
+const datasetFields = {
+  name: Type.String(),
+  spec: DatasetSpec,
+  tags: Type.Record(Type.String(), Type.Integer()),
+  createdAt: Time,
+};
+export const DatasetView = Type.Object(
+  { ...datasetFields, latest: Type.Object({ number: Type.Integer(), id: Type.String(), rows: Type.Integer(), createdAt: Time }) },
+  { title: "Dataset" },
+);
+export type DatasetView = Static<typeof DatasetView>;
+
+/** Moves of a tag of a dataset or an alias of a model. */
+export const MoveView = Type.Object(
+  {
+    label: Type.String(),
+    from: orNull(Type.Integer()),
+    to: orNull(Type.Integer()),
+    movedAt: Time,
+    movedBy: Type.String(),
+    reason: Type.String(),
+  },
+  { title: "Move" },
+);
+export type MoveView = Static<typeof MoveView>;
+export const DatasetDetailView = Type.Object(
+  { ...datasetFields, versions: Type.Array(DatasetVersionView), moves: Type.Array(MoveView, { description: "Of tags, oldest first" }) },
+  { title: "DatasetDetail" },
+);
+export type DatasetDetailView = Static<typeof DatasetDetailView>;
+
+const Named = Type.Object({ dataset: Type.String(), number: Type.Integer(), id: Type.String() });
+const ColumnRef = Type.Object({ name: Type.String(), type: Type.String() });
+const ContrastView = Type.Object({
+  rate: Type.Number(),
+  rateOfRest: Type.Number(),
+  countOfRest: Type.Integer(),
+  ofRest: Type.Integer(),
+  z: Type.Number({ description: "Difference of the rates in standard errors" }),
+});
+export const DatasetDiffView = Type.Object(
+  {
+    from: Named,
+    to: Named,
+    identity: Type.Enum(["identical", "same rows, other order", "same rows, other notation", "different"]),
+    schema: Type.Object({
+      added: Type.Array(ColumnRef),
+      removed: Type.Array(ColumnRef),
+      retyped: Type.Array(Type.Object({ name: Type.String(), from: Type.String(), to: Type.String() })),
+    }),
+    rows: Type.Object({
+      by: Type.Enum(["key", "content"]),
+      before: Type.Integer(),
+      after: Type.Integer(),
+      missing: Type.Integer(),
+      added: Type.Integer(),
+      changed: Type.Integer(),
+      unchanged: Type.Integer(),
+    }),
+    groups: orNull(
+      Type.Array(
+        Type.Object({
+          group: Type.Record(Type.String(), Type.String()),
+          label: orNull(Type.String()),
+          before: Type.Integer(),
+          after: Type.Integer(),
+          missing: Type.Integer(),
+          added: Type.Integer(),
+          relabelled: Type.Integer(),
+          shareBefore: orNull(Type.Number()),
+          shareAfter: orNull(Type.Number()),
+          missingAgainstRest: orNull(ContrastView),
+          relabelledAgainstRest: orNull(ContrastView),
+        }),
+        { description: "Most telling first; null without protected:read" },
+      ),
+    ),
+    verdict: orNull(Type.String({ description: "The whole in a few sentences; null without protected:read, since it names groups" })),
+  },
+  { title: "DatasetDiff" },
+);
+export type DatasetDiffView = Static<typeof DatasetDiffView>;
+
+export function versionView({ dataset, number, id, blob, rows, bytes, tags, createdAtMs, createdBy }: DatasetVersion): DatasetVersionView {
+  return { dataset, number, id, blob, rows, bytes, tags: [...tags], createdAt: iso(createdAtMs), createdBy };
+}
+
+/** @param seesGroups - otherwise the values of protected columns are left out as well: they are counts of groups */
+export function versionDetailView(version: DatasetVersion, spec: DatasetSpec, seesGroups: boolean): DatasetVersionDetailView {
+  const guarded = new Set(seesGroups ? [] : (spec.protected ?? []).map(({ column }) => column));
+  const columns = version.profile.columns.map((column) =>
+    guarded.has(column.name) ? { ...column, numbers: null, top: [], isHidden: true } : { ...column, isHidden: false },
+  );
+  const groups = seesGroups
+    ? version.groups.map(({ group, rows, labels, rates }) => ({ group: { ...group }, rows, labels: { ...labels }, rates: { ...rates } }))
+    : null;
+  return { ...versionView(version), columns, groups };
+}
+
+export function datasetView({ name, spec, latest, tags, createdAtMs }: KnownDataset): DatasetView {
+  const { createdAtMs: latestAtMs, ...rest } = latest;
+  return { name, spec, tags: { ...tags }, createdAt: iso(createdAtMs), latest: { ...rest, createdAt: iso(latestAtMs) } };
+}
+
+export function datasetDetailView(
+  { latest: _latest, ...dataset }: DatasetView,
+  versions: readonly DatasetVersion[],
+  history: readonly TagHistoryEntry[],
+): DatasetDetailView {
+  const moves = history.map(({ tag: label, movedAtMs, ...move }) => ({ ...move, label, movedAt: iso(movedAtMs) }));
+  return { ...dataset, versions: versions.map(versionView), moves };
+}
+
+export function diffView({ from, to, identity, schema, rows, groups, verdict }: DatasetDiff, seesGroups: boolean): DatasetDiffView {
+  return {
+    from: { ...from },
+    to: { ...to },
+    identity,
+    schema: { added: [...schema.added], removed: [...schema.removed], retyped: [...schema.retyped] },
+    rows: { ...rows },
+    groups: seesGroups ? groups.map((change) => ({ ...change, group: { ...change.group } })) : null,
+    verdict: seesGroups ? verdict : null,
+  };
+}

@@ -1,0 +1,180 @@
+/** Models: immutable versions, and aliases that move. */
+import { Type, type Static } from "typebox";
+import { actorOf } from "../access/index.ts";
+import { ModelSignature, type FeatureSets, type FeatureSetVersion, type ModelVersion } from "../registry/index.ts";
+import type { FeatureSetId } from "../std.ts";
+import { MoveView } from "./dataset-view.ts";
+import { reasonText } from "./dataset-routes.ts";
+import { signatureOf } from "./model-file.ts";
+import { ProblemError } from "./problem.ts";
+import { blobIdAt, iso, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { notFound, principalOf, type Server } from "./server.ts";
+
+const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
+const Time = Type.String({ description: "ISO 8601, UTC" });
+
+export const ModelVersionView = Type.Object(
+  {
+    model: Type.String(),
+    number: Type.Integer(),
+    id: Type.String({ description: "mdl:…" }),
+    blob: Type.String(),
+    signature: ModelSignature,
+    featureSet: orNull(Type.String({ description: "fs:…" })),
+    run: orNull(Type.String()),
+    aliases: Type.Array(Type.String()),
+    createdAt: Time,
+    createdBy: Type.String(),
+  },
+  { title: "ModelVersion" },
+);
+export type ModelVersionView = Static<typeof ModelVersionView>;
+const modelFields = { name: Type.String(), latest: Type.Integer(), aliases: Type.Record(Type.String(), Type.Integer()), createdAt: Time };
+export const ModelView = Type.Object(modelFields, { title: "Model" });
+export type ModelView = Static<typeof ModelView>;
+export const ModelDetailView = Type.Object(
+  { ...modelFields, versions: Type.Array(ModelVersionView), moves: Type.Array(MoveView, { description: "Of aliases, oldest first" }) },
+  { title: "ModelDetail" },
+);
+export type ModelDetailView = Static<typeof ModelDetailView>;
+
+const ModelParams = Type.Object({ model: Type.String() });
+
+export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts): void {
+  const { models, featureSets } = registry;
+  const known = async (name: string): Promise<ModelView> => {
+    const model = (await models.list()).find((one) => one.name === name);
+    if (!model) throw notFound(`model "${name}"`);
+    return { name, latest: model.latest, aliases: { ...model.aliases }, createdAt: iso(model.createdAtMs) };
+  };
+  app.get(
+    "/v1/models",
+    {
+      config: readsRegistry,
+      schema: { summary: "All models", tags: ["models"], response: { 200: Type.Object({ models: Type.Array(ModelView) }) } },
+    },
+    async () => ({
+      models: (await models.list()).map(({ createdAtMs, aliases, ...model }) => ({
+        ...model,
+        aliases: { ...aliases },
+        createdAt: iso(createdAtMs),
+      })),
+    }),
+  );
+  app.get(
+    "/v1/models/:model",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "A model: its versions (newest first) and where its aliases have been",
+        tags: ["models"],
+        params: ModelParams,
+        response: { 200: ModelDetailView },
+      },
+    },
+    async (request) => {
+      const model = await known(request.params.model);
+      const [versions, history] = [await models.versions(model.name), await models.aliasHistory(model.name)];
+      const moves = history.map(({ alias: label, movedAtMs, ...move }) => ({ ...move, label, movedAt: iso(movedAtMs) }));
+      return { ...model, versions: versions.map(modelVersionView), moves };
+    },
+  );
+  app.get(
+    "/v1/model-version",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "The version that a reference names",
+        tags: ["models"],
+        querystring: Type.Object({ reference: Type.String({ description: "credit/3, credit@champion or mdl:…" }) }),
+        response: { 200: ModelVersionView },
+      },
+    },
+    async (request) => modelVersionView(orProblem(await models.resolve(request.query.reference))),
+  );
+  app.post(
+    "/v1/models/:model/versions",
+    {
+      config: writesRegistry,
+      schema: {
+        summary: "Register a version: its bytes never change again",
+        description: "The file is read, and refused if it can't be served, before anything loads it.",
+        tags: ["models"],
+        params: ModelParams,
+        body: Type.Object(
+          {
+            blob: Type.String({ description: "Uploaded before" }),
+            signature: Type.Optional(ModelSignature),
+            features: Type.Optional(
+              Type.Array(Type.String({ minLength: 1, maxLength: 250 }), { maxItems: 1000, description: "In the model's order" }),
+            ),
+            featureSet: Type.Optional(Type.String({ description: "fs:… or name/3: gives the features" })),
+            run: Type.Optional(Type.String()),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: ModelVersionView },
+      },
+    },
+    async (request) => {
+      const { featureSet, run, features, signature } = request.body;
+      const blob = blobIdAt("/blob", request.body.blob);
+      if (!(await store.blobs.has(blob)))
+        throw new ProblemError("invalid", undefined, [{ path: "/blob", expected: "a blob that was uploaded before", got: blob }]);
+      const set = featureSet === undefined ? undefined : await featureSetNamed(featureSets, featureSet);
+      const found = signatureOf(await store.blobs.get(blob), {
+        features: features ?? signature?.features ?? set?.spec.features.map(({ name }) => name),
+        given: signature,
+      });
+      const parts = { ...(set ? { featureSet: set.id } : {}), ...(run === undefined ? {} : { run }) };
+      const { model } = request.params;
+      return modelVersionView(orProblem(await models.register({ model, blob, signature: found, ...parts }, actorOf(principalOf(request)))));
+    },
+  );
+  app.post(
+    "/v1/models/:model/aliases",
+    {
+      config: writesRegistry,
+      schema: {
+        summary: "Move an alias, or take it away",
+        tags: ["models"],
+        params: ModelParams,
+        body: Type.Object(
+          {
+            alias: Type.String(),
+            number: orNull(Type.Integer({ description: "Version; null takes the alias away" })),
+            reason: reasonText,
+            expected: Type.Optional(orNull(Type.Integer({ description: "Move it only if it still points there" }))),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Type.Object({ aliases: Type.Record(Type.String(), Type.Integer()) }) },
+      },
+    },
+    async (request) => {
+      const { name: model } = await known(request.params.model);
+      const moved = orProblem(await models.setAlias({ model, ...request.body }, actorOf(principalOf(request))));
+      return { aliases: { ...moved.aliases } };
+    },
+  );
+}
+
+function modelVersionView({ createdAtMs, aliases, ...version }: ModelVersion): ModelVersionView {
+  return { ...version, aliases: [...aliases], createdAt: iso(createdAtMs) };
+}
+
+/** @param reference - `fs:…` or `name/3` */
+export async function findFeatureSet(featureSets: FeatureSets, reference: string): Promise<FeatureSetVersion | undefined> {
+  const [, name, number] = /^([^/@]+)\/([1-9]\d{0,8})$/.exec(reference) ?? [];
+  if (name !== undefined && number !== undefined) return await featureSets.numbered(name, Number(number));
+  return await featureSets.get(asFeatureSetId(reference));
+}
+
+export async function featureSetNamed(featureSets: FeatureSets, reference: string): Promise<FeatureSetVersion> {
+  const found = await findFeatureSet(featureSets, reference);
+  if (!found) throw new ProblemError("not-found", `There is no feature set ${reference}: give name/NUMBER or fs:….`);
+  return found;
+}
+
+/** Only looked up: a text that is no id is not found. */
+const asFeatureSetId = (text: string): FeatureSetId => text as FeatureSetId;

@@ -1,0 +1,40 @@
+/** What the routes of the registry share: their parts, refusals as problems, ids as they come in. */
+import type { StepOutcomes } from "../pipelines/index.ts";
+import type { Refusal, Registry } from "../registry/index.ts";
+import { parseBlobId, type Store } from "../store/index.ts";
+import { unreachable, type BlobId, type Result } from "../std.ts";
+import { ProblemError } from "./problem.ts";
+
+export interface RegistryRouteParts {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly steps: StepOutcomes;
+}
+
+export const readsRegistry = { right: "registry:read" } as const;
+export const writesRegistry = { right: "registry:write" } as const;
+
+/** The value, or the refusal as a problem. */
+export function orProblem<T>(result: Result<T, Refusal>): T {
+  if (result.ok) return result.value;
+  const { error } = result;
+  switch (error.kind) {
+    case "invalid":
+      throw new ProblemError("invalid", "Nothing was kept or changed.", error.issues);
+    case "unknown":
+      throw new ProblemError("not-found", `There is no ${error.what} ${error.name}${error.hint ? `: ${error.hint}` : ""}.`);
+    case "conflict":
+      throw new ProblemError("conflict", `${error.message}.`);
+    default:
+      return unreachable(error);
+  }
+}
+
+/** @param path - where the id stood in the request */
+export function blobIdAt(path: string, text: string): BlobId {
+  const id = parseBlobId(text);
+  if (!id) throw new ProblemError("invalid", undefined, [{ path, expected: "sha256: and 64 hex digits", got: text.slice(0, 80) }]);
+  return id;
+}
+
+export const iso = (atMs: number): string => new Date(atMs).toISOString();

@@ -1,0 +1,80 @@
+/** Raw bodies: streamed to a file, never held in memory, and gone once the route has answered. */
+import { createWriteStream } from "node:fs";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { StorageError, type Store } from "../store/index.ts";
+import { ProblemError } from "./problem.ts";
+import type { Server } from "./server.ts";
+
+export const MAX_UPLOAD_BYTES = 256 * 1024 * 1024;
+const HOUR_MS = 3_600_000;
+
+export interface Upload {
+  /** Removed when the route has answered. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Routes within take bytes instead of JSON; `take` hands a route's body to its work. */
+export async function uploadRoutes(app: Server, store: Store, add: (scope: Server, take: TakeUpload) => void): Promise<void> {
+  const folder = join(store.folder, "uploads");
+  await removeLeftovers(folder, store.runtime.clock.nowMs());
+  await app.register(async (scope: Server) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(["application/octet-stream", "text/csv"], (_request, body, done) => done(null, body));
+    scope.addContentTypeParser("*", (request, _body, done) =>
+      done(
+        new ProblemError(
+          "unsupported-media-type",
+          `Send the bytes with \`content-type: application/octet-stream\` (or text/csv), not ${request.headers["content-type"] ?? "without one"}.`,
+        ),
+      ),
+    );
+    add(scope, async (body, work) => {
+      if (!(body instanceof Readable)) throw new ProblemError("unsupported-media-type", "Send the bytes as the body.");
+      const path = join(folder, store.runtime.ids.next());
+      try {
+        return await work({ path, bytes: await write(body, path) });
+      } finally {
+        await rm(path, { force: true });
+      }
+    });
+  });
+}
+
+/** What a crash left behind. Young files stay: another gateway on the same folder may be receiving them. */
+async function removeLeftovers(folder: string, nowMs: number): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const known = await stat(path).catch(() => undefined); // the other gateway may have removed it just now
+    if (known && known.mtimeMs < nowMs - HOUR_MS) await rm(path, { force: true });
+  }
+}
+
+export type TakeUpload = <T>(body: unknown, work: (upload: Upload) => Promise<T>) => Promise<T>;
+
+async function write(body: Readable, path: string): Promise<number> {
+  let bytes = 0;
+  try {
+    await pipeline(
+      body,
+      async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          bytes += chunk.length;
+          // Past the limit the rest is read and dropped: a client that is still sending would not see our answer.
+          if (bytes <= MAX_UPLOAD_BYTES) yield chunk;
+        }
+      },
+      createWriteStream(path, { flags: "wx", mode: 0o600 }),
+    );
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOSPC")
+      throw new StorageError("storage-full", "no room for the upload", { cause: error });
+    throw error;
+  }
+  if (bytes > MAX_UPLOAD_BYTES) throw new ProblemError("too-large", `At most ${MAX_UPLOAD_BYTES.toLocaleString("en")} bytes.`);
+  return bytes;
+}

@@ -1,0 +1,122 @@
+/** Datasets, their versions and differences as a terminal shows them. */
+import type { DatasetDetailView, DatasetDiffView, DatasetVersionDetailView } from "../api/index.ts";
+import { moment, percent, plural, ratio } from "./format.ts";
+import { styled, table, type Io } from "./io.ts";
+
+/** Groups are many; a terminal shows the most telling, --json has all. */
+const GROUPS_SHOWN = 12;
+
+export function datasetText(io: Io, { name, spec, versions, moves }: DatasetDetailView): string {
+  const declared = [
+    spec.key ? `key ${spec.key.join(", ")}` : "no key: rows are compared by content",
+    ...(spec.label ? [`label ${spec.label.column}`] : []),
+    ...(spec.protected?.length ? [`protected ${spec.protected.map(({ column, name: attribute }) => attribute ?? column).join(", ")}`] : []),
+  ];
+  const rows = versions.map((one) => [
+    one.number,
+    one.rows,
+    one.tags.join(", "),
+    moment(one.createdAt),
+    one.createdBy,
+    one.id.slice(0, 16),
+  ]);
+  return [
+    styled(io, "bold", name),
+    declared.join(" · "),
+    "",
+    table(io, ["version", "rows", "tags", "added", "by", "id"], rows),
+    ...movesText(io, "tag", moves),
+  ].join("\n");
+}
+
+export function versionText(io: Io, version: DatasetVersionDetailView): string {
+  const { dataset, number, rows, tags, columns, groups } = version;
+  const profile = columns.map(({ name, type, empty, distinct, numbers, top, isHidden }) => [
+    name,
+    type,
+    empty,
+    distinct === null ? "many" : String(distinct),
+    numbers ? `${short(numbers.min)} … ${short(numbers.max)}` : "",
+    numbers ? short(numbers.mean) : "",
+    isHidden
+      ? styled(io, "dim", "protected")
+      : top
+          .slice(0, 4)
+          .map(({ value, count }) => `${value} ${percent(count / rows)}`)
+          .join(", "),
+  ]);
+  const labels = [...new Set((groups ?? []).flatMap((group) => Object.keys(group.labels)))].toSorted();
+  const single = (groups ?? []).map(({ group, rows: count, rates }) => [
+    groupText(group),
+    count,
+    ...labels.map((label) => (rates[label] === undefined ? "–" : percent(rates[label]))),
+  ]);
+  return [
+    styled(io, "bold", `${dataset}/${number}${tags.map((tag) => ` @${tag}`).join("")}`),
+    `${plural(rows, "row")}, ${plural(version.bytes, "byte")}, added ${moment(version.createdAt)} by ${version.createdBy}`,
+    `rows  ${version.id}`,
+    `file  ${version.blob}`,
+    "",
+    table(io, ["column", "type", "empty", "distinct", "range", "mean", "frequent"], profile),
+    "",
+    groups === null
+      ? styled(io, "dim", "groups are shown to readers with protected:read")
+      : table(io, ["group", "rows", ...labels.map((label) => `label ${label}`)], single, "no protected column is declared"),
+  ].join("\n");
+}
+
+export function diffText(io: Io, diff: DatasetDiffView): string {
+  const { from, to, rows, schema, groups, verdict } = diff;
+  const title = styled(io, "bold", `${from.dataset}/${from.number} → ${to.dataset}/${to.number}`);
+  const columns = [
+    ...schema.added.map(({ name, type }) => `+ ${name} (${type})`),
+    ...schema.removed.map(({ name, type }) => `- ${name} (${type})`),
+    ...schema.retyped.map((one) => `~ ${one.name}: ${one.from} → ${one.to}`),
+  ];
+  const counts = table(
+    io,
+    ["before", "after", "missing", "new", "changed", "unchanged", "compared by"],
+    [[rows.before, rows.after, rows.missing, rows.added, rows.changed, rows.unchanged, rows.by]],
+  );
+  const lines = [title, verdict ?? diff.identity, "", counts, ...(columns.length > 0 ? ["", ...columns] : [])];
+  if (groups === null) return [...lines, "", styled(io, "dim", "groups are shown to readers with protected:read")].join("\n");
+  const telling = groups.filter((change) => change.missing > 0 || change.added > 0 || change.relabelled > 0);
+  if (telling.length === 0) return lines.join("\n");
+  const shown = telling
+    .slice(0, GROUPS_SHOWN)
+    .map((change) => [
+      groupText(change.group),
+      change.label ?? "any",
+      change.before,
+      change.after,
+      change.missing,
+      change.missingAgainstRest ? percent(change.missingAgainstRest.rate) : "–",
+      change.missingAgainstRest ? percent(change.missingAgainstRest.rateOfRest) : "–",
+      change.missingAgainstRest ? ratio(change.missingAgainstRest.z, 1) : "–",
+      change.relabelled,
+    ]);
+  const head = ["group", "label", "before", "after", "missing", "rate", "of others", "z", "relabelled"];
+  const rest = telling.length - shown.length;
+  return [...lines, "", table(io, head, shown), ...(rest > 0 ? [styled(io, "dim", `and ${rest} more: --json has all`)] : [])].join("\n");
+}
+
+/** Where a tag or alias has been; nothing where it has never moved. */
+export function movesText(io: Io, what: string, moves: DatasetDetailView["moves"]): string[] {
+  if (moves.length === 0) return [];
+  const rows = moves
+    .toReversed()
+    .map((move) => [
+      moment(move.movedAt),
+      move.label,
+      `${move.from ?? "–"} → ${move.to ?? "–"}`,
+      move.movedBy,
+      move.reason || styled(io, "dim", "no reason given"),
+    ]);
+  return ["", table(io, ["moved", what, "from → to", "by", "reason"], rows)];
+}
+
+const groupText = (group: Readonly<Record<string, string>>) =>
+  Object.entries(group)
+    .map(([attribute, value]) => `${attribute}=${value}`)
+    .join(", ") || "everybody";
+const short = (value: number) => (Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(4)).toLocaleString("en"));
