@@ -77,7 +77,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(asSchema(schema), httpPart));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    if (/charset=(?!utf-8)/i.test(request.headers["content-type"] ?? "")) return done(new ProblemError("unsupported-media-type"));
+    if (/charset=(?!utf-8)/i.test(request.headers["content-type"] ?? ""))
+      return done(new ProblemError("unsupported-media-type", "Send JSON in UTF-8."));
     const parsed = parseStrictJson(asBuffer(body));
     if (!parsed.ok)
       return done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
