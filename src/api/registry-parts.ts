@@ -22,13 +22,15 @@ export function orProblem<T>(result: Result<T, Refusal>): T {
     case "invalid":
       throw new ProblemError("invalid", "Nothing was kept or changed.", error.issues);
     case "unknown":
-      throw new ProblemError("not-found", `There is no ${error.what} ${error.name}${error.hint ? `: ${error.hint}` : ""}.`);
+      throw new ProblemError("not-found", sentence(`There is no ${error.what} ${error.name}${error.hint ? `: ${error.hint}` : ""}`));
     case "conflict":
-      throw new ProblemError("conflict", `${error.message}.`);
+      throw new ProblemError("conflict", sentence(error.message));
     default:
       return unreachable(error);
   }
 }
+
+const sentence = (text: string) => (/[.?!]$/.test(text) ? text : `${text}.`);
 
 /** @param path - where the id stood in the request */
 export function blobIdAt(path: string, text: string): BlobId {

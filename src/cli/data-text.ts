@@ -5,6 +5,8 @@ import { styled, table, type Io } from "./io.ts";
 
 /** Groups are many; a terminal shows the most telling, --json has all. */
 const GROUPS_SHOWN = 12;
+/** Values that are rarer than this say nothing of a column. */
+const SHARE_SHOWN = 0.01;
 
 export function datasetText(io: Io, { name, spec, versions, moves }: DatasetDetailView): string {
   const declared = [
@@ -41,6 +43,7 @@ export function versionText(io: Io, version: DatasetVersionDetailView): string {
     isHidden
       ? styled(io, "dim", "protected")
       : top
+          .filter(({ count }) => count >= rows * SHARE_SHOWN)
           .slice(0, 4)
           .map(({ value, count }) => `${value} ${percent(count / rows)}`)
           .join(", "),

@@ -30,7 +30,7 @@ usage: evenkeel data add <file.csv> --dataset <name> [--key <column>]… [--labe
        evenkeel data tag <name> <tag> <number>|none --reason <text>
 
   <version>    credit/2, credit@clean or tbl:…
-  --key        names a row; may be given more than once. So are rows followed from version to version
+  --key        names a row, so that it is followed from version to version; may be given more than once
   --protected  a column whose groups are watched
   --spec       the declaration as YAML or JSON, with words for codes: instead of --key, --label and --protected
 

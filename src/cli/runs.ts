@@ -102,6 +102,8 @@ function comparisonText(io: Io, { runs: all, params, metrics }: RunComparisonVie
     table(io, ["parameter", ...heads], rows(params), "no parameter differs"),
     "",
     table(io, ["metric", ...heads], rows(metrics), "no metric differs"),
-    ...(same > 0 && !isWhole ? ["", styled(io, "dim", `${same} more are the same: --all shows them`)] : []),
+    ...(same > 0 && !isWhole
+      ? ["", styled(io, "dim", `${same} more ${same === 1 ? "is" : "are"} the same: --all shows ${same === 1 ? "it" : "them"}`)]
+      : []),
   ].join("\n");
 }
