@@ -23,7 +23,7 @@ export async function blobRoutes(app: Server, { store }: RegistryRouteParts): Pr
           response: { 200: BlobView },
         },
       },
-      async (request) => await take(request.body, ({ path }) => store.blobs.putFile(path)),
+      async (request) => await take(request, ({ path }) => store.blobs.putFile(path)),
     );
   });
   app.get(

@@ -60,7 +60,7 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
         const declared = spec === undefined ? {} : { spec: specOf(spec) };
         const { dataset } = request.params;
         const actor = actorOf(principalOf(request));
-        const added = await take(request.body, ({ path }) => datasets.add({ dataset, source: { path }, ...declared, ...labels }, actor));
+        const added = await take(request, ({ path }) => datasets.add({ dataset, source: { path }, ...declared, ...labels }, actor));
         const { version, isNew } = orProblem(added);
         return { ...versionView(version), isNew };
       },

@@ -32,9 +32,9 @@ export async function uploadRoutes(app: Server, store: Store, add: (scope: Serve
         ),
       ),
     );
-    add(scope, async (body, work) => {
+    add(scope, async ({ id, body }, work) => {
       if (!(body instanceof Readable)) throw new ProblemError("unsupported-media-type", "Send the bytes as the body.");
-      const path = join(folder, store.runtime.ids.next());
+      const path = join(folder, id);
       try {
         return await work({ path, bytes: await write(body, path) });
       } finally {
@@ -54,7 +54,8 @@ async function removeLeftovers(folder: string, nowMs: number): Promise<void> {
   }
 }
 
-export type TakeUpload = <T>(body: unknown, work: (upload: Upload) => Promise<T>) => Promise<T>;
+/** The file is named by the request's id. */
+export type TakeUpload = <T>(request: { readonly id: string; readonly body: unknown }, work: (upload: Upload) => Promise<T>) => Promise<T>;
 
 async function write(body: Readable, path: string): Promise<number> {
   let bytes = 0;
