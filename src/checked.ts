@@ -1,7 +1,12 @@
 /** From `unknown` to a type, once, at the border: TypeBox schemas with errors that a person can act on. */
-import type { Static, TSchema } from "typebox";
+import { Type, type Static, type TProperties, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { err, ok, type Issue, type Result } from "./std.ts";
+
+/** A schema, or null. */
+export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+/** An object with these properties and no others. */
+export const object = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 
 /** Checks a value against a schema; nothing is coerced, filled in or dropped. Compiled once: keep it. */
 export function checked<S extends TSchema>(schema: S): (value: unknown) => Result<Static<S>, readonly Issue[]> {

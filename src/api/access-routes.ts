@@ -1,5 +1,6 @@
 /** Tokens and the audit log. */
 import { Type, type Static } from "typebox";
+import { iso } from "./iso.ts";
 import { actorOf, parseAuditHead, rights, roles, type Audit, type Tokens } from "../access/index.ts";
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
@@ -71,8 +72,6 @@ export const AuditVerdictView = Type.Object(
   { title: "AuditVerdict" },
 );
 export type AuditVerdictView = Static<typeof AuditVerdictView>;
-
-const iso = (atMs: number) => new Date(atMs).toISOString();
 
 export const accessRoutes = (tokens: Tokens, audit: Audit) => (app: Server) => {
   app.get(

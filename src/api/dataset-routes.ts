@@ -1,7 +1,7 @@
 /** Datasets: versions that never change, tags that move, and what differs between two versions. */
 import { Type } from "typebox";
 import { actorOf, mayDo } from "../access/index.ts";
-import { checked } from "../checked.ts";
+import { checked, orNull } from "../checked.ts";
 import { DatasetSpec, parseReference } from "../registry/index.ts";
 import { ProblemError } from "./problem.ts";
 import {
@@ -22,7 +22,6 @@ import { notFound, principalOf, type Server } from "./server.ts";
 import { uploadRoutes } from "./uploads.ts";
 
 const DatasetParams = Type.Object({ dataset: Type.String() });
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 export const reasonText = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the move and in the audit log" });
 
 export async function datasetRoutes(app: Server, { store, registry }: RegistryRouteParts): Promise<void> {

@@ -1,5 +1,7 @@
 /** Datasets as the API shows them: groups only to those who may see them. */
 import { Type, type Static } from "typebox";
+import { iso } from "./iso.ts";
+import { orNull } from "../checked.ts";
 import {
   ColumnProfile,
   DatasetSpec,
@@ -8,9 +10,8 @@ import {
   type DatasetView as KnownDataset,
   type TagHistoryEntry,
 } from "../registry/index.ts";
-import { iso } from "./registry-parts.ts";
+import {} from "./registry-parts.ts";
 
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Time = Type.String({ description: "ISO 8601, UTC" });
 
 const versionFields = {

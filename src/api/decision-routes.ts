@@ -1,5 +1,7 @@
 /** The way in for applications: ask for a decision, tell what became of it; and the way back for people who look a decision up. */
 import { hash } from "node:crypto";
+import { iso } from "./iso.ts";
+import { orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
 import { mayDo } from "../access/index.ts";
 import {
@@ -17,7 +19,6 @@ import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from 
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
 
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const EndpointParams = Type.Object({ endpoint: Type.String() });
 const Value = Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()]);
 
@@ -116,7 +117,6 @@ export interface DecisionRouteParts {
 }
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
-const iso = (atMs: number) => new Date(atMs).toISOString();
 
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
   const { gateway, store } = parts;

@@ -1,11 +1,13 @@
 /** Endpoints: what answers, how their guardrails stand, and every way to change which release does. */
 import { Type } from "typebox";
+import { iso } from "./iso.ts";
 import { actorOf, mayDo, reaches, type Principal } from "../access/index.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import {
   asCommandId,
   placesOf,
   standbyOf,
+  subjectOf,
   type By,
   type EndpointRoom,
   type GuardrailControl,
@@ -66,8 +68,6 @@ const ApplyBody = Type.Object(
 );
 /** The release's own schema checks the rest, with paths of its own. */
 const NewReleaseBody = Type.Record(Type.String(), Type.Unknown());
-
-const iso = (atMs: number) => new Date(atMs).toISOString();
 
 export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   const { releases } = parts;
@@ -377,40 +377,31 @@ const kindOf = (value: unknown) =>
   isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
 const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
 
-const nameOf = (room: EndpointRoom, id: ReleaseId) => `r${room.releases.get(id)?.number ?? "?"}`;
-
 function routeView(room: EndpointRoom): RouteTableView {
   const { table } = room;
   const standby = standbyOf(table);
   return {
     endpoint: room.name,
     generation: table.generation,
-    live: nameOf(room, table.live),
+    live: room.nameOf(table.live),
     liveSince: iso(room.liveSinceMs),
-    canary: table.canary && { release: nameOf(room, table.canary.release), share: table.canary.share },
-    shadows: table.shadows.map((id) => nameOf(room, id)),
-    standby: standby && nameOf(room, standby),
-    fallback: nameOf(room, table.fallback),
-    condemned: [...table.condemned.keys()].map((id) => nameOf(room, id)),
+    canary: table.canary && { release: room.nameOf(table.canary.release), share: table.canary.share },
+    shadows: table.shadows.map((id) => room.nameOf(id)),
+    standby: standby && room.nameOf(standby),
+    fallback: room.nameOf(table.fallback),
+    condemned: [...table.condemned.keys()].map((id) => room.nameOf(id)),
     held: table.hold && { by: table.hold.actor.name, reason: table.hold.reason },
   };
 }
 
 function transitionView(room: EndpointRoom, { generation, change, actor, reason: why, atMs }: Transition): TransitionRecordView {
-  const subject =
-    "live" in change && change.live !== null
-      ? change.live
-      : "release" in change
-        ? change.release
-        : "fallback" in change
-          ? change.fallback
-          : null;
+  const subject = subjectOf(change);
   const from = change.kind === "promoted" || change.kind === "rolled-back" ? change.from : null;
   return {
     generation,
     kind: change.kind,
-    release: subject && nameOf(room, subject),
-    from: from && nameOf(room, from),
+    release: subject && room.nameOf(subject),
+    from: from && room.nameOf(from),
     share: "share" in change ? change.share : null,
     automatic: "automatic" in change ? change.automatic : actor.kind === "system",
     actor: actor.name,
@@ -448,17 +439,17 @@ function undoOf(room: EndpointRoom, { change }: Transition, before: ReleaseId): 
     case "promoted":
       return `evenkeel rollback ${room.name} --keep ${text}`;
     case "rolled-back": {
-      const reinstate = change.condemned ? `evenkeel release reinstate ${room.name} ${nameOf(room, before)} ${text} && ` : "";
-      return `${reinstate}evenkeel promote ${room.name} ${nameOf(room, before)} ${text}`;
+      const reinstate = change.condemned ? `evenkeel release reinstate ${room.name} ${room.nameOf(before)} ${text} && ` : "";
+      return `${reinstate}evenkeel promote ${room.name} ${room.nameOf(before)} ${text}`;
     }
     case "shadow-started":
     case "canary-started":
     case "canary-changed":
-      return `evenkeel release stop ${room.name} ${nameOf(room, change.release)} ${text}`;
+      return `evenkeel release stop ${room.name} ${room.nameOf(change.release)} ${text}`;
     case "shadow-stopped":
-      return `evenkeel deploy ${room.name} --release ${nameOf(room, change.release)} --as shadow ${text}`;
+      return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as shadow ${text}`;
     case "canary-stopped":
-      return `evenkeel deploy ${room.name} --release ${nameOf(room, change.release)} --as canary:<percent> ${text}`;
+      return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as canary:<percent> ${text}`;
     case "reinstated":
       return `evenkeel rollback ${room.name} ${text} (once it serves)`;
     default:
@@ -491,7 +482,7 @@ function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames)
     guardrail: state.guardrail,
     metric: state.metric,
     action: state.action,
-    release: nameOf(room, test.release),
+    release: room.nameOf(test.release),
     arm: test.armClass,
     group: names.label(state.group),
     reference: state.reference ?? "nobody",

@@ -1,7 +1,7 @@
 /** Endpoints, their releases, route tables and guardrails, as the API gives them. Releases are named as people name them: `r12`. */
 import { Type, type Static } from "typebox";
+import { orNull } from "../checked.ts";
 
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Time = Type.String({ description: "ISO 8601, UTC" });
 const ReleaseName = Type.String({ description: "r12" });
 

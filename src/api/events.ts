@@ -23,12 +23,16 @@ export class EventStream {
 
   constructor(timers: Timers, compose: (principal: Principal) => Promise<unknown>) {
     this.#stop = timers.every(PERIOD_MS, async () => {
+      // Tabs with one token see one view: it is composed once for all of them.
+      const viewByToken = new Map<string, string>();
       for (const listener of this.#listeners) {
         if (listener.response.writableLength > MAX_QUEUED_BYTES) {
           listener.response.destroy();
           continue;
         }
-        const view = JSON.stringify(await compose(listener.principal));
+        const { principal } = listener;
+        const view = viewByToken.get(principal.tokenId) ?? JSON.stringify(await compose(principal));
+        viewByToken.set(principal.tokenId, view);
         // The clock in the view moves always; what it shows counts as changed only with the rest.
         const content = view.replace(/"(at|now)Ms":\d+/g, "");
         if (content === listener.last) listener.response.write("event: ping\ndata: {}\n\n");

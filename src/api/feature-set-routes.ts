@@ -1,8 +1,9 @@
 /** Feature sets: the ordered inputs of models, kept by content. */
 import { Type, type Static } from "typebox";
+import { iso } from "./iso.ts";
 import { actorOf } from "../access/index.ts";
 import { FeatureSetSpec, type FeatureSetVersion } from "../registry/index.ts";
-import { iso, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export const FeatureSetView = Type.Object(

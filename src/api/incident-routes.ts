@@ -1,5 +1,6 @@
 /** Incidents: what was found, why, and who was touched. */
 import { Type } from "typebox";
+import { iso } from "./iso.ts";
 import { mayDo, reaches, type Principal } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import { Breach } from "../monitoring/index.ts";
@@ -20,7 +21,6 @@ export interface IncidentRouteParts {
 }
 
 const Params = Type.Object({ n: Type.Integer({ minimum: 1 }) });
-const iso = (atMs: number) => new Date(atMs).toISOString();
 const parseBreach = checked(Breach);
 
 export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {

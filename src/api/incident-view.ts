@@ -1,7 +1,6 @@
 /** Incidents with their evidence, blame and the people they touched, as the API gives them. */
 import { Type, type Static } from "typebox";
-
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
+import { orNull } from "../checked.ts";
 
 export const IncidentHeadView = Type.Object(
   {

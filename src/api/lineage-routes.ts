@@ -1,8 +1,9 @@
 /** What something was made of, and what was made of it. */
 import { Type, type Static } from "typebox";
+import { iso } from "./iso.ts";
 import { nodeKinds, parseReference, type LineageNode, type Registry } from "../registry/index.ts";
 import { featureSetNamed, findFeatureSet } from "./model-routes.ts";
-import { iso, orProblem, readsRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { orProblem, readsRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { NodeView } from "./run-routes.ts";
 import type { Server } from "./server.ts";
 

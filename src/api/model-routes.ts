@@ -1,5 +1,7 @@
 /** Models: immutable versions, and aliases that move. */
 import { Type, type Static } from "typebox";
+import { iso } from "./iso.ts";
+import { orNull } from "../checked.ts";
 import { actorOf } from "../access/index.ts";
 import { ModelSignature, type FeatureSets, type FeatureSetVersion, type ModelVersion } from "../registry/index.ts";
 import type { FeatureSetId } from "../std.ts";
@@ -7,10 +9,9 @@ import { MoveView } from "./dataset-view.ts";
 import { reasonText } from "./dataset-routes.ts";
 import { signatureOf } from "./model-file.ts";
 import { ProblemError } from "./problem.ts";
-import { blobIdAt, iso, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { blobIdAt, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
 
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Time = Type.String({ description: "ISO 8601, UTC" });
 
 export const ModelVersionView = Type.Object(

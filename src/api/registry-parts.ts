@@ -38,5 +38,3 @@ export function blobIdAt(path: string, text: string): BlobId {
   if (!id) throw new ProblemError("invalid", undefined, [{ path, expected: "sha256: and 64 hex digits", got: text.slice(0, 80) }]);
   return id;
 }
-
-export const iso = (atMs: number): string => new Date(atMs).toISOString();

@@ -1,11 +1,12 @@
 /** Runs: one training each, with what went in and what came out. */
 import { Type, type Static } from "typebox";
+import { iso } from "./iso.ts";
+import { orNull } from "../checked.ts";
 import { actorOf } from "../access/index.ts";
 import { RunLog, RunParams, RunTags, nodeKinds, type Run, type RunDetail } from "../registry/index.ts";
-import { iso, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { principalOf, type Server } from "./server.ts";
 
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Time = Type.String({ description: "ISO 8601, UTC" });
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 export const NodeView = Type.Object(

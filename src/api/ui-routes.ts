@@ -7,6 +7,7 @@ import { guardrailState, planTests, type GuardrailState } from "../monitoring/in
 import type { Redress, AffectedPerson } from "../redress/index.ts";
 import {
   decisionsOf,
+  subjectOf,
   type EndpointRoom,
   type GuardrailControl,
   type Incident,
@@ -245,14 +246,7 @@ function transitionView(
   { change, actor, reason, atMs }: Transition,
   name: (id: Extract<Transition["change"], { live: unknown }>["live"] & string) => string,
 ): TransitionView {
-  const subject =
-    "live" in change && change.live !== null
-      ? change.live
-      : "release" in change
-        ? change.release
-        : "fallback" in change
-          ? change.fallback
-          : null;
+  const subject = subjectOf(change);
   return {
     kind: change.kind,
     release: subject && name(subject),

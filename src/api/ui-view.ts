@@ -8,9 +8,8 @@
  * server sends letters (`A`, `B`, …, the same ones everywhere), also inside `finding` and other sentences. Times are integer milliseconds, rates and shares 0…1.
  */
 import { Type, type Static } from "typebox";
+import { orNull, object } from "../checked.ts";
 
-const object = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false });
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Ms = Type.Integer({ description: "milliseconds since 1970 (UTC)" });
 const Count = Type.Integer({ minimum: 0 });
 const Share = Type.Number({ minimum: 0, maximum: 1 });

@@ -6,6 +6,7 @@
  * subject and payload; row and digest stay as they are and still verify.
  */
 import { hash } from "node:crypto";
+import type { ReplyColumns } from "./stored-reply.ts";
 
 /** Stands for the digest before the first. */
 export const NO_DIGEST = "0".repeat(64);
@@ -19,20 +20,8 @@ export function commitmentOf(salt: string, cell: string, subject: string | null,
 }
 
 /** The columns of `decision` that are never erased. */
-export interface DecisionRow {
-  readonly seq: number;
-  readonly id: string;
+export interface DecisionRow extends ReplyColumns {
   readonly endpoint: string;
-  readonly release: string;
-  readonly arm: string;
-  readonly generation: number;
-  readonly score: number | null;
-  readonly action: string;
-  readonly favourable: 0 | 1;
-  readonly reasons_json: string;
-  readonly answered_by: string;
-  readonly because: string | null;
-  readonly decided_at_ms: number;
   readonly latency_us: number;
   readonly source: string;
   readonly idempotency_key: string | null;

@@ -61,38 +61,22 @@ const summed = (eb: ExpressionBuilder<Schema, "tally" | "tally_total">) =>
 
 /** Counts since the beginning of each release, by arm, cell and action: what guardrails consume. They only grow. */
 export async function readTotals(db: Reader, filter: TallyFilter): Promise<readonly TotalRow[]> {
-  let query = db.selectFrom("tally_total").where("endpoint", "=", filter.endpoint);
-  if (filter.release !== undefined) query = query.where("release", "=", filter.release);
-  if (filter.arm !== undefined) query = query.where("arm", "=", filter.arm);
-  const keys = ["release", "arm", "cell", "action"] as const;
-  const rows = await query
-    .select(keys)
-    .select(summed)
-    .groupBy(keys)
-    .orderBy("release")
-    .orderBy("arm")
-    .orderBy("cell")
-    .orderBy("action")
-    .execute();
+  const rows = await selectTotals(db, filter).execute();
   return rows.map((row) => named(row));
 }
 
 /** `readTotals`, told apart by who sent the requests: whether a breach rests on one of them. */
 export async function readTotalsBySource(db: Reader, filter: TallyFilter): Promise<readonly SourceTotalRow[]> {
+  const rows = await selectTotals(db, filter).select("source").groupBy("source").execute();
+  return rows.map((row) => named(row));
+}
+
+function selectTotals(db: Reader, filter: TallyFilter) {
   let query = db.selectFrom("tally_total").where("endpoint", "=", filter.endpoint);
   if (filter.release !== undefined) query = query.where("release", "=", filter.release);
   if (filter.arm !== undefined) query = query.where("arm", "=", filter.arm);
-  const keys = ["release", "arm", "cell", "action", "source"] as const;
-  const rows = await query
-    .select(keys)
-    .select(summed)
-    .groupBy(keys)
-    .orderBy("release")
-    .orderBy("arm")
-    .orderBy("cell")
-    .orderBy("action")
-    .execute();
-  return rows.map((row) => named(row));
+  const keys = ["release", "arm", "cell", "action"] as const;
+  return query.select(keys).select(summed).groupBy(keys).orderBy("release").orderBy("arm").orderBy("cell").orderBy("action");
 }
 
 /** Counts of the minutes in `[fromMinute, toMinute)`, oldest first. A window is a sum of them. */

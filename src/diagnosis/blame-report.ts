@@ -1,13 +1,12 @@
 /** What blame finds, as it is stored and told; and what tier 1 is given. */
 import { Type, type Static } from "typebox";
-import { checked } from "../checked.ts";
+import { checked, orNull } from "../checked.ts";
 import type { Issue, ReleaseId, Result } from "../std.ts";
 import { err, ok } from "../std.ts";
 import type { VerdictWord } from "./verdict.ts";
 
 const object = <P extends Parameters<typeof Type.Object>[0]>(properties: P, title?: string) =>
   Type.Object(properties, title === undefined ? { additionalProperties: false } : { title, additionalProperties: false });
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Release = Type.Unsafe<ReleaseId>(Type.String());
 const Steps = Type.Array(Type.String());
 const EstimateFields = { share: Type.Number(), low: Type.Number(), high: Type.Number() };

@@ -65,6 +65,11 @@ export class EndpointRoom {
     return this.#warm;
   }
 
+  /** A release as people name it: `r12`. */
+  nameOf(release: ReleaseId): string {
+    return `r${this.info(release).number}`;
+  }
+
   /** Whether what answers now, and what answers when that can't, are loaded and proven. */
   get isReady(): boolean {
     return this.#warm.isWarm(this.#table.live) && this.#warm.isWarm(this.#table.fallback);

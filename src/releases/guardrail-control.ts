@@ -47,7 +47,7 @@ export class GuardrailControl {
       groups: spec.groups ?? {},
       guardrails: definition.guardrails,
       budget: definition.budget,
-      favourable: new Set(Object.entries(spec.actions).flatMap(([action, { favourable }]) => (favourable ? [action] : []))),
+      favourable: new Set(favourableActions(room)),
       releases: [
         ...serving.map((release) => ({ release, armClass: "serving" as const, epoch: releases.lives(release) })),
         ...table.shadows.map((release) => ({ release, armClass: "shadow" as const, epoch: releases.lives(release) })),
@@ -133,7 +133,7 @@ export class GuardrailControl {
     const base = { release: info.id, number: info.number, isFallback: info.id === room.table.fallback };
     const lent = await this.#parts.releases.lend(room, info);
     if (!lent.ok) {
-      const why = explain(lent.error, (id) => `r${room.info(id).number}`);
+      const why = explain(lent.error, (id) => room.nameOf(id));
       return { ...base, passes: false, why, figures: null, durationUs: clock.monotonicUs() - startedUs };
     }
     try {
@@ -192,7 +192,7 @@ export class GuardrailControl {
       return this.#tellOnly(
         found,
         candidates,
-        explain(done.error, (id) => `r${room.info(id).number}`),
+        explain(done.error, (id) => room.nameOf(id)),
       );
     await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to });
     await this.#parts.onIncident(n);
@@ -236,7 +236,7 @@ export class GuardrailControl {
       return this.#tellOnly(
         found,
         [],
-        explain(done.error, (id) => `r${room.info(id).number}`),
+        explain(done.error, (id) => room.nameOf(id)),
       );
     await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to: live });
     await this.#parts.onIncident(n);
@@ -256,7 +256,7 @@ export class GuardrailControl {
     const switchedUs = before + done.switchedUs;
     const drainedUs = before + done.drainedUs;
     const actor = actorOf(breach);
-    const [fromName, toName] = [from, to].map((id) => `r${room.info(id).number}`);
+    const [fromName, toName] = [from, to].map((id) => room.nameOf(id));
     await store.transaction(async (tx) => {
       await incidents.amend(tx, n, {
         body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs } },
@@ -365,6 +365,9 @@ interface Found {
 
 const actorOf = ({ guardrail }: Breach): Actor => ({ kind: "system", name: `guardrail:${guardrail}` });
 
+const favourableActions = ({ definition }: EndpointRoom) =>
+  Object.entries(definition.spec.actions).flatMap(([action, { favourable }]) => (favourable ? [action] : []));
+
 /** `high_school` reads as `high school`. */
 const inWords = (value: string) => value.replaceAll("_", " ");
 
@@ -373,14 +376,14 @@ function titleOf({ group, release }: Breach, room: EndpointRoom): string {
   const people = Object.entries(group)
     .map(([attribute, value]) => `${inWords(attribute)} ${inWords(value)}`)
     .join(" and ");
-  return `r${room.info(release).number} turned down applicants${people === "" ? "" : ` with ${people}`}`;
+  return `${room.nameOf(release)} turned down applicants${people === "" ? "" : ` with ${people}`}`;
 }
 
 function reasonOf(
   { groupLabel, groupK, groupN, referenceK, referenceN, decisions, logE, threshold, limit, reference }: Breach,
   room: EndpointRoom,
 ): string {
-  const actions = Object.entries(room.definition.spec.actions).flatMap(([action, { favourable }]) => (favourable ? [action] : []));
+  const actions = favourableActions(room);
   const odds = Math.round(Math.exp(Math.min(logE, 40))).toLocaleString("en");
   const needed = Math.round(Math.exp(threshold)).toLocaleString("en");
   const others = reference === null ? "" : `, ${referenceK} of ${referenceN} of the others`;

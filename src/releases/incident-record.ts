@@ -1,11 +1,9 @@
 /** What is kept of an incident: what a breach or a person opened, and what became of it. */
 import { Type, type Static } from "typebox";
-import { checked } from "../checked.ts";
+import { checked, object, orNull } from "../checked.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import { Actor, Place } from "./transition.ts";
 
-const object = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false });
-const orNull = <S extends Parameters<typeof Type.Array>[0]>(schema: S) => Type.Union([schema, Type.Null()]);
 const Release = Type.Unsafe<ReleaseId>(Type.String({ minLength: 1 }));
 
 /**

@@ -10,4 +10,4 @@ export type { By } from "./release-writer.ts";
 export { Releases, type Applied, type Switched } from "./releases.ts";
 export type { Wish } from "./route-commands.ts";
 export { placesOf, rollbackCandidates, standbyOf, type OpenTable } from "./route-table.ts";
-export { asCommandId, type Actor, type Change, type Place, type Transition } from "./transition.ts";
+export { asCommandId, subjectOf, type Actor, type Change, type Place, type Transition } from "./transition.ts";

@@ -1,9 +1,8 @@
 /** One change of a route table: what it is, and how it is read back from where it was stored. */
 import { Type, type Static } from "typebox";
-import { checked } from "../checked.ts";
+import { checked, object } from "../checked.ts";
 import type { CommandId, ReleaseId } from "../std.ts";
 
-const object = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false });
 const Release = Type.Unsafe<ReleaseId>(Type.String({ minLength: 1 }));
 
 /** Who does something: a person answers for it by name; the system acts on evidence. */
@@ -50,6 +49,13 @@ export const Change = Type.Union([
   object(kind("rollouts-resumed")),
 ]);
 export type Change = Readonly<Static<typeof Change>>;
+
+/** The release that a change is about: what went live, was placed, condemned or let go; null for holding and resuming. */
+export function subjectOf(change: Change): ReleaseId | null {
+  if ("live" in change && change.live !== null) return change.live;
+  if ("release" in change) return change.release;
+  return "fallback" in change ? change.fallback : null;
+}
 
 /** Who, why and when. */
 export interface Stamp {
