@@ -22,7 +22,7 @@ import { DecisionLog, type Ack } from "./decisions/index.ts";
 import { Blame } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
-import { Redress } from "./redress/index.ts";
+import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import { GuardrailControl, Incidents, Releases } from "./releases/index.ts";
 import { Gateway } from "./serving/index.ts";
@@ -107,20 +107,24 @@ export async function startApp(options: AppOptions): Promise<App> {
       releases,
       incidents,
       evaluator: new GuardrailEvaluator(store),
-      async onIncident(n) {
-        await redress.find(n);
-        await blame.tierZero(n);
-      },
     });
-    let looking: Promise<void> = Promise.resolve();
-    const stopLooking = runtime.timers.every(options.lookEveryMs ?? 500, async () => {
-      looking = control.tick().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "guardrails"));
-      await looking;
-    });
-    undo.push(async () => {
-      stopLooking();
-      await looking;
-    });
+    const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
+    const lookEveryMs = options.lookEveryMs ?? 500;
+    const looking = repeatedly(
+      runtime,
+      lookEveryMs,
+      () => control.tick(),
+      (error) => onError(error, "guardrails"),
+    );
+    undo.push(() => looking.stop());
+    // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
+    const following = repeatedly(
+      runtime,
+      lookEveryMs,
+      () => followUp.tick(),
+      (error) => onError(error, "incidents"),
+    );
+    undo.push(() => following.stop());
 
     const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
     const events = new EventStream(runtime.timers, (principal) => homeView(ui, principal));
@@ -163,7 +167,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
     const settled = async () => {
       await gateway.idle();
-      await looking;
+      await looking.settled();
+      await following.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };
@@ -171,6 +176,27 @@ export async function startApp(options: AppOptions): Promise<App> {
     await stop();
     throw error;
   }
+}
+
+/** Work that is done again and again until it is stopped; an error of one time is told and doesn't end it. */
+function repeatedly(
+  { timers }: Runtime,
+  everyMs: number,
+  work: () => Promise<void>,
+  onError: (error: Error) => void,
+): { settled(): Promise<void>; stop(): Promise<void> } {
+  let current: Promise<void> = Promise.resolve();
+  const end = timers.every(
+    everyMs,
+    () => (current = work().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error))))),
+  );
+  return {
+    settled: () => current,
+    stop() {
+      end();
+      return current;
+    },
+  };
 }
 
 /** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */

@@ -82,8 +82,6 @@ export class Lender {
   readonly releases: Releases;
   readonly incidents: Incidents;
   readonly control: GuardrailControl;
-  /** Numbers of the incidents that were told. */
-  readonly told: number[] = [];
 
   private constructor(
     folder: string,
@@ -102,7 +100,6 @@ export class Lender {
     this.control = new GuardrailControl({
       ...parts,
       evaluator: new GuardrailEvaluator(parts.store),
-      onIncident: async (n) => void this.told.push(n),
     });
   }
 
@@ -153,6 +150,10 @@ export class Lender {
   }
   promote({ id: release }: ReleaseInfo): Promise<Switched> {
     return this.command({ kind: "promote", release });
+  }
+  /** Numbers of all incidents, oldest first. */
+  async incidentNumbers(): Promise<readonly number[]> {
+    return (await this.incidents.list()).map(({ n }) => n).toReversed();
   }
   rollback(by: By = ada): Promise<Switched> {
     return this.command({ kind: "rollback", from: null, to: null, condemn: true }, by);

@@ -307,6 +307,8 @@ const MARKS: Readonly<Record<string, HappeningView["mark"]>> = {
   "rolled-back": "rollback",
   drained: "decision",
   "not-rolled-back": "breach",
+  blamed: "record",
+  "looked-into": "record",
 };
 
 function evidenceView(

@@ -20,11 +20,11 @@ async function untilRolledBack(bad: object): Promise<number> {
   await lender.promote(good);
   await lender.applications(300, "before");
   await lender.promote(worse);
-  for (let round = 0; round < 10 && lender.told.length === 0; round++) {
+  for (let round = 0; round < 10 && (await lender.incidentNumbers()).length === 0; round++) {
     await lender.applications(100, `round-${round}`);
     await lender.control.tick();
   }
-  const [incident] = lender.told;
+  const [incident] = await lender.incidentNumbers();
   if (incident === undefined) throw new Error("nothing was found");
   return incident;
 }
@@ -66,11 +66,11 @@ test("a threshold that was moved is named, not the model", async () => {
   await lender.promote(good);
   await lender.applications(300, "before");
   await lender.promote(bad);
-  for (let round = 0; round < 10 && lender.told.length === 0; round++) {
+  for (let round = 0; round < 10 && (await lender.incidentNumbers()).length === 0; round++) {
     await lender.applications(100, `round-${round}`);
     await lender.control.tick();
   }
-  const report = await madeOf(lender.told[0] ?? 0);
+  const report = await madeOf((await lender.incidentNumbers())[0] ?? 0);
   expect(report.parts.map(({ step }) => step)).toEqual(["threshold", "population"]);
   expect(report.verdict).toMatchObject({ word: "did it", steps: ["threshold"] });
 });

@@ -1,2 +1,3 @@
 export { Redress, type AffectedPerson, type AffectedSummary, type RedressRefusal } from "./affected.ts";
 export { affectedClasses, type AffectedClass } from "./classes.ts";
+export { FollowUp } from "./follow-up.ts";

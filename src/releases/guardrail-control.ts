@@ -20,8 +20,6 @@ export interface GuardrailControlParts {
   readonly releases: Releases;
   readonly incidents: Incidents;
   readonly evaluator: GuardrailEvaluator;
-  /** Told once an incident is stored: the cause and the people are looked for then. */
-  readonly onIncident: (n: number) => Promise<void>;
 }
 
 /** Recorded applications that a target is asked about. */
@@ -195,7 +193,6 @@ export class GuardrailControl {
         explain(done.error, (id) => room.nameOf(id)),
       );
     await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to });
-    await this.#parts.onIncident(n);
   }
 
   /** A canary that harms goes; whoever is live stays. */
@@ -239,7 +236,6 @@ export class GuardrailControl {
         explain(done.error, (id) => room.nameOf(id)),
       );
     await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to: live });
-    await this.#parts.onIncident(n);
   }
 
   /** Completes an incident with what was only known after the switch. */
@@ -283,7 +279,7 @@ export class GuardrailControl {
     const { room, breach } = found;
     const { store, incidents } = this.#parts;
     const actor = actorOf(breach);
-    const n = await store.transaction(async (tx) =>
+    await store.transaction(async (tx) =>
       incidents.open(
         tx,
         {
@@ -301,7 +297,6 @@ export class GuardrailControl {
         ],
       ),
     );
-    await this.#parts.onIncident(n);
   }
 
   async #addTo(n: number, breach: Breach, room: EndpointRoom): Promise<void> {

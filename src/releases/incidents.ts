@@ -154,6 +154,24 @@ export class Incidents {
     return { ...headOf(row), events: events.map(eventOf) };
   }
 
+  /** Numbers of the unsettled incidents whose timeline has no event of a kind, oldest first. */
+  async lacking(kind: string): Promise<readonly number[]> {
+    const rows = await this.#store.db
+      .selectFrom("incident")
+      .select("n")
+      .where("state", "in", ["open", "contained", "in_review"])
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("incident_event").select("seq").whereRef("incident_event.incident", "=", "incident.n").where("kind", "=", kind),
+          ),
+        ),
+      )
+      .orderBy("n")
+      .execute();
+    return rows.map(({ n }) => n);
+  }
+
   /** Newest first. */
   async list({ endpoint, states, before, limit = 50 }: IncidentFilter = {}): Promise<readonly IncidentHead[]> {
     let query = this.#store.db.selectFrom("incident").selectAll();
