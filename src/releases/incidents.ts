@@ -160,10 +160,10 @@ export class Incidents {
       .selectFrom("incident")
       .select("n")
       .where("state", "in", ["open", "contained", "in_review"])
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom("incident_event").select("seq").whereRef("incident_event.incident", "=", "incident.n").where("kind", "=", kind),
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb.selectFrom("incident_event").select("seq").whereRef("incident_event.incident", "=", "incident.n").where("kind", "=", kind),
           ),
         ),
       )
