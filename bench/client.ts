@@ -1,21 +1,28 @@
-/** The load's own process: `node bench/client.ts '{"port":…,"connections":64,"durationMs":3000,"requests":[{"path","body","headers"}]}'` prints one JSON line. */
+/**
+ * The load's own process: `node bench/client.ts BODIES TOKEN` reads one JSON body a line from a file, then an order a line from standard
+ * input (`{"port","connections","warmUpMs","durationMs"}`), and prints a result a line.
+ */
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { closedLoop, post } from "./closed-loop.ts";
 
-interface Order {
+export interface LoadOrder {
   readonly port: number;
   readonly connections: number;
   readonly warmUpMs: number;
   readonly durationMs: number;
-  readonly requests: readonly { readonly path: string; readonly body: string; readonly headers?: Readonly<Record<string, string>> }[];
 }
+/** Only `bench/run.ts` writes them. */
+const asOrder = (text: string): LoadOrder => JSON.parse(text) as LoadOrder;
 
-/** Only `bench/run.ts` starts this, with an order of this form on standard input. */
-const asOrder = (value: unknown): Order => value as Order;
-
-const chunks: Buffer[] = [];
-for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-const order = asOrder(JSON.parse(Buffer.concat(chunks).toString("utf8")));
-const requests = order.requests.map((request) => post(request.path, request.body, request.headers));
-const common = { port: order.port, connections: order.connections, requests };
-await closedLoop({ ...common, durationMs: order.warmUpMs });
-console.log(JSON.stringify(await closedLoop({ ...common, durationMs: order.durationMs })));
+const [bodies = "", token = ""] = process.argv.slice(2);
+const headers = { authorization: `Bearer ${token}` };
+const requests = readFileSync(bodies, "utf8")
+  .split("\n")
+  .filter(Boolean)
+  .map((body) => post("/v1/endpoints/loans/decisions", body, headers));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { port, connections, warmUpMs, durationMs } = asOrder(line);
+  await closedLoop({ port, connections, requests, durationMs: warmUpMs });
+  console.log(JSON.stringify(await closedLoop({ port, connections, requests, durationMs })));
+}
