@@ -12,6 +12,8 @@ export type ModelName = (typeof MODELS)[number];
 export interface Lender {
   readonly adminToken: string;
   readonly applicationToken: string;
+  /** May read recorded decisions. */
+  readonly analystToken: string;
   /** Release of the endpoint `loans` by what it decides with. */
   readonly releases: Readonly<Record<ModelName, string>>;
 }
@@ -56,12 +58,9 @@ export async function makeLender(folder: string, tell: Teller): Promise<Lender> 
       "logistic regression": await release({ model: logistic.model, policy: logistic.policy }),
       "random forest": await release({ model: forest.model, policy: forest.policy }),
     };
-    const { token: applicationToken } = await admin.post<{ readonly token: string }>("/v1/tokens", {
-      name: "load",
-      role: "application",
-      endpoints: ["loans"],
-    });
-    return { adminToken, applicationToken, releases };
+    const token = async (name: string, role: string) =>
+      (await admin.post<{ readonly token: string }>("/v1/tokens", { name, role, endpoints: ["loans"] })).token;
+    return { adminToken, applicationToken: await token("load", "application"), analystToken: await token("count", "analyst"), releases };
   } finally {
     await admin.close();
     await app.stop();

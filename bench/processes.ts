@@ -7,6 +7,7 @@ import type { LoadOrder } from "./client.ts";
 import type { ClosedLoopResult } from "./closed-loop.ts";
 
 export interface Measured {
+  readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -71,6 +72,7 @@ export class Load {
     const all = requests * (1 + order.warmUpMs / order.durationMs);
     const per = (before: number | null, now: number | null) => (before === null || now === null ? null : ((now - before) / all) * 1e6);
     return {
+      requests,
       perSecond,
       p50Ms,
       p99Ms,

@@ -2,6 +2,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { MODELS, type ModelName } from "./lender.ts";
 import type { Measured } from "./processes.ts";
+import type { RollbackFigures } from "./rollbacks.ts";
 
 export const LOGS = ["off", "memory", "durable"] as const;
 export type Log = (typeof LOGS)[number];
@@ -23,6 +24,7 @@ export function median(all: readonly Row[]): Row {
   if (!first) throw new Error("nothing was measured");
   return {
     ...first,
+    requests: all.reduce((sum, row) => sum + row.requests, 0),
     perSecond: middle((row) => row.perSecond) ?? 0,
     p50Ms: middle((row) => row.p50Ms) ?? 0,
     p99Ms: middle((row) => row.p99Ms) ?? 0,
@@ -34,18 +36,34 @@ export function median(all: readonly Row[]): Row {
 
 export interface Bar {
   readonly what: string;
-  readonly ratio: number;
-  readonly atLeast: number;
+  readonly value: number;
+  /** `at least 0.75` */
+  readonly bar: string;
   readonly isReached: boolean;
 }
 
-export function barsOf(rows: readonly Row[]): readonly Bar[] {
+export function barsOf(rows: readonly Row[], rollbacks: RollbackFigures): readonly Bar[] {
   const rate = (model: Row["model"], log: Row["log"]) =>
     rows.find((row) => row.model === model && row.log === log && row.connections === 64)?.perSecond ?? Number.NaN;
-  const bar = (what: string, ratio: number, atLeast: number): Bar => ({ what, ratio, atLeast, isReached: ratio >= atLeast });
+  const atLeast = (what: string, value: number, least: number): Bar => ({
+    what,
+    value,
+    bar: `at least ${least}`,
+    isReached: value >= least,
+  });
+  const none = (what: string, value: number): Bar => ({ what, value, bar: "0", isReached: value === 0 });
+  const under = `${rollbacks.rollbacks} rollbacks under ${rollbacks.requests.toLocaleString("en")} requests`;
+  const { median: medianMs } = rollbacks.effectMs;
   return [
-    ...MODELS.map((model) => bar(`${model}: durable / log off, 64 connections`, rate(model, "durable") / rate(model, "off"), 0.75)),
-    bar("random forest, durable / bare Fastify, 64 connections", rate("random forest", "durable") / rate("bare Fastify", null), 0.5),
+    ...MODELS.map((model) => atLeast(`${model}: durable / log off, 64 connections`, rate(model, "durable") / rate(model, "off"), 0.75)),
+    atLeast("random forest, durable / bare Fastify, 64 connections", rate("random forest", "durable") / rate("bare Fastify", null), 0.5),
+    none(
+      "requests without a decision, of all above",
+      rows.reduce((sum, { failed }) => sum + failed, 0),
+    ),
+    none(`${under}: failed`, rollbacks.failed),
+    none(`${under}: decisions by a release after its rollback was acknowledged`, rollbacks.afterAcknowledgement),
+    { what: `${under}: median ms from command to effect`, value: medianMs, bar: "under 5", isReached: medianMs < 5 },
   ];
 }
 
@@ -72,6 +90,6 @@ export function print(rows: readonly Row[], bars: readonly Bar[], how: { readonl
       ].join(" "),
     );
   console.log("");
-  for (const { what, ratio, atLeast, isReached } of bars)
-    console.log(`${isReached ? "reached    " : "NOT REACHED"} ${what}: ${ratio.toFixed(2)} (at least ${atLeast})`);
+  for (const { what, value, bar, isReached } of bars)
+    console.log(`${isReached ? "reached    " : "NOT REACHED"} ${what}: ${Number.isInteger(value) ? value : value.toFixed(2)} (${bar})`);
 }

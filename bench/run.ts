@@ -12,6 +12,7 @@ import { teller } from "../examples/loans/teller.ts";
 import { EvenkeelClient } from "../src/client.ts";
 import { MODELS, applications, makeLender, type Lender, type ModelName } from "./lender.ts";
 import { Load, Processes, type Started } from "./processes.ts";
+import { rollbacksUnderLoad, type RollbackFigures } from "./rollbacks.ts";
 import { CONNECTIONS, LOGS, barsOf, machine, median, print, type Log, type Row } from "./report.ts";
 
 const { values } = parseArgs({
@@ -28,6 +29,7 @@ if (!(durationMs > 0) || !Number.isInteger(rounds) || rounds < 1)
 
 /** The requests differ, so that nobody's second application is measured as their first. */
 const REQUESTS = 40_000;
+const ROLLBACKS = 200;
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
 const processes = new Processes();
 try {
@@ -36,16 +38,20 @@ try {
   const lender = await makeLender(join(folder, "made"), tell);
   const bodies = join(folder, "bodies.ndjson");
   writeFileSync(bodies, applications(REQUESTS).join("\n"));
-  const rows = await measureAll(lender, bodies, tell);
-  const bars = barsOf(rows);
-  if (values.json) console.log(JSON.stringify({ machine: machine(), seconds: durationMs / 1000, rounds, rows, bars }, null, 2));
+  const { rows, rollbacks } = await measureAll(lender, bodies, tell);
+  const bars = barsOf(rows, rollbacks);
+  if (values.json) console.log(JSON.stringify({ machine: machine(), seconds: durationMs / 1000, rounds, rows, rollbacks, bars }, null, 2));
   else print(rows, bars, { rounds, seconds: durationMs / 1000 });
 } finally {
   processes.end();
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function measureAll(lender: Lender, bodies: string, tell: ReturnType<typeof teller>): Promise<readonly Row[]> {
+async function measureAll(
+  lender: Lender,
+  bodies: string,
+  tell: ReturnType<typeof teller>,
+): Promise<{ readonly rows: readonly Row[]; readonly rollbacks: RollbackFigures }> {
   const load = new Load(processes.start("client.ts", bodies, lender.applicationToken));
   const bare = await processes.server("bare.ts");
   const servers = new Map<Log, Started>();
@@ -53,6 +59,8 @@ async function measureAll(lender: Lender, bodies: string, tell: ReturnType<typeo
     cpSync(join(folder, "made"), join(folder, log), { recursive: true });
     servers.set(log, await processes.server("server.ts", join(folder, log), log));
   }
+  const durable = servers.get("durable");
+  if (!durable) throw new Error("no server records durably");
   const measured = new Map<string, Row[]>();
   const total = rounds * CONNECTIONS.length * (1 + MODELS.length * LOGS.length);
   let done = 0;
@@ -71,7 +79,9 @@ async function measureAll(lender: Lender, bodies: string, tell: ReturnType<typeo
           await measure(server, { model, log, connections });
         }
   }
-  return [...measured.values()].map(median);
+  tell.progress(`${ROLLBACKS} rollbacks under load`);
+  const rollbacks = await rollbacksUnderLoad(durable, lender, load, ROLLBACKS);
+  return { rows: [...measured.values()].map(median), rollbacks };
 }
 
 /** Puts the release in front, unless it is there already; its scorer is warm when this returns. */
