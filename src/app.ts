@@ -1,7 +1,7 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { Audit, Tokens, type NewToken, type Principal } from "./access/index.ts";
+import { Audit, ClockWatch, Tokens, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
   accessRoutes,
@@ -69,7 +69,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   const runtime = options.runtime ?? systemRuntime();
   const onError = options.onError ?? (() => undefined);
   const undo: (() => Promise<void> | void)[] = [];
+  let isStopping = false;
   const stop = async () => {
+    isStopping = true;
     for (const close of undo.splice(0).toReversed()) await close();
   };
   try {
@@ -86,6 +88,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     const audit = new Audit(store);
     const tokens = new Tokens(store, audit);
     const firstAdmin = await tokens.ensureFirstAdmin();
+
+    const clockWatch = new ClockWatch(store, audit);
+    const watchingClock = repeatedly(
+      runtime,
+      CLOCK_EVERY_MS,
+      () => clockWatch.tick(),
+      (error) => onError(error, "clock"),
+    );
+    undo.push(() => watchingClock.stop());
 
     const registry = openRegistry(store, audit);
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
@@ -128,13 +139,12 @@ export async function startApp(options: AppOptions): Promise<App> {
 
     const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
     const events = new EventStream(runtime.timers, (principal) => homeView(ui, principal));
-    undo.push(() => events.close());
     const numberOf = (endpoint: string, id: ReleaseId) => {
       const room = releases.room(endpoint);
       return room.ok ? room.value.releases.get(id)?.number : undefined;
     };
     const routes = [
-      healthRoutes(() => releases.rooms().every((room) => room.isReady)),
+      healthRoutes(() => !isStopping && releases.rooms().every((room) => room.isReady)),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
       decisionRoutes({
@@ -163,6 +173,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => server.close());
     const local = await buildServer({ ...common, localPrincipal: LOCAL }, routes);
     undo.push(() => local.close());
+    // Before the servers: a stream never ends by itself, and they would wait for it.
+    undo.push(() => events.close());
     await listenOnSocket(local, join(options.folder, "control.sock"));
     const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
     const settled = async () => {
@@ -177,6 +189,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     throw error;
   }
 }
+
+const CLOCK_EVERY_MS = 1000;
 
 /** Work that is done again and again until it is stopped; an error of one time is told and doesn't end it. */
 function repeatedly(

@@ -1,5 +1,4 @@
 /** The way in for applications: ask for a decision, tell what became of it; and the way back for people who look a decision up. */
-import { hash } from "node:crypto";
 import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
@@ -14,7 +13,7 @@ import {
   type RecordedDecision,
 } from "../decisions/index.ts";
 import type { DecisionRefusal, Gateway } from "../serving/index.ts";
-import type { Store } from "../store/index.ts";
+import { canonicalJson, sha256Hex, type Store } from "../store/index.ts";
 import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
@@ -147,7 +146,8 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
         payload: request.rawText,
         source: principalOf(request).tokenId,
         idempotencyKey,
-        bodyHash: idempotencyKey === null ? null : hash("sha256", request.rawText, "hex"),
+        // Of what the body says, not of how it was written: a retry may come through another serialiser.
+        bodyHash: idempotencyKey === null ? null : sha256Hex(canonicalJson(request.body)),
       });
       if (!decided.ok) throw refusal(decided.error, request.params.endpoint);
       if (decided.value.isReplay) void reply.header("idempotent-replayed", "true");

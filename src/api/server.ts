@@ -1,4 +1,5 @@
 /** One Fastify server: strict bodies, a right on every route, problem details for every error. Routes are added by their own files. */
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
@@ -9,6 +10,7 @@ import { bearerOf, mayDo, reaches, rolesWith, type Principal, type Right, type T
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
+import { drainBeforeClosing } from "./drain.ts";
 import { ProblemError, problem, type ProblemKind } from "./problem.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
@@ -68,10 +70,15 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     genReqId: () => options.ids.next(),
     routerOptions: { maxParamLength: 300 },
     http: { headersTimeout: 5_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 },
-    return503OnClosing: true,
+    // Who still has a connection when the server stops gets an answer, and is told that it was the last one.
+    return503OnClosing: false,
     forceCloseConnections: "idle",
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  // The rest of the descriptors is for the database, blobs and scorers; a flood of connections must not take those.
+  app.server.maxConnections = Math.max(64, Math.min(openFilesAtMost() - 200, 4096));
+
+  drainBeforeClosing(app);
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(asSchema(schema), httpPart));
@@ -131,6 +138,15 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     });
   app.get("/openapi.json", { config: { right: "public" }, schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+/** The system's limit of open files for this process, where it can be read; else a common one. */
+function openFilesAtMost(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? 1024);
+  } catch {
+    return 1024;
+  }
 }
 
 /** Bodies are checked as they are; path and query come as text and are read as numbers or flags where the schema says so. */

@@ -1,9 +1,13 @@
+import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { startApp } from "../app.ts";
 import { styled } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 const STOP_WITHIN_MS = 25_000;
+/** An event loop that hasn't turned for so many seconds won't turn again. */
+const STALLED_SECONDS = 30;
 
 export const up = verb({
   name: "up",
@@ -50,6 +54,8 @@ examples:
       io.out(`Evenkeel is up: ${styled(io, "bold", app.url)}   data in ${folder}`);
       if (app.firstAdmin) io.out(`admin token, shown this once: ${styled(io, "bold", app.firstAdmin.token)}`);
     }
+    // Somebody who has stopped the program in a debugger wants it to stand still.
+    const stopWatching = inspectorUrl() === undefined ? startWatchdog(STALLED_SECONDS) : () => undefined;
     await stopSignal();
     io.note("stopping: finishing what is under way (again to end at once)");
     // Native code can't be ended from inside; past the deadline, or at the second signal, the process ends itself from outside.
@@ -58,6 +64,7 @@ examples:
     const deadline = setTimeout(end, STOP_WITHIN_MS);
     await app.stop();
     clearTimeout(deadline);
+    stopWatching();
     return 0;
   },
 });

@@ -26,6 +26,7 @@ export class SqliteThread {
   readonly #onFatal: (why: string) => void;
   #next = 1;
   #ended: string | undefined;
+  #isClosing = false;
 
   constructor(options: ThreadOptions, onFatal: (why: string) => void) {
     this.#onFatal = onFatal;
@@ -35,7 +36,7 @@ export class SqliteThread {
     });
     this.#worker.on("message", (reply: ThreadReply) => this.#settle(reply));
     this.#worker.on("error", (error) => this.#end(error.message));
-    this.#worker.on("exit", () => this.#end("the database thread has ended"));
+    this.#worker.on("exit", (code) => this.#end(`exit code ${code}`));
   }
 
   async query(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
@@ -51,6 +52,7 @@ export class SqliteThread {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     if (this.#ended !== undefined) return;
     await this.#ask({ kind: "close" });
     await this.#worker.terminate();
@@ -75,7 +77,9 @@ export class SqliteThread {
     waiting?.reject(trouble ? new StorageError(trouble, message) : new Error(message));
   }
 
+  /** A thread that ended by itself can't be trusted to have left nothing half done: only a new process can say what is on disk. */
   #end(why: string): void {
+    if (this.#ended === undefined && !this.#isClosing) this.#onFatal(`the database thread has ended: ${why}`);
     this.#ended ??= why;
     for (const { reject } of this.#waiting.values()) reject(new StorageError("outcome-unknown", why));
     this.#waiting.clear();
