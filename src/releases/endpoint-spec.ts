@@ -16,6 +16,7 @@ import {
 } from "../serving/index.ts";
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
+import type { Rules } from "./route-commands.ts";
 
 const NAME = "^[a-z][a-z0-9-]{0,62}$";
 
@@ -53,6 +54,12 @@ const FallbackSpec = Type.Object(
   },
 );
 
+const Moment = Type.String({ maxLength: 40, description: "ISO 8601, 2026-12-20T00:00:00Z" });
+const FrozenSpec = Type.Object(
+  { from: Moment, to: Moment, why: Type.String({ minLength: 1, maxLength: 250 }) },
+  { title: "Frozen", additionalProperties: false },
+);
+
 export const EndpointSpec = Type.Object(
   {
     kind: Type.Optional(Type.Literal("endpoint")),
@@ -69,6 +76,12 @@ export const EndpointSpec = Type.Object(
     guardrails: Type.Optional(Type.Array(GuardrailSpec, { maxItems: 50 })),
     shadow: Type.Optional(ShadowSpec),
     outcomes: Type.Optional(OutcomesSpec),
+    approval: Type.Optional(
+      Type.Boolean({
+        description: "A second person approves every new release before anybody is answered by it; rolling back needs nobody",
+      }),
+    ),
+    frozen: Type.Optional(Type.Array(FrozenSpec, { maxItems: 100, description: "When nothing new goes to people" })),
   },
   { title: "Endpoint", additionalProperties: false },
 );
@@ -108,6 +121,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
   const issues = [
     ...(compiled.ok ? [] : compiled.error),
     ...actionIssues(spec.actions),
+    ...(spec.frozen ?? []).flatMap(frozenIssues),
     ...guardrailIssues(guardrails, groups).map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
@@ -135,6 +149,25 @@ export function inputFeatures(inputs: InputsSpec): FeatureSetSpec {
     .toSorted();
   const features = numeric.length > 0 ? numeric.map((name) => ({ name, from: name })) : [{ name: "none", cel: "0.0" }];
   return { name: "inputs", features };
+}
+
+/** What the definition asks of commands that are given at a time. */
+export function rulesAt({ spec }: EndpointDefinition, atMs: number): Rules {
+  const frozen = (spec.frozen ?? []).filter(({ from, to }) => Date.parse(from) <= atMs && atMs < Date.parse(to));
+  const longest = frozen.toSorted((a, b) => Date.parse(b.to) - Date.parse(a.to))[0];
+  return { approval: spec.approval ?? false, frozen: longest ? { untilMs: Date.parse(longest.to), why: longest.why } : null };
+}
+
+function frozenIssues({ from, to }: Static<typeof FrozenSpec>, i: number): Issue[] {
+  const times = { from, to };
+  const unreadable = (["from", "to"] as const).filter((name) => Number.isNaN(Date.parse(times[name])));
+  if (unreadable.length > 0)
+    return unreadable.map((name) => ({
+      path: `/frozen/${i}/${name}`,
+      expected: "a time in ISO 8601, 2026-12-20T00:00:00Z",
+      got: times[name],
+    }));
+  return Date.parse(from) < Date.parse(to) ? [] : [{ path: `/frozen/${i}/to`, expected: `a time after ${from}`, got: to }];
 }
 
 function actionIssues(actions: ActionsSpec): Issue[] {

@@ -82,6 +82,30 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return "There is nothing to roll back to: the fallback is live and no earlier release is left. Promote a release.";
     case "too-many-automatic-rollbacks":
       return `There were ${refusal.limit} automatic rollbacks within a day: a person has to decide now.`;
+    case "rollout-under-way":
+      return `${nameOf(refusal.release)} is being rolled out: abort that rollout, or let it end, first.`;
+    case "no-rollout":
+      return "No such rollout is under way.";
+    case "no-steps":
+      return "A rollout has at least one step; to make a release live at once, promote it.";
+    case "not-that-step":
+      return `The rollout is in step ${refusal.present + 1}, not in step ${refusal.step + 1}: look again, then decide.`;
+    case "is-paused":
+      return `The rollout of ${nameOf(refusal.release)} is paused.`;
+    case "not-paused":
+      return `The rollout of ${nameOf(refusal.release)} isn't paused.`;
+    case "needs-approval":
+      return refusal.startedBy === null
+        ? `This endpoint asks for a second person: start a rollout of ${nameOf(refusal.release)}, and let somebody else approve it.`
+        : `Somebody else than ${refusal.startedBy} has to approve the rollout of ${nameOf(refusal.release)} first.`;
+    case "needs-a-second-person":
+      return `${refusal.startedBy} started this rollout: somebody else has to approve it.`;
+    case "nothing-to-approve":
+      return "This step of the rollout needs nobody's approval.";
+    case "already-approved":
+      return `${refusal.by} has approved this step already.`;
+    case "frozen":
+      return `Nothing new goes to people until ${new Date(refusal.untilMs).toISOString()}: ${refusal.why}. Rolling back is possible at any time.`;
     case "rollouts-held":
       return "Automatic rollouts are held until a named person resumes them.";
     case "already-held":

@@ -13,6 +13,7 @@ import { PolicySpec, ScorerSpec, type ReleaseBundle } from "../serving/index.ts"
 import { err, ok, type FeatureSetId, type Issue, type Result } from "../std.ts";
 import type { Json } from "../store/index.ts";
 import { inputFeatures, type EndpointDefinition } from "./endpoint-spec.ts";
+import { RolloutSpec } from "./rollout-plan.ts";
 
 export const ReleaseSpec = Type.Object(
   {
@@ -28,6 +29,7 @@ export const ReleaseSpec = Type.Object(
       Type.Union([FeatureSetSpec, Type.String({ description: "A registered one: name/3 or fs:…; by default the model's own" })]),
     ),
     policy: PolicySpec,
+    rollout: Type.Optional(RolloutSpec),
     origin: Type.Optional(
       Type.Object(
         { run: Type.Optional(Type.String()), pipeline: Type.Optional(Type.String()), commit: Type.Optional(Type.String()) },

@@ -6,11 +6,13 @@ import type { Registry } from "../registry/index.ts";
 import { ScorerError, releaseIdOf, type Gateway, type LoadDependencies, type LoadedRelease, type ReleaseBundle } from "../serving/index.ts";
 import { assert, err, ok, unreachable, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
-import { parseEndpoint, type EndpointDefinition } from "./endpoint-spec.ts";
+import { peopleIn } from "./people-in-place.ts";
+import { parseEndpoint, rulesAt, type EndpointDefinition } from "./endpoint-spec.ts";
 import { EndpointRoom } from "./endpoint-room.ts";
 import type { ReleaseRefusal } from "./refusals.ts";
 import { readEndpoints, readReleases, type ReleaseInfo } from "./release-rows.ts";
 import { parseReleaseSpec, resolveRelease } from "./release-spec.ts";
+import { parsePlan, type RolloutStep } from "./rollout-plan.ts";
 import { ReleaseWriter, type By } from "./release-writer.ts";
 import type { Wish } from "./route-commands.ts";
 import { emptyTable, evolve, rollbackCandidates, type RouteTable } from "./route-table.ts";
@@ -226,6 +228,8 @@ export class Releases {
     if (!room.ok) return room;
     const resolved = await resolveRelease(spec.value, room.value.definition, this.#parts.registry);
     if (!resolved.ok) return resolved;
+    const plan = this.#planOf(room.value, spec.value.rollout);
+    if (!plan.ok) return plan;
     const { bundle, origin, model, featureSet } = resolved.value;
     const known = room.value.releases.get(releaseIdOf(bundle));
     if (known) return ok({ info: known, isNew: false });
@@ -251,6 +255,28 @@ export class Releases {
     }
   }
 
+  #planOf({ definition }: EndpointRoom, rollout: unknown): Result<readonly RolloutStep[], ReleaseRefusal> {
+    const names = definition.guardrails.map(({ name }) => name);
+    const plan = parsePlan(rollout ?? "all_at_once", names, definition.spec.approval ?? false);
+    if (plan.ok) return plan;
+    return err({ kind: "invalid", issues: plan.error.map((issue) => ({ ...issue, path: `/rollout${issue.path}` })) });
+  }
+
+  /**
+   * Begins to bring a release to everybody, as a plan says. One without steps makes it live at once.
+   * @param rollout - a `RolloutSpec`, not yet checked; `all_at_once` when undefined
+   */
+  async startRollout(endpoint: string, release: ReleaseId, rollout: unknown, by: By): Promise<Result<Switched, ReleaseRefusal>> {
+    const room = this.room(endpoint);
+    if (!room.ok) return room;
+    const plan = this.#planOf(room.value, rollout);
+    if (!plan.ok) return plan;
+    const [first] = plan.value;
+    if (first === undefined) return this.command(endpoint, { kind: "promote", release }, by);
+    const counted = await peopleIn(this.#parts.store, room.value.name, release, first.place);
+    return this.command(endpoint, { kind: "start-rollout", release, plan: plan.value, counted }, by);
+  }
+
   /**
    * Changes the route table: stored with its audit entry first, then in force at once, and answered when nobody is decided on by
    * the table before any more.
@@ -266,13 +292,13 @@ export class Releases {
       const chosen = await this.#choose(room, wish, loans);
       if (!chosen.ok) return chosen;
       const { warm, value } = chosen.value;
-      const command = { ...this.#writer.command(value, by), asked: wish };
+      const command = { ...this.#writer.command(value, by), asked: asked(wish) };
       const recorded = await room.inTurn(async (): Promise<Result<Recorded & { readonly switchedUs: number }, ReleaseRefusal>> => {
         // The endpoint was redefined meanwhile: what was warmed for the definition before is none of the present one.
         const again = room.warm === warm ? chosen : await this.#choose(room, value, loans);
         if (!again.ok) return again;
         const stored = await this.#parts.store.transaction(async (tx) => {
-          const result = await this.#transitions.record(tx, room.name, room.table, command);
+          const result = await this.#transitions.record(tx, room.name, room.table, command, rulesAt(room.definition, command.atMs));
           if (result.ok && result.value.isNew && alongside) await alongside(tx, result.value);
           return result;
         });
@@ -392,6 +418,9 @@ export class Releases {
   }
 }
 
+/** A wish as it is compared with a retry of it: people go on being counted meanwhile. */
+const asked = (wish: Wish): Wish => ("counted" in wish ? { ...wish, counted: 0 } : wish);
+
 /** The release that a wish gives a place, which must be warm before it comes true. */
 function placedBy(wish: Exclude<Wish, { kind: "rollback" }>): ReleaseId | null {
   switch (wish.kind) {
@@ -399,7 +428,13 @@ function placedBy(wish: Exclude<Wish, { kind: "rollback" }>): ReleaseId | null {
     case "canary":
     case "promote":
     case "set-fallback":
+    case "start-rollout":
+    case "advance-rollout":
       return wish.release;
+    case "approve-rollout":
+    case "pause-rollout":
+    case "continue-rollout":
+    case "abort-rollout":
     case "register":
     case "stop-shadow":
     case "stop-canary":

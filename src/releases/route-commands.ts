@@ -8,8 +8,10 @@ import {
   placesOf,
   rollbackCandidates,
   type OpenTable,
+  type Rollout,
   type RouteTable,
 } from "./route-table.ts";
+import { isApprovedFirst, type RolloutStep } from "./rollout-plan.ts";
 import type { Change, Stamp, Transition } from "./transition.ts";
 
 /** What a command asks for, without who, when and why. */
@@ -32,6 +34,15 @@ export type Wish =
   /** Take every place but live away from a release, and keep it from getting one. */
   | { readonly kind: "condemn"; readonly release: ReleaseId }
   | { readonly kind: "reinstate"; readonly release: ReleaseId }
+  /** Bring a release to everybody, step by step. `counted`: people whom it has answered so far in the first step's place. */
+  | { readonly kind: "start-rollout"; readonly release: ReleaseId; readonly plan: readonly RolloutStep[]; readonly counted: number }
+  /** From `step` to the next one, or live after the last. `counted` as above, for the next step's place. */
+  | { readonly kind: "advance-rollout"; readonly release: ReleaseId; readonly step: number; readonly counted: number }
+  | { readonly kind: "approve-rollout"; readonly release: ReleaseId; readonly step: number }
+  | { readonly kind: "pause-rollout" }
+  | { readonly kind: "continue-rollout" }
+  /** Ends it where it is; the release keeps no place. */
+  | { readonly kind: "abort-rollout" }
   /** Hold automatic rollouts until a named person resumes them. */
   | { readonly kind: "hold" }
   | { readonly kind: "resume" };
@@ -71,31 +82,51 @@ export type Rejection =
   | { readonly kind: "not-a-candidate"; readonly release: ReleaseId; readonly candidates: readonly ReleaseId[] }
   | { readonly kind: "nowhere-to-roll-back" }
   | { readonly kind: "too-many-automatic-rollbacks"; readonly limit: number }
+  | { readonly kind: "rollout-under-way"; readonly release: ReleaseId }
+  | { readonly kind: "no-rollout" }
+  | { readonly kind: "no-steps" }
+  | { readonly kind: "not-that-step"; readonly step: number; readonly present: number }
+  | { readonly kind: "is-paused"; readonly release: ReleaseId }
+  | { readonly kind: "not-paused"; readonly release: ReleaseId }
+  | { readonly kind: "needs-approval"; readonly release: ReleaseId; readonly startedBy: string | null }
+  | { readonly kind: "needs-a-second-person"; readonly startedBy: string }
+  | { readonly kind: "nothing-to-approve" }
+  | { readonly kind: "already-approved"; readonly by: string }
+  | { readonly kind: "frozen"; readonly untilMs: number; readonly why: string }
   | { readonly kind: "rollouts-held" }
   | { readonly kind: "already-held" }
   | { readonly kind: "not-held" };
 
 export const SHADOWS_AT_MOST = 4;
 
+/** What the endpoint's definition asks of commands at the time they are given. */
+export interface Rules {
+  /** A second person approves before anybody is answered by a new release. */
+  readonly approval: boolean;
+  /** Nothing new for anybody now; taking away is always possible. */
+  readonly frozen: { readonly untilMs: number; readonly why: string } | null;
+}
+export const NO_RULES: Rules = { approval: false, frozen: null };
+
 /**
  * What `command` does to `table`: the one transition that follows, or null for a command that was applied before.
  * A refused command leaves no trace in the table: sent again it is judged anew.
  */
-export function decide(table: RouteTable, command: Command): Result<Transition | null, Rejection> {
+export function decide(table: RouteTable, command: Command, rules: Rules = NO_RULES): Result<Transition | null, Rejection> {
   const { id, actor, reason, atMs, expectedGeneration } = command;
   const intent = intentOf(command);
   const before = table.applied.get(id);
   if (before !== undefined) return before === intent ? ok(null) : err({ kind: "command-id-reused", command: id });
   if (expectedGeneration !== null && expectedGeneration !== table.generation)
     return err({ kind: "stale-generation", expected: expectedGeneration, actual: table.generation });
-  const change = changeFor(table, command);
+  const change = changeFor(table, command, rules);
   if (!change.ok) return change;
   return ok({ generation: table.generation + 1, command: id, intent, actor, reason, atMs, change: change.value });
 }
 
 /** `decide` and `evolve` in one: the very same table when nothing changes. */
-export function apply(table: RouteTable, command: Command): Result<RouteTable, Rejection> {
-  const decided = decide(table, command);
+export function apply(table: RouteTable, command: Command, rules: Rules = NO_RULES): Result<RouteTable, Rejection> {
+  const decided = decide(table, command, rules);
   if (!decided.ok) return decided;
   return ok(decided.value === null ? table : evolve(table, decided.value));
 }
@@ -105,13 +136,13 @@ export function intentOf({ wish, asked = wish }: Command): string {
   return JSON.stringify(Object.entries(asked).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function changeFor(table: RouteTable, command: Command): Result<Change, Rejection> {
+function changeFor(table: RouteTable, command: Command, rules: Rules): Result<Change, Rejection> {
   const { wish } = command;
   if (wish.kind === "register") {
     const { release } = wish;
     return table.releases.has(release) ? err({ kind: "already-known", release }) : ok({ kind: "registered", release });
   }
-  if (table.kind === "open") return openChange(table, wish, command);
+  if (table.kind === "open") return frozenFor(wish, rules) ?? openChange(table, wish, command, rules);
   if (wish.kind !== "set-fallback") return err({ kind: "no-fallback-yet" });
   const { release } = wish;
   return table.releases.has(release)
@@ -119,34 +150,44 @@ function changeFor(table: RouteTable, command: Command): Result<Change, Rejectio
     : err({ kind: "unknown-release", release });
 }
 
-function openChange(table: OpenTable, wish: Exclude<Wish, { kind: "register" }>, command: Command): Result<Change, Rejection> {
+function openChange(
+  table: OpenTable,
+  wish: Exclude<Wish, { kind: "register" }>,
+  command: Command,
+  rules: Rules,
+): Result<Change, Rejection> {
   const automatic = command.actor.kind === "system";
   switch (wish.kind) {
     case "set-fallback": {
       const { release } = wish;
       if (table.fallback === release) return err({ kind: "already-fallback", release });
-      return usable(table, release) ?? ok({ kind: "fallback-set", fallback: release, live: null });
+      return usable(table, release) ?? rollingOut(table, release) ?? ok({ kind: "fallback-set", fallback: release, live: null });
     }
     case "shadow": {
       const { release } = wish;
-      const refused = usable(table, release) ?? placed(table, release) ?? held(table, automatic);
+      const refused = usable(table, release) ?? rollingOut(table, release) ?? placed(table, release) ?? held(table, automatic);
       if (refused) return refused;
       if (table.shadows.length >= SHADOWS_AT_MOST) return err({ kind: "too-many-shadows", limit: SHADOWS_AT_MOST });
       return ok({ kind: "shadow-started", release });
     }
     case "stop-shadow": {
       const { release } = wish;
-      return table.shadows.includes(release) ? ok({ kind: "shadow-stopped", release }) : err({ kind: "not-shadow", release });
+      if (!table.shadows.includes(release)) return err({ kind: "not-shadow", release });
+      return rollingOut(table, release) ?? ok({ kind: "shadow-stopped", release });
     }
     case "canary":
-      return canaryChange(table, wish, automatic);
+      return canaryChange(table, wish, automatic, rules);
     case "stop-canary":
-      return table.canary ? ok({ kind: "canary-stopped", release: table.canary.release }) : err({ kind: "no-canary" });
+      if (!table.canary) return err({ kind: "no-canary" });
+      return rollingOut(table, table.canary.release) ?? ok({ kind: "canary-stopped", release: table.canary.release });
     case "promote": {
       const { release } = wish;
       const refused = usable(table, release) ?? held(table, automatic);
       if (refused) return refused;
       if (table.live === release) return err({ kind: "already-live", release });
+      if (table.rollout && table.rollout.release !== release) return err({ kind: "rollout-under-way", release: table.rollout.release });
+      const unapproved = table.rollout ? approvalLeft(table.rollout) : rules.approval;
+      if (unapproved) return err({ kind: "needs-approval", release, startedBy: table.rollout?.startedBy ?? null });
       if (table.canary && table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
       return ok({ kind: "promoted", live: release, from: table.live });
     }
@@ -166,6 +207,24 @@ function openChange(table: OpenTable, wish: Exclude<Wish, { kind: "register" }>,
       if (refused) return refused;
       return table.condemned.has(release) ? ok({ kind: "reinstated", release }) : err({ kind: "not-condemned", release });
     }
+    case "start-rollout":
+      return startRollout(table, wish, automatic, rules);
+    case "advance-rollout":
+      return advanceRollout(table, wish, automatic);
+    case "approve-rollout":
+      return unanswered(command) ?? approveRollout(table, wish, command);
+    case "pause-rollout": {
+      if (!table.rollout) return err({ kind: "no-rollout" });
+      const { release, isPaused } = table.rollout;
+      return isPaused ? err({ kind: "is-paused", release }) : ok({ kind: "rollout-paused", release });
+    }
+    case "continue-rollout": {
+      if (!table.rollout) return err({ kind: "no-rollout" });
+      const { release, isPaused } = table.rollout;
+      return isPaused ? ok({ kind: "rollout-continued", release }) : err({ kind: "not-paused", release });
+    }
+    case "abort-rollout":
+      return table.rollout ? ok({ kind: "rollout-aborted", release: table.rollout.release }) : err({ kind: "no-rollout" });
     case "hold":
       return table.hold ? err({ kind: "already-held" }) : ok({ kind: "rollouts-held" });
     case "resume":
@@ -179,15 +238,88 @@ function canaryChange(
   table: OpenTable,
   { release, share }: Extract<Wish, { kind: "canary" }>,
   automatic: boolean,
+  rules: Rules,
 ): Result<Change, Rejection> {
   const refused = usable(table, release) ?? held(table, automatic);
   if (refused) return refused;
+  // Also that of another release: sooner or later the rollout wants the place.
+  if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
+  if (rules.approval) return err({ kind: "needs-approval", release, startedBy: null });
   if (!isShare(share)) return err({ kind: "bad-share", share });
   if (table.live === release) return err({ kind: "already-live", release });
   if (!table.canary) return ok({ kind: "canary-started", release, share });
   if (table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
   return table.canary.share === share ? err({ kind: "already-canary", release }) : ok({ kind: "canary-changed", release, share });
 }
+
+function startRollout(
+  table: OpenTable,
+  { release, plan, counted }: Extract<Wish, { kind: "start-rollout" }>,
+  automatic: boolean,
+  rules: Rules,
+): Result<Change, Rejection> {
+  const refused = usable(table, release) ?? held(table, automatic);
+  if (refused) return refused;
+  if (table.live === release) return err({ kind: "already-live", release });
+  if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
+  if (table.canary && table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
+  const [first] = plan;
+  if (first === undefined) return err({ kind: "no-steps" });
+  const badShare = plan.find(({ place, share }) => place === "canary" && !isShare(share ?? 0));
+  if (badShare) return err({ kind: "bad-share", share: badShare.share ?? 0 });
+  if (rules.approval && !isApprovedFirst(plan)) return err({ kind: "needs-approval", release, startedBy: null });
+  // A canary that somebody started by hand goes on as the rollout's; it can't be taken back to a step before.
+  if (table.canary && first.place !== "canary") return err({ kind: "already-canary", release });
+  return noRoom(table, release, first) ?? ok({ kind: "rollout-started", release, plan: [...plan], counted });
+}
+
+function advanceRollout(
+  table: OpenTable,
+  { release, step, counted }: Extract<Wish, { kind: "advance-rollout" }>,
+  automatic: boolean,
+): Result<Change, Rejection> {
+  const { rollout } = table;
+  if (!rollout || rollout.release !== release) return err({ kind: "no-rollout" });
+  if (rollout.step !== step) return err({ kind: "not-that-step", step, present: rollout.step });
+  const refused = held(table, automatic);
+  if (refused) return refused;
+  if (rollout.isPaused) return err({ kind: "is-paused", release });
+  if (needsApprovalNow(rollout)) return err({ kind: "needs-approval", release, startedBy: rollout.startedBy });
+  const next = rollout.plan[step + 1];
+  if (next === undefined) return ok({ kind: "promoted", live: release, from: table.live });
+  return noRoom(table, release, next) ?? ok({ kind: "rollout-advanced", release, step: step + 1, counted });
+}
+
+function approveRollout(
+  { rollout }: OpenTable,
+  { release, step }: Extract<Wish, { kind: "approve-rollout" }>,
+  { actor }: Command,
+): Result<Change, Rejection> {
+  if (!rollout || rollout.release !== release) return err({ kind: "no-rollout" });
+  if (rollout.step !== step) return err({ kind: "not-that-step", step, present: rollout.step });
+  if (!rollout.plan[step]?.approval) return err({ kind: "nothing-to-approve" });
+  if (rollout.approvedBy !== null) return err({ kind: "already-approved", by: rollout.approvedBy });
+  if (actor.name === rollout.startedBy) return err({ kind: "needs-a-second-person", startedBy: rollout.startedBy });
+  return ok({ kind: "rollout-approved", release, step });
+}
+
+const needsApprovalNow = ({ plan, step, approvedBy }: Rollout): boolean => approvedBy === null && (plan[step]?.approval ?? false);
+/** Whether somebody has still to approve before the release may be live. */
+const approvalLeft = (rollout: Rollout): boolean =>
+  needsApprovalNow(rollout) || rollout.plan.slice(rollout.step + 1).some(({ approval }) => approval);
+
+function noRoom(table: OpenTable, release: ReleaseId, { place }: RolloutStep): Refusal | undefined {
+  const isFull = place === "shadow" && !table.shadows.includes(release) && table.shadows.length >= SHADOWS_AT_MOST;
+  return isFull ? err({ kind: "too-many-shadows", limit: SHADOWS_AT_MOST }) : undefined;
+}
+
+/** Places of a release that is being rolled out are the rollout's to give. */
+const rollingOut = ({ rollout }: OpenTable, release: ReleaseId): Refusal | undefined =>
+  rollout?.release === release ? err({ kind: "rollout-under-way", release }) : undefined;
+
+const GIVING: ReadonlySet<Wish["kind"]> = new Set(["canary", "promote", "start-rollout", "advance-rollout"]);
+const frozenFor = ({ kind }: Wish, { frozen }: Rules): Refusal | undefined =>
+  frozen && GIVING.has(kind) ? err({ kind: "frozen", ...frozen }) : undefined;
 
 /** A rollback ends any canary as well: all traffic goes to the target. */
 function rollbackChange(

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { CommandId, ReleaseId } from "../std.ts";
 import { canonicalJson } from "../store/index.ts";
-import { apply, decide, type Command, type Rejection, type Wish } from "./route-commands.ts";
+import { NO_RULES, apply, decide, type Command, type Rejection, type Rules, type Wish } from "./route-commands.ts";
+import type { RolloutStep } from "./rollout-plan.ts";
 import {
   APPLIED_KEPT,
   AUTOMATIC_ROLLBACKS_A_DAY,
@@ -22,6 +23,7 @@ import { bodyOf, parseTransition, type Actor, type Change, type Transition } fro
 const release = (name: string) => name as ReleaseId;
 const [r1, r2, r3, r4] = [release("r1"), release("r2"), release("r3"), release("r4")] as const;
 const ada: Actor = { kind: "person", name: "ada" };
+const bob: Actor = { kind: "person", name: "bob" };
 const guardrail: Actor = { kind: "system", name: "guardrail" };
 
 let serial = 0;
@@ -48,8 +50,8 @@ function openAfter(table: RouteTable, ...wishes: (Wish | Command)[]): OpenTable 
   if (next.kind !== "open") throw new Error("not open");
   return next;
 }
-const outcomeOf = (table: RouteTable, wanted: Command): Change["kind"] | Rejection["kind"] | "nothing" => {
-  const decided = decide(table, wanted);
+const outcomeOf = (table: RouteTable, wanted: Command, rules: Rules = NO_RULES): Change["kind"] | Rejection["kind"] | "nothing" => {
+  const decided = decide(table, wanted, rules);
   return decided.ok ? (decided.value?.change.kind ?? "nothing") : decided.error.kind;
 };
 
@@ -79,7 +81,15 @@ type Situation =
   | "shadowIsR3"
   | "fallbackIsR3"
   | "condemnedR3"
-  | "held";
+  | "held"
+  | "rolloutOfR3"
+  | "rolloutOfR4"
+  | "pausedR3";
+const plan: readonly RolloutStep[] = [
+  { place: "shadow", share: null, minDecisions: 10, bakeMs: 0, guardrails: [], replay: 0, approval: false },
+  { place: "canary", share: 0.2, minDecisions: 10, bakeMs: 0, guardrails: [], replay: 0, approval: true },
+];
+const startRollout = (known: ReleaseId): Wish => ({ kind: "start-rollout", release: known, plan, counted: 0 });
 const situations: Record<Situation, RouteTable> = {
   empty: emptyTable,
   closed: fresh,
@@ -92,6 +102,9 @@ const situations: Record<Situation, RouteTable> = {
   fallbackIsR3: after(firstLive, { kind: "set-fallback", release: r3 }),
   condemnedR3: after(firstLive, { kind: "condemn", release: r3 }),
   held: after(firstLive, { kind: "hold" }),
+  rolloutOfR3: after(firstLive, startRollout(r3)),
+  rolloutOfR4: after(firstLive, startRollout(r4)),
+  pausedR3: after(firstLive, startRollout(r3), { kind: "pause-rollout" }),
 };
 const commands: Record<Wish["kind"], Wish> = {
   register: { kind: "register", release: r3 },
@@ -104,6 +117,12 @@ const commands: Record<Wish["kind"], Wish> = {
   rollback: rollback(),
   condemn: { kind: "condemn", release: r3 },
   reinstate: { kind: "reinstate", release: r3 },
+  "start-rollout": startRollout(r3),
+  "advance-rollout": { kind: "advance-rollout", release: r3, step: 0, counted: 0 },
+  "approve-rollout": { kind: "approve-rollout", release: r3, step: 0 },
+  "pause-rollout": { kind: "pause-rollout" },
+  "continue-rollout": { kind: "continue-rollout" },
+  "abort-rollout": { kind: "abort-rollout" },
   hold: { kind: "hold" },
   resume: { kind: "resume" },
 };
@@ -120,6 +139,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "no-fallback-yet",
     condemn: "no-fallback-yet",
     reinstate: "no-fallback-yet",
+    "start-rollout": "no-fallback-yet",
+    "advance-rollout": "no-fallback-yet",
+    "approve-rollout": "no-fallback-yet",
+    "pause-rollout": "no-fallback-yet",
+    "continue-rollout": "no-fallback-yet",
+    "abort-rollout": "no-fallback-yet",
     hold: "no-fallback-yet",
     resume: "no-fallback-yet",
   },
@@ -134,6 +159,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "no-fallback-yet",
     condemn: "no-fallback-yet",
     reinstate: "no-fallback-yet",
+    "start-rollout": "no-fallback-yet",
+    "advance-rollout": "no-fallback-yet",
+    "approve-rollout": "no-fallback-yet",
+    "pause-rollout": "no-fallback-yet",
+    "continue-rollout": "no-fallback-yet",
+    "abort-rollout": "no-fallback-yet",
     hold: "no-fallback-yet",
     resume: "no-fallback-yet",
   },
@@ -148,6 +179,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "nowhere-to-roll-back",
     condemn: "condemned",
     reinstate: "not-condemned",
+    "start-rollout": "rollout-started",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -162,6 +199,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "condemned",
     reinstate: "not-condemned",
+    "start-rollout": "rollout-started",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -176,6 +219,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "live-is-rolled-back-instead",
     reinstate: "not-condemned",
+    "start-rollout": "already-live",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -190,6 +239,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "condemned",
     reinstate: "not-condemned",
+    "start-rollout": "already-canary",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -204,6 +259,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "condemned",
     reinstate: "not-condemned",
+    "start-rollout": "canary-under-way",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -218,6 +279,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "condemned",
     reinstate: "not-condemned",
+    "start-rollout": "rollout-started",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -232,6 +299,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "fallback-stays",
     reinstate: "not-condemned",
+    "start-rollout": "rollout-started",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -246,6 +319,12 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "already-condemned",
     reinstate: "reinstated",
+    "start-rollout": "condemned-release",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -260,8 +339,74 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     rollback: "rolled-back",
     condemn: "condemned",
     reinstate: "not-condemned",
+    "start-rollout": "rollout-started",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "already-held",
     resume: "rollouts-resumed",
+  },
+  rolloutOfR3: {
+    register: "already-known",
+    "set-fallback": "rollout-under-way",
+    shadow: "rollout-under-way",
+    "stop-shadow": "rollout-under-way",
+    canary: "rollout-under-way",
+    "stop-canary": "no-canary",
+    promote: "needs-approval",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    "start-rollout": "rollout-under-way",
+    "advance-rollout": "rollout-advanced",
+    "approve-rollout": "nothing-to-approve",
+    "pause-rollout": "rollout-paused",
+    "continue-rollout": "not-paused",
+    "abort-rollout": "rollout-aborted",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  rolloutOfR4: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "rollout-under-way",
+    "stop-canary": "no-canary",
+    promote: "rollout-under-way",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    "start-rollout": "rollout-under-way",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "rollout-paused",
+    "continue-rollout": "not-paused",
+    "abort-rollout": "rollout-aborted",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  pausedR3: {
+    register: "already-known",
+    "set-fallback": "rollout-under-way",
+    shadow: "rollout-under-way",
+    "stop-shadow": "rollout-under-way",
+    canary: "rollout-under-way",
+    "stop-canary": "no-canary",
+    promote: "needs-approval",
+    rollback: "rolled-back",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    "start-rollout": "rollout-under-way",
+    "advance-rollout": "is-paused",
+    "approve-rollout": "nothing-to-approve",
+    "pause-rollout": "is-paused",
+    "continue-rollout": "rollout-continued",
+    "abort-rollout": "rollout-aborted",
+    hold: "rollouts-held",
+    resume: "not-held",
   },
 };
 
@@ -410,6 +555,70 @@ test("placesOf names every place that points at a release", () => {
   expect(placesOf(onFallback, r1)).toEqual(["live", "fallback"]);
 });
 
+test("a rollout goes step by step and ends live; the standby is what was live before", () => {
+  const advance = (step: number): Wish => ({ kind: "advance-rollout", release: r3, step, counted: 7 });
+  const shadowed = openAfter(firstLive, startRollout(r3));
+  expect(shadowed).toMatchObject({ live: r2, shadows: [r3], canary: null, rollout: { release: r3, step: 0, startedBy: "ada" } });
+  const canaried = openAfter(shadowed, advance(0));
+  expect(canaried).toMatchObject({ live: r2, shadows: [], canary: { release: r3, share: 0.2 }, rollout: { step: 1, counted: 7 } });
+  expect(outcomeOf(canaried, command(advance(0)))).toBe("not-that-step");
+  expect(outcomeOf(canaried, command(advance(1)))).toBe("needs-approval");
+  const approve = command({ kind: "approve-rollout", release: r3, step: 1 });
+  const live = openAfter(canaried, { ...approve, actor: bob }, advance(1));
+  expect(live).toMatchObject({ live: r3, canary: null, shadows: [], rollout: null, history: [r2] });
+});
+
+test("who started a rollout can't approve it, nor can the system; an approval holds for its own step", () => {
+  const inStepTwo = openAfter(firstLive, startRollout(r3), { kind: "advance-rollout", release: r3, step: 0, counted: 0 });
+  const approve: Wish = { kind: "approve-rollout", release: r3, step: 1 };
+  expect(outcomeOf(inStepTwo, command(approve))).toBe("needs-a-second-person");
+  expect(outcomeOf(inStepTwo, command(approve, { actor: guardrail }))).toBe("needs-a-named-person");
+  expect(outcomeOf(inStepTwo, command({ ...approve, step: 0 }, { actor: bob }))).toBe("not-that-step");
+  const approved = openAfter(inStepTwo, command(approve, { actor: bob }));
+  expect(outcomeOf(approved, command(approve, { actor: bob }))).toBe("already-approved");
+  expect(outcomeOf(approved, command({ kind: "promote", release: r3 }))).toBe("promoted");
+});
+
+test("where the endpoint asks for a second person, nobody alone gives a release to people", () => {
+  const rules: Rules = { ...NO_RULES, approval: true };
+  expect(outcomeOf(firstLive, command({ kind: "promote", release: r3 }), rules)).toBe("needs-approval");
+  expect(outcomeOf(firstLive, command({ kind: "canary", release: r3, share: 0.9 }), rules)).toBe("needs-approval");
+  expect(outcomeOf(firstLive, command(startRollout(r3)), rules)).toBe("needs-approval"); // only its canary waits for somebody
+  const [shadow, canary] = plan;
+  if (!shadow || !canary) throw new Error("no steps");
+  const early: Wish = { kind: "start-rollout", release: r3, plan: [{ ...shadow, approval: true }, canary], counted: 0 };
+  expect(outcomeOf(firstLive, command(early), rules)).toBe("rollout-started");
+  expect(outcomeOf(firstLive, command(rollback()), rules)).toBe("rolled-back");
+});
+
+test("in a frozen period nothing new goes to people, and everything can be taken away", () => {
+  const rules: Rules = { ...NO_RULES, frozen: { untilMs: 2_000_000, why: "end of year" } };
+  const table = openAfter(withStandby, startRollout(r4));
+  const outcomes = (wishes: readonly Wish[]) => wishes.map((wish) => outcomeOf(table, command(wish), rules));
+  expect(
+    outcomes([
+      { kind: "promote", release: r4 },
+      { kind: "canary", release: r4, share: 0.1 },
+      { kind: "advance-rollout", release: r4, step: 0, counted: 0 },
+      startRollout(r4),
+    ]),
+  ).toEqual(["frozen", "frozen", "frozen", "frozen"]);
+  expect(outcomes([rollback(), { kind: "condemn", release: r4 }, { kind: "abort-rollout" }, { kind: "pause-rollout" }])).toEqual([
+    "rolled-back",
+    "condemned",
+    "rollout-aborted",
+    "rollout-paused",
+  ]);
+});
+
+test("a rollback, a condemnation or a breach ends a rollout, whatever step it is in", () => {
+  const shadowed = openAfter(withStandby, startRollout(r4));
+  const canaried = openAfter(shadowed, { kind: "advance-rollout", release: r4, step: 0, counted: 0 });
+  for (const table of [shadowed, canaried])
+    for (const wish of [rollback(), { kind: "condemn", release: r4 }, { kind: "abort-rollout" }] as const)
+      expect(openAfter(table, wish)).toMatchObject({ rollout: null, canary: null, shadows: [] });
+});
+
 // ---------------------------------------------------------------- guarantees for every sequence of commands
 
 const names = ["a", "b", "c", "d", "e", "nobody"].map(release);
@@ -437,14 +646,32 @@ const anyWish: fc.Arbitrary<Wish> = fc.oneof(
       condemn: fc.boolean(),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom("condemn" as const, "reinstate" as const), release: anyRelease }) },
+  { weight: 9, arbitrary: fc.record({ kind: fc.constantFrom("condemn" as const, "reinstate" as const), release: anyRelease }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("stop-canary" as const, "hold" as const, "resume" as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("start-rollout" as const),
+      release: anyRelease,
+      plan: fc.subarray([...plan, { ...plan[1], share: 0.5, approval: false } as RolloutStep]),
+      counted: fc.nat(9),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant("advance-rollout" as const), release: anyRelease, step: fc.nat(2), counted: fc.nat(9) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("approve-rollout" as const), release: anyRelease, step: fc.nat(2) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constantFrom("pause-rollout" as const, "continue-rollout" as const, "abort-rollout" as const) }),
+  },
 );
 /** Ids repeat, some expect a generation, and time sometimes goes back. */
 const anyCommand = fc.record({
   id: fc.oneof({ weight: 9, arbitrary: fc.uuid() }, { weight: 1, arbitrary: fc.constantFrom("x", "y", "z") }).map((id) => id as CommandId),
   wish: anyWish,
-  actor: fc.constantFrom(ada, guardrail),
+  actor: fc.constantFrom(ada, bob, guardrail),
   reason: fc.constantFrom("because", "because", "because", ""),
   atMs: fc.integer({ min: 0, max: 5 * DAY_MS }),
   expectedGeneration: mostlyNull(fc.integer({ min: 0, max: 40 })),
@@ -485,14 +712,38 @@ const rollbacksOf = (steps: readonly Step[]) =>
     transition?.change.kind === "rolled-back" ? [{ ...rest, atMs: transition.atMs, change: transition.change }] : [],
   );
 
+/** Runs in which two releases are rolled out, and much is asked of their rollouts. */
+const rolledOut = fc.constantFrom(release("b"), release("c"));
+const anyRolloutWish: fc.Arbitrary<Wish> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("start-rollout" as const),
+      release: rolledOut,
+      plan: fc.subarray([...plan], { minLength: 1 }),
+      counted: fc.nat(9),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("advance-rollout" as const), release: rolledOut, step: fc.nat(1), counted: fc.nat(9) }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("approve-rollout" as const), release: rolledOut, step: fc.nat(1) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("promote" as const), release: rolledOut }) },
+  { weight: 1, arbitrary: anyWish },
+);
+const anyRollouts = fc
+  .array(fc.tuple(anyCommand, anyRolloutWish), { maxLength: 60, size: "max" })
+  .map((all) => [...opening, ...all.map(([one, wish]) => ({ ...one, wish, reason: "because", expectedGeneration: null }))]);
+
 /** Checks `property` of many runs; fails also when hardly any run had something to check. */
-function forAnyCommands(property: (steps: readonly Step[]) => number): void {
+function forAnyCommands(property: (steps: readonly Step[]) => number, runs: fc.Arbitrary<readonly Command[]> = anyCommands): void {
   let checked = 0;
   fc.assert(
-    fc.property(anyCommands, (all) => {
+    fc.property(runs, (all) => {
       checked += property(stepsOf(all));
     }),
-    { numRuns: 600 },
+    { numRuns: 1000 },
   );
   expect(checked).toBeGreaterThan(100);
 }
@@ -522,7 +773,7 @@ test("a condemned release never gets a place; only a named person's reinstatemen
     for (const { before, command: sent, after: table } of openSteps(steps)) {
       for (const condemned of table.condemned.keys()) expect(placesOf(table, condemned)).toEqual([]);
       for (const condemned of [...before.condemned.keys()].filter((known) => !table.condemned.has(known))) {
-        expect(sent).toMatchObject({ wish: { kind: "reinstate", release: condemned }, actor: ada, reason: "because" });
+        expect(sent).toMatchObject({ wish: { kind: "reinstate", release: condemned }, actor: { kind: "person" }, reason: "because" });
         ends++;
       }
     }
@@ -591,7 +842,9 @@ test("between an automatic rollback and a person's resumption nothing automatic 
     for (const transition of transitionsOf(steps)) {
       const { change, actor } = transition;
       const isAutomatic = actor.kind === "system";
-      const places = ["promoted", "canary-started", "canary-changed", "shadow-started"].includes(change.kind);
+      const places = ["promoted", "canary-started", "canary-changed", "shadow-started", "rollout-started", "rollout-advanced"].includes(
+        change.kind,
+      );
       if (isHeld) whileHeld++;
       if (isHeld && isAutomatic && places) automaticPlacings.push(transition);
       if (isAutomatic && change.kind === "rollouts-resumed") automaticResumptions.push(transition);
@@ -601,6 +854,30 @@ test("between an automatic rollback and a person's resumption nothing automatic 
     expect({ automaticPlacings, automaticResumptions }).toEqual({ automaticPlacings: [], automaticResumptions: [] });
     return whileHeld;
   });
+});
+
+test("nobody is answered by a release whose rollout somebody has still to approve, and never did the approver start it", () => {
+  forAnyCommands((steps) => {
+    let approvals = 0;
+    for (const { before, transition, after: table } of openSteps(steps)) {
+      const { rollout } = before;
+      if (transition?.change.kind === "rollout-approved") {
+        expect(transition.actor.name).not.toBe(rollout?.startedBy);
+        approvals++;
+      }
+      // A rollback may go to the fallback, whoever rolls it out as well.
+      const waits =
+        transition?.change.kind !== "rolled-back" &&
+        rollout !== null &&
+        rollout.approvedBy === null &&
+        rollout.plan[rollout.step]?.approval === true;
+      if (waits)
+        expect(table.live === rollout.release || (table.rollout?.release === rollout.release && table.rollout.step > rollout.step)).toBe(
+          false,
+        );
+    }
+    return approvals;
+  }, anyRollouts);
 });
 
 test("the table is the fold of its transitions, also after they were stored and read back", () => {

@@ -4,12 +4,28 @@
  * `docs/route-table.md`.
  */
 import { assert, unreachable, type CommandId, type ReleaseId } from "../std.ts";
+import type { RolloutStep } from "./rollout-plan.ts";
 import type { Change, Place, Stamp, Transition } from "./transition.ts";
 
 export interface Canary {
   readonly release: ReleaseId;
   /** Of the subjects, above 0 and below 1. */
   readonly share: number;
+}
+/** A release on its way to everybody, step by step. */
+export interface Rollout {
+  readonly release: ReleaseId;
+  readonly plan: readonly RolloutStep[];
+  /** Index of the step that it is in. */
+  readonly step: number;
+  readonly stepSinceMs: number;
+  /** People whom the release had answered in this step's place before the step began. */
+  readonly counted: number;
+  /** Who may not approve it. */
+  readonly startedBy: string;
+  /** Of the present step; null while nobody has. */
+  readonly approvedBy: string | null;
+  readonly isPaused: boolean;
 }
 interface TableBase {
   /** Number of transitions folded in; 0 before the first. */
@@ -28,6 +44,7 @@ export interface OpenTable extends TableBase {
   readonly live: ReleaseId;
   readonly canary: Canary | null;
   readonly shadows: readonly ReleaseId[];
+  readonly rollout: Rollout | null;
   /** Releases that were live and good before, newest last; the last one is the standby. Neither live, fallback nor condemned ones. */
   readonly history: readonly ReleaseId[];
   readonly condemned: ReadonlyMap<ReleaseId, Stamp>;
@@ -60,6 +77,7 @@ export function evolve(table: RouteTable, transition: Transition): RouteTable {
     live: change.live,
     canary: null,
     shadows: [],
+    rollout: null,
     history: [],
     condemned: new Map(),
     hold: null,
@@ -92,6 +110,7 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         live: change.live,
         canary: null,
         shadows: without(table.shadows, change.live),
+        rollout: null,
         history: without(earlier, change.live),
       };
     }
@@ -102,7 +121,9 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         ...table,
         live: change.live,
         canary: null,
-        shadows: without(table.shadows, change.live),
+        // A rollout ends with its shadow: it is no time for it, and nobody would look at what it says.
+        shadows: without(table.rollout ? without(table.shadows, table.rollout.release) : table.shadows, change.live),
+        rollout: null,
         // What was rolled back from is no longer "good before": it comes back by being promoted, never by a rollback.
         history: without(table.history, change.live),
         condemned,
@@ -115,12 +136,42 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         ...table,
         canary: table.canary?.release === change.release ? null : table.canary,
         shadows: without(table.shadows, change.release),
+        rollout: table.rollout?.release === change.release ? null : table.rollout,
         history: without(table.history, change.release),
         condemned: new Map([...table.condemned, [change.release, { actor, reason, atMs }]]),
         hold: change.automatic ? { actor, reason, atMs } : table.hold,
       };
     case "reinstated":
       return { ...table, condemned: new Map([...table.condemned].filter(([release]) => release !== change.release)) };
+    case "rollout-started":
+    case "rollout-advanced": {
+      const plan = change.kind === "rollout-started" ? change.plan : (table.rollout?.plan ?? []);
+      const index = change.kind === "rollout-started" ? 0 : change.step;
+      const rollout: Rollout = {
+        release: change.release,
+        plan,
+        step: index,
+        stepSinceMs: atMs,
+        counted: change.counted,
+        startedBy: change.kind === "rollout-started" ? actor.name : (table.rollout?.startedBy ?? actor.name),
+        approvedBy: null,
+        isPaused: false,
+      };
+      return placedBy({ ...table, rollout }, change.release, plan[index]);
+    }
+    case "rollout-approved":
+      return { ...table, rollout: table.rollout && { ...table.rollout, approvedBy: actor.name } };
+    case "rollout-paused":
+      return { ...table, rollout: table.rollout && { ...table.rollout, isPaused: true } };
+    case "rollout-continued":
+      return { ...table, rollout: table.rollout && { ...table.rollout, isPaused: false } };
+    case "rollout-aborted":
+      return {
+        ...table,
+        rollout: null,
+        canary: table.canary?.release === change.release ? null : table.canary,
+        shadows: without(table.shadows, change.release),
+      };
     case "rollouts-held":
       return { ...table, hold: { actor, reason, atMs } };
     case "rollouts-resumed":
@@ -128,6 +179,14 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
     default:
       return unreachable(change);
   }
+}
+
+/** Gives a release the place of a rollout's step. */
+function placedBy(table: OpenTable, release: ReleaseId, step: RolloutStep | undefined): OpenTable {
+  const shadows = without(table.shadows, release);
+  if (step?.place === "shadow") return { ...table, shadows: [...shadows, release] };
+  if (step?.place === "canary") return { ...table, canary: { release, share: step.share ?? 0 }, shadows };
+  return table;
 }
 
 const without = (releases: readonly ReleaseId[], gone: ReleaseId) => releases.filter((release) => release !== gone);
@@ -185,6 +244,21 @@ export function brokenInvariants(table: RouteTable): readonly string[] {
   must(table.canary === null || isShare(table.canary.share), "I5: a canary's share is above 0 and below 1");
   must(!table.history.includes(table.live) && !table.history.includes(table.fallback), "I6: the history holds neither live nor fallback");
   must(new Set(table.history).size === table.history.length, "I6: the history holds each release once");
+  if (table.rollout) {
+    const { release, plan, step } = table.rollout;
+    const at = plan[step];
+    must(at !== undefined, "I15: a rollout is in one of its steps");
+    must(
+      table.releases.has(release) && !table.condemned.has(release) && table.live !== release,
+      "I15: a rollout's release isn't live or condemned",
+    );
+    must(
+      at?.place !== "canary" || (table.canary?.release === release && table.canary.share === at.share),
+      "I15: a rollout's canary has its step's share",
+    );
+    must(at?.place !== "shadow" || table.shadows.includes(release), "I15: a rollout's shadow answers");
+    must(table.canary === null || table.canary.release === release, "I15: no other canary beside a rollout");
+  }
   must(table.automaticRollbacksAtMs.length <= AUTOMATIC_ROLLBACKS_A_DAY, "I9: no more automatic rollbacks than a day allows");
   return broken;
 }

@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import { checked, object } from "../checked.ts";
 import type { CommandId, ReleaseId } from "../std.ts";
+import { RolloutStep } from "./rollout-plan.ts";
 
 const Release = Type.Unsafe<ReleaseId>(Type.String({ minLength: 1 }));
 
@@ -45,6 +46,13 @@ export const Change = Type.Union([
   }),
   object({ ...kind("condemned"), release: Release, from: Type.Union([Place, Type.Null()]), automatic: Type.Boolean() }),
   object({ ...kind("reinstated"), release: Release }),
+  /** The first step takes effect with it. `counted`: people whom the release had answered in that step's place before. */
+  object({ ...kind("rollout-started"), release: Release, plan: Type.Array(RolloutStep), counted: Type.Integer() }),
+  object({ ...kind("rollout-advanced"), release: Release, step: Type.Integer(), counted: Type.Integer() }),
+  object({ ...kind("rollout-approved"), release: Release, step: Type.Integer() }),
+  object({ ...kind("rollout-paused"), release: Release }),
+  object({ ...kind("rollout-continued"), release: Release }),
+  object({ ...kind("rollout-aborted"), release: Release }),
   object(kind("rollouts-held")),
   object(kind("rollouts-resumed")),
 ]);

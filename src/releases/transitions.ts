@@ -3,7 +3,7 @@ import type { Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { assert, err, ok, type EndpointName, type Result } from "../std.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
-import { decide, intentOf, type Command, type Rejection } from "./route-commands.ts";
+import { NO_RULES, decide, intentOf, type Command, type Rejection, type Rules } from "./route-commands.ts";
 import { brokenInvariants, emptyTable, evolve, type RouteTable } from "./route-table.ts";
 import { bodyOf, parseTransition, type Transition } from "./transition.ts";
 
@@ -38,8 +38,15 @@ export class Transitions {
    * Applies a command inside the caller's transaction, which may hold more that belongs to it (an incident, a new release).
    * @param known - any committed table of the endpoint; what happened since is read and folded in first, so that several
    *   processes can write, and none decides on a table that has moved on
+   * @param rules - what the endpoint's definition asks of commands now
    */
-  async record(tx: Transaction<Schema>, endpoint: EndpointName, known: RouteTable, command: Command): Promise<Result<Recorded, Rejection>> {
+  async record(
+    tx: Transaction<Schema>,
+    endpoint: EndpointName,
+    known: RouteTable,
+    command: Command,
+    rules: Rules = NO_RULES,
+  ): Promise<Result<Recorded, Rejection>> {
     await this.#audit.lock(tx);
     const rows = await tx
       .selectFrom("transition")
@@ -55,7 +62,7 @@ export class Transitions {
       return before.intent === intentOf(command)
         ? ok({ table, transition: before, isNew: false })
         : err({ kind: "command-id-reused", command: command.id });
-    const decided = decide(table, command);
+    const decided = decide(table, command, rules);
     if (!decided.ok) return decided;
     const transition = decided.value;
     assert(transition !== null, `command ${command.id} is applied in the table but not stored`);

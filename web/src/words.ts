@@ -96,6 +96,18 @@ export function transitionSaid({ kind, release, share: part }: TransitionView): 
       return { icon: "condemned", text: `${name} condemned` };
     case "reinstated":
       return { icon: "tick", text: `${name} reinstated` };
+    case "rollout-started":
+      return { icon: "canary", text: `${name} rollout started` };
+    case "rollout-advanced":
+      return { icon: "canary", text: `${name} rollout went on` };
+    case "rollout-approved":
+      return { icon: "tick", text: `${name} rollout approved` };
+    case "rollout-paused":
+      return { icon: "standby", text: `${name} rollout paused` };
+    case "rollout-continued":
+      return { icon: "canary", text: `${name} rollout continued` };
+    case "rollout-aborted":
+      return { icon: "condemned", text: `${name} rollout ended early` };
     case "rollouts-held":
       return { icon: "standby", text: "Rollouts held" };
     case "rollouts-resumed":
