@@ -3,6 +3,7 @@ export type { EndpointRoom } from "./endpoint-room.ts";
 export { GuardrailControl, decisionsOf } from "./guardrail-control.ts";
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
+export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";
 export type { ReleaseInfo } from "./release-rows.ts";
 export { ReleaseSpec } from "./release-spec.ts";

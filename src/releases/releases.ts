@@ -308,7 +308,9 @@ export class Releases {
           if (transition.change.kind === "reinstated") this.#countLife(transition.change.release);
           room.adopt(table, transition).catch(this.#parts.onTrouble);
         }
-        return ok({ ...stored.value, switchedUs: clock.monotonicUs() - startedUs });
+        const switchedUs = clock.monotonicUs() - startedUs;
+        if (isNew) room.noteSwitch(switchedUs);
+        return ok({ ...stored.value, switchedUs });
       });
       if (!recorded.ok) return recorded;
       // Also for a command that is sent again: its first sending may still be draining.
