@@ -95,6 +95,8 @@ export const TransitionView = object({
     "rollout-paused",
     "rollout-continued",
     "rollout-aborted",
+    "drill-started",
+    "drill-ended",
     "rollouts-held",
     "rollouts-resumed",
   ]),

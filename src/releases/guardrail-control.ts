@@ -13,7 +13,7 @@ import type { ReleaseInfo } from "./release-rows.ts";
 import type { Releases, Switched } from "./releases.ts";
 import type { Wish } from "./route-commands.ts";
 import { placesOf, rollbackCandidates } from "./route-table.ts";
-import type { Actor, Place } from "./transition.ts";
+import type { Actor, Change, Place } from "./transition.ts";
 
 export interface GuardrailControlParts {
   readonly store: Store;
@@ -337,7 +337,7 @@ export class GuardrailControl {
       if (change.kind === "reinstated" && change.release === release) break;
       const begins =
         (change.kind === "canary-started" && change.release === release) ||
-        ((change.kind === "promoted" || change.kind === "rolled-back") && change.live === release) ||
+        (MAKES_LIVE.has(change.kind) && "live" in change && change.live === release) ||
         (change.kind === "fallback-set" && change.live === release);
       if (begins) since = { fromGeneration: generation, fromMs: atMs };
     }
@@ -348,6 +348,8 @@ export class GuardrailControl {
     return this.#parts.store.runtime.clock.nowMs();
   }
 }
+
+const MAKES_LIVE: ReadonlySet<Change["kind"]> = new Set(["promoted", "rolled-back", "drill-started", "drill-ended"]);
 
 interface Found {
   readonly room: EndpointRoom;

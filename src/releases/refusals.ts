@@ -106,6 +106,10 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return `${refusal.by} has approved this step already.`;
     case "frozen":
       return `Nothing new goes to people until ${new Date(refusal.untilMs).toISOString()}: ${refusal.why}. Rolling back is possible at any time.`;
+    case "drill-under-way":
+      return `A drill is under way and puts ${nameOf(refusal.release)} back in a moment.`;
+    case "no-drill":
+      return "No drill is under way.";
     case "rollouts-held":
       return "Automatic rollouts are held until a named person resumes them.";
     case "already-held":

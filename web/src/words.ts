@@ -108,6 +108,10 @@ export function transitionSaid({ kind, release, share: part }: TransitionView): 
       return { icon: "canary", text: `${name} rollout continued` };
     case "rollout-aborted":
       return { icon: "condemned", text: `${name} rollout ended early` };
+    case "drill-started":
+      return { icon: "back", text: `Drill: back to ${name}` };
+    case "drill-ended":
+      return { icon: "live", text: `Drill ended: ${name} live` };
     case "rollouts-held":
       return { icon: "standby", text: "Rollouts held" };
     case "rollouts-resumed":
