@@ -123,7 +123,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
 
     const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
-    const events = new EventStream(runtime.timers, (principal) => homeView(ui, principal));
+    const events = new EventStream({
+      runtime,
+      compose: (principal) => homeView(ui, principal),
+      onTrouble: (error) => onError(error, "pages"),
+    });
     undo.push(() => events.close());
     const numberOf = (endpoint: string, id: ReleaseId) => {
       const room = releases.room(endpoint);
