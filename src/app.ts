@@ -122,7 +122,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await looking;
     });
 
-    const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const ui = { store, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
     const events = new EventStream({
       runtime,
       compose: (principal) => homeView(ui, principal),

@@ -1,8 +1,17 @@
 /** From proof to act: asks the targets of a rollback first, switches, and opens the incident, all stored together. */
 import { groupsOf, readTotals, recentForReplay, armClassOf } from "../decisions/index.ts";
-import { METRICS, sideOf, type Breach, type GuardrailEvaluator, type RunningTest, type WatchedEndpoint } from "../monitoring/index.ts";
+import {
+  METRICS,
+  metricOf,
+  sideOf,
+  type Breach,
+  type GuardrailEvaluator,
+  type MetricName,
+  type RunningTest,
+  type WatchedEndpoint,
+} from "../monitoring/index.ts";
 import { replay } from "../serving/index.ts";
-import { assert, type EndpointName, type ReleaseId } from "../std.ts";
+import { assert, unreachable, type EndpointName, type ReleaseId } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import type { CandidateTried, IncidentBody } from "./incident-record.ts";
@@ -24,6 +33,8 @@ export interface GuardrailControlParts {
   readonly onIncident: (n: number) => Promise<void>;
 }
 
+/** What is known of a rollback when it is stored, before it is in force. */
+const UNTIMED = { switchedUs: 0, drainedUs: null, failedRequests: null };
 /** Recorded applications that a target is asked about. */
 const REPLAYED = 300;
 
@@ -105,10 +116,11 @@ export class GuardrailControl {
   async #takeOut(room: EndpointRoom, breach: Breach, onlyFallback: boolean): Promise<void> {
     const { clock } = this.#parts.store.runtime;
     const provenUs = clock.monotonicUs();
+    const { unanswered } = room;
     const known = await this.#parts.incidents.unsettled(this.#parts.store.db, room.name, breach.release);
     const [place] = placesOf(room.table, breach.release);
     if (known) return this.#addTo(known.n, breach, room);
-    const found = { room, breach, provenUs, place: place ?? null, served: await this.#servedSince(room, breach.release) };
+    const found = { room, breach, provenUs, unanswered, place: place ?? null, served: await this.#servedSince(room, breach.release) };
     if (place === "canary") return this.#stopCanary(found);
     if (place !== "live") return this.#tellOnly(found, [], "it answers nobody at the moment");
     const candidates: CandidateTried[] = [];
@@ -173,7 +185,7 @@ export class GuardrailControl {
       { kind: "rollback", from: breach.release, to, condemn: true },
       { actor, reason: reasonOf(breach, room) },
       async (tx, { transition }) => {
-        const rollback = { from: breach.release, to, generation: transition.generation, automatic: true, switchedUs: 0, drainedUs: null };
+        const rollback = { from: breach.release, to, generation: transition.generation, automatic: true, ...UNTIMED };
         n = await incidents.open(
           tx,
           {
@@ -215,8 +227,7 @@ export class GuardrailControl {
           to: live,
           generation: transition.generation,
           automatic: true,
-          switchedUs: 0,
-          drainedUs: null,
+          ...UNTIMED,
         };
         n = await incidents.open(
           tx,
@@ -255,11 +266,12 @@ export class GuardrailControl {
     const before = commandedUs - provenUs;
     const switchedUs = before + done.switchedUs;
     const drainedUs = before + done.drainedUs;
+    const failedRequests = room.unanswered - found.unanswered;
     const actor = actorOf(breach);
     const [fromName, toName] = [from, to].map((id) => room.nameOf(id));
     await store.transaction(async (tx) => {
       await incidents.amend(tx, n, {
-        body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs } },
+        body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs, failedRequests } },
       });
       const atMs = this.#nowMs();
       await incidents.add(tx, n, {
@@ -359,6 +371,8 @@ interface Found {
   readonly breach: Breach;
   /** On the monotonic clock. */
   readonly provenUs: number;
+  /** Requests without an answer until then, since the start. */
+  readonly unanswered: number;
   readonly place: Place | null;
   readonly served: { readonly fromGeneration: number; readonly fromMs: number };
 }
@@ -372,11 +386,26 @@ const favourableActions = ({ definition }: EndpointRoom) =>
 const inWords = (value: string) => value.replaceAll("_", " ");
 
 /** The finding, as a sentence without its full stop: `r3 turned down applicants with education high school`. */
-function titleOf({ group, release }: Breach, room: EndpointRoom): string {
+function titleOf({ group, release, metric }: Breach, room: EndpointRoom): string {
   const people = Object.entries(group)
     .map(([attribute, value]) => `${inWords(attribute)} ${inWords(value)}`)
     .join(" and ");
-  return `${room.nameOf(release)} turned down applicants${people === "" ? "" : ` with ${people}`}`;
+  return findingOf(metric, room.nameOf(release), people === "" ? "applicants" : `applicants with ${people}`);
+}
+
+/** What a breach of a metric means for people, without a full stop. @param people - `applicants with education high school` */
+export function findingOf(metric: MetricName, release: string, people: string): string {
+  const { counts } = metricOf(metric);
+  switch (counts) {
+    case "selections":
+      return `${release} turned down ${people}`;
+    case "substitutions":
+      return `${release} left ${people} to another release`;
+    case "flips":
+      return `${release} would answer ${people} worse`;
+    default:
+      return unreachable(counts);
+  }
 }
 
 function reasonOf(

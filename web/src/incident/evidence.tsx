@@ -4,7 +4,8 @@ import { plain, valueOf } from "../words.ts";
 import css from "./incident.module.css";
 
 /** The numbers of the proof, never a point without its band and its counts. */
-export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView }) {
+export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: IncidentView }) {
+  if (!evidence && !isByHand) return <p className={css.quiet}>What the guardrail had in hand can't be read any more.</p>;
   if (!evidence) return <p className={css.quiet}>{openedBy} opened this incident by hand, so there is no test behind it.</p>;
   const { metric, unit, estimate, limit, band, harmed, reference, sources } = evidence;
   const sides = [harmed, ...(reference ? [reference] : [])];
@@ -20,7 +21,7 @@ export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView 
           <tr>
             <th scope="col">Group</th>
             <th scope="col" className={css.number}>
-              Favourable
+              {COUNTED[evidence.counts]}
             </th>
             <th scope="col" className={css.number}>
               Of
@@ -47,7 +48,8 @@ export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView 
         <b>
           {metric} {estimate === null ? "unknown" : valueOf(unit, estimate, limit)}
         </b>
-        {band && `, band ${valueOf(unit, band.low, limit)} to ${valueOf(unit, band.high, limit)}`}; limit {valueOf(unit, limit)}.{" "}
+        , 95 % band for all times {valueOf(unit, band.low, limit)}
+        {band.high === null ? " or more" : ` to ${valueOf(unit, band.high, limit)}`}; limit {valueOf(unit, limit)}.{" "}
         <b>Evidence {evidenceOf(evidence.evidence, evidence.threshold)}</b>, after {count(evidence.decisions)} decisions.
       </p>
       {first && <p className={first.share === 1 ? undefined : css.quiet}>{whoSent(sources)}</p>}
@@ -55,6 +57,12 @@ export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView 
     </>
   );
 }
+
+const COUNTED = {
+  selections: "Favourable",
+  substitutions: "Answered by another",
+  flips: "Worse",
+} as const satisfies Record<EvidenceView["counts"], string>;
 
 /** Whoever sends decisions moves tallies: a proof that rests on one sender says so. */
 function whoSent(sources: EvidenceView["sources"]): string {

@@ -84,8 +84,8 @@ function SideLinks({ view }: { view: HomeView | undefined }) {
             activeProps={{ className: css.on, "aria-current": "page" }}
           >
             <Icon name="triangle" />
+            Incident {incident}
             <span className={css.cut}>{endpoint}</span>
-            <span className={css.count}>{incident}</span>
           </Link>
         ))}
     </>
