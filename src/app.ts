@@ -128,7 +128,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       compose: (principal) => homeView(ui, principal),
       onTrouble: (error) => onError(error, "pages"),
     });
-    undo.push(() => events.close());
     const numberOf = (endpoint: string, id: ReleaseId) => {
       const room = releases.room(endpoint);
       return room.ok ? room.value.releases.get(id)?.number : undefined;
@@ -163,6 +162,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => server.close());
     const local = await buildServer({ ...common, localPrincipal: LOCAL }, routes);
     undo.push(() => local.close());
+    // A server closes when its last connection has ended, and a stream never ends by itself.
+    undo.push(() => events.close());
     await listenOnSocket(local, join(options.folder, "control.sock"));
     const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
     const settled = async () => {

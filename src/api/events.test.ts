@@ -37,6 +37,15 @@ test("a page hears what there is, and then the server's time as long as nothing 
   expect(ping.value.nowMs).toBeGreaterThan(home.value.nowMs);
 });
 
+test("a server stops while a page listens, and ends its stream", async () => {
+  const server = await freshServer();
+  const { token } = await server.admin.post<NewTokenView>("/v1/tokens", { name: "a page", role: "viewer" });
+  const { body } = await request(`${server.url}/v1/events`, { headers: { authorization: `Bearer ${token}` } });
+  const ended = body.text();
+  await server.drop();
+  expect(await ended).toMatch(/^retry: 2000/);
+}, 10_000);
+
 const principal: Principal = { tokenId: "t", name: "ada", role: "viewer", endpoints: null, grants: [] };
 const viewAt = (nowMs: number, endpoints: number): HomeView => ({
   nowMs,

@@ -41,6 +41,7 @@ export class EventStream {
   readonly #listeners = new Set<Listener>();
   readonly #stop: () => void;
   #isTroubled = false;
+  #isClosed = false;
 
   constructor(parts: EventStreamParts) {
     this.#parts = parts;
@@ -74,6 +75,7 @@ export class EventStream {
   }
 
   add(principal: Principal, response: ServerResponse): void {
+    if (this.#isClosed) return void response.end();
     const untilUs = this.#parts.runtime.clock.monotonicUs() + LIFETIME_US;
     const listener: Listener = { principal, response, untilUs, shown: "" };
     this.#listeners.add(listener);
@@ -81,6 +83,7 @@ export class EventStream {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stop();
     for (const { response } of this.#listeners) response.end();
     this.#listeners.clear();

@@ -56,7 +56,10 @@ export async function changesBetween(registry: Registry, good: ReleaseInfo, bad:
   const note = (step: string, from: string | undefined, to: string | undefined) => {
     if (from !== undefined && to !== undefined && from !== to) changes.set(step, `${from} → ${to}`);
   };
-  for (const step of ["threshold", "model", "features", "data", "algorithm"] as const) note(step, before[step], after[step]);
+  const [from, to] = [before.best, after.best];
+  if (from && to && from.from !== to.from)
+    changes.set("threshold", `${from.action} from ${from.from} → ${from.action === to.action ? "" : `${to.action} from `}${to.from}`);
+  for (const step of ["model", "features", "data", "algorithm"] as const) note(step, before[step], after[step]);
   const keys = Object.keys(after.params).filter((key) => key.startsWith("train.") && key in before.params);
   const differing = keys.filter((key) => before.params[key] !== after.params[key]);
   if (differing.length > 0)
@@ -65,7 +68,8 @@ export async function changesBetween(registry: Registry, good: ReleaseInfo, bad:
 }
 
 interface Making {
-  readonly threshold: string | undefined;
+  /** The band that is best for the person. */
+  readonly best: { readonly action: string; readonly from: number } | undefined;
   readonly model: string | undefined;
   readonly features: string | undefined;
   readonly data: string | undefined;
@@ -83,7 +87,7 @@ async function makingOf({ runs, datasets }: Registry, { bundle, origin }: Releas
   const input = known?.inputs.find(({ kind }) => kind === "dataset_version");
   const data = input && (await datasets.get(input.id));
   return {
-    threshold: best && `${best.action} from ${best.from}`,
+    best,
     model: named(model),
     features: named(featureSet),
     data: data?.ok ? `${data.value.dataset}/${data.value.number}` : undefined,

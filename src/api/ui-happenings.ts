@@ -16,7 +16,8 @@ export async function happeningsOf(incident: Incident, releases: Releases, names
     .toReversed()
     .filter(({ atMs }) => atMs <= incident.openedAtMs)
     .flatMap((transition) => placing(transition, incident, names, name) ?? []);
-  return [...before, ...incident.events.map((event) => happening(event, incident, names))];
+  // A further proof may have been stored after what came of the first.
+  return [...before, ...incident.events.map((event) => happening(event, incident, names))].toSorted((a, b) => a.happenedMs - b.happenedMs);
 }
 
 /** How the release of the incident was placed; undefined for what is about another one, or stands among the events. */
@@ -70,9 +71,9 @@ function happening(event: IncidentEvent, { body }: Incident, names: GroupNames):
     case "rolled-back":
       return { ...base, mark: "rollback", text, detail: null };
     case "drained":
-      return { ...base, mark: "record", text, detail: failedText(body.rollback?.failedRequests ?? null) };
+      return { ...base, mark: "record", text: capital(text), detail: failedText(body.rollback?.failedRequests ?? null) };
     case "not-rolled-back":
-      return { ...base, mark: "breach", text, detail: null };
+      return { ...base, mark: "breach", text: capital(text), detail: null };
     case "blamed": {
       const blamed = parseBlamed(event.detail);
       if (!blamed.ok) return { ...base, mark: "search", text, detail: null };
@@ -81,7 +82,7 @@ function happening(event: IncidentEvent, { body }: Incident, names: GroupNames):
         ...base,
         mark: "search",
         text: tier === 0 ? "Cause looked for in the log" : "Cause looked for by training again",
-        detail: [steps.map(stepName).join(" and "), word].filter(Boolean).join(": "),
+        detail: causeSaid(word, steps.map(stepName).join(" and ")),
       };
     }
     case "noted":
@@ -90,6 +91,13 @@ function happening(event: IncidentEvent, { body }: Incident, names: GroupNames):
     default:
       return { ...base, mark: "person", text: `Now ${kind.replaceAll("_", " ")}`, detail: byPerson };
   }
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+function causeSaid(word: string, steps: string): string {
+  if (steps === "") return word;
+  return word === "most likely" ? `${word} ${steps}` : word === "did it" ? `${steps} ${word}` : `${steps}, ${word}`;
 }
 
 const failedText = (requests: number | null): string | null =>

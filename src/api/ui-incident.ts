@@ -76,7 +76,7 @@ async function evidenceView(breach: Breach, room: EndpointRoom, names: GroupName
       breach.reference === null
         ? null
         : {
-            group: breach.reference === "rest" ? "everybody else" : names.reference(breach.group, breach.reference),
+            group: breach.reference === "rest" ? null : names.reference(breach.group, breach.reference),
             favourable: breach.referenceK,
             of: breach.referenceN,
           },

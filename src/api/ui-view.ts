@@ -184,7 +184,8 @@ export const EvidenceView = object({
   tests: Count,
   decisions: Count,
   harmed: Side,
-  reference: orNull(Side),
+  /** Null for a metric that compares with nobody; its group is null where it is everybody else. */
+  reference: orNull(object({ group: orNull(Type.String()), favourable: Count, of: Count })),
   /** Who sent these decisions, largest share first. */
   sources: Type.Array(object({ name: Type.String(), share: Share })),
 });

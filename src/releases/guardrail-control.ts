@@ -116,11 +116,20 @@ export class GuardrailControl {
   async #takeOut(room: EndpointRoom, breach: Breach, onlyFallback: boolean): Promise<void> {
     const { clock } = this.#parts.store.runtime;
     const provenUs = clock.monotonicUs();
+    const provenMs = clock.nowMs();
     const { unanswered } = room;
     const known = await this.#parts.incidents.unsettled(this.#parts.store.db, room.name, breach.release);
     const [place] = placesOf(room.table, breach.release);
     if (known) return this.#addTo(known.n, breach, room);
-    const found = { room, breach, provenUs, unanswered, place: place ?? null, served: await this.#servedSince(room, breach.release) };
+    const found = {
+      room,
+      breach,
+      provenUs,
+      provenMs,
+      unanswered,
+      place: place ?? null,
+      served: await this.#servedSince(room, breach.release),
+    };
     if (place === "canary") return this.#stopCanary(found);
     if (place !== "live") return this.#tellOnly(found, [], "it answers nobody at the moment");
     const candidates: CandidateTried[] = [];
@@ -196,7 +205,10 @@ export class GuardrailControl {
             kind: "breach",
             body: this.#bodyOf(found, { candidates, rollback, toMs: transition.atMs }),
           },
-          [...provenEvents(found), ...candidates.map((tried) => triedEvent(tried, actor, this.#nowMs(), checkedUs - provenUs))],
+          [
+            ...provenEvents(found),
+            ...candidates.map((tried) => triedEvent(tried, actor, after(found, checkedUs - provenUs), checkedUs - provenUs)),
+          ],
         );
       },
     );
@@ -273,18 +285,17 @@ export class GuardrailControl {
       await incidents.amend(tx, n, {
         body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs, failedRequests } },
       });
-      const atMs = this.#nowMs();
       await incidents.add(tx, n, {
         kind: "rolled-back",
         actor,
-        atMs,
+        atMs: after(found, switchedUs),
         text: `${toName} answers every new request; ${fromName} is condemned`,
         sinceProofUs: switchedUs,
       });
       await incidents.add(tx, n, {
         kind: "drained",
         actor,
-        atMs,
+        atMs: after(found, drainedUs),
         text: `the last answer of ${fromName} has been given`,
         sinceProofUs: drainedUs,
       });
@@ -308,7 +319,7 @@ export class GuardrailControl {
         },
         [
           ...provenEvents(found),
-          ...candidates.map((tried) => triedEvent(tried, actor, this.#nowMs(), tried.durationUs)),
+          ...candidates.map((tried) => triedEvent(tried, actor, after(found, tried.durationUs), tried.durationUs)),
           { kind: "not-rolled-back", actor, atMs: this.#nowMs(), text: `not rolled back: ${notRolledBack}` },
         ],
       ),
@@ -369,13 +380,17 @@ export class GuardrailControl {
 interface Found {
   readonly room: EndpointRoom;
   readonly breach: Breach;
-  /** On the monotonic clock. */
+  /** On the monotonic clock, and on the wall's at the same moment: times of what follows are told from there. */
   readonly provenUs: number;
+  readonly provenMs: number;
   /** Requests without an answer until then, since the start. */
   readonly unanswered: number;
   readonly place: Place | null;
   readonly served: { readonly fromGeneration: number; readonly fromMs: number };
 }
+
+/** When something happened that was measured from the proof; it may be stored a little later. */
+const after = ({ provenMs }: Found, us: number): number => provenMs + Math.round(us / 1000);
 
 const actorOf = ({ guardrail }: Breach): Actor => ({ kind: "system", name: `guardrail:${guardrail}` });
 

@@ -8,14 +8,14 @@ export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: Inc
   if (!evidence && !isByHand) return <p className={css.quiet}>What the guardrail had in hand can't be read any more.</p>;
   if (!evidence) return <p className={css.quiet}>{openedBy} opened this incident by hand, so there is no test behind it.</p>;
   const { metric, unit, estimate, limit, band, harmed, reference, sources } = evidence;
-  const sides = [harmed, ...(reference ? [reference] : [])];
+  const sides = [harmed, ...(reference ? [{ ...reference, group: reference.group ?? "everybody else" }] : [])];
   const [first] = sources;
   return (
     <>
       <table className={css.table}>
         <caption>
           Guardrail <code>{evidence.guardrail}</code>: {metric} of {harmed.group}
-          {reference && ` against ${reference.group}`}, at the proof
+          {reference && ` against ${reference.group ?? "everybody else"}`}, at the proof
         </caption>
         <thead>
           <tr>

@@ -24,7 +24,7 @@ function whatWasFound({ release, served, evidence, reason, openedBy }: IncidentV
   if (!evidence) return `${answered}${openedBy} found: ${reason}.`;
   const { harmed, reference, estimate, limit, unit, metric } = evidence;
   if (unit === "ratio" && reference && estimate !== null) {
-    return `${answered}people in the group “${harmed.group}” were approved ${valueOf(unit, estimate, limit)} times as often as those in “${reference.group}”; the limit is ${valueOf(unit, limit)}.`;
+    return `${answered}people in the group “${harmed.group}” were approved ${valueOf(unit, estimate, limit)} times as often as ${reference.group === null ? "everybody else" : `those in “${reference.group}”`}; the limit is ${valueOf(unit, limit)}.`;
   }
   const value = estimate === null ? "could not be computed" : `was ${valueOf(unit, estimate, limit)}`;
   return `${answered}the ${metric} of “${harmed.group}” ${value}; the limit is ${valueOf(unit, limit)}, evidence ${evidenceOf(evidence.evidence, evidence.threshold)}.`;

@@ -1,0 +1,273 @@
+/** The first pages in a real browser, from the real server: one story, from an empty server to an incident and a restart. */
+import { existsSync } from "node:fs";
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tabStops, troublesOf } from "./accessibility.ts";
+import { LenderApp } from "./lender-app.ts";
+
+/** `CHROMIUM` names a browser, which must then be there; else Debian's is used where there is one. */
+const DEBIANS = "/usr/bin/chromium";
+const executablePath = process.env["CHROMIUM"] ?? (existsSync(DEBIANS) ? DEBIANS : undefined);
+if (executablePath === undefined)
+  console.warn(`No browser: the pages are not tested. Install Chromium, or say where it is: CHROMIUM=… npm test`);
+
+describe.skipIf(executablePath === undefined)("the browser application", () => {
+  const lender = new LenderApp();
+  /** What no page may ever do: raise an error, break the content security policy, or ask another server. */
+  const wrongs: string[] = [];
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let admin = "";
+  /** Sees groups and people; the first admin, who administers, does not. */
+  let analyst = "";
+
+  beforeAll(async () => {
+    admin = await lender.start();
+    analyst = await lender.token("analyst", ["protected:read"]);
+    browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args: ["--no-sandbox", "--disable-gpu"] });
+    context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    page = await open(context, "/");
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await lender.drop();
+  });
+
+  async function open(where: BrowserContext, path: string): Promise<Page> {
+    const opened = await where.newPage();
+    opened.on("pageerror", (error) => wrongs.push(error.message));
+    opened.on("console", (message) => {
+      // The browser notes every answer that isn't a success; the pages deal with those.
+      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrongs.push(message.text());
+      if (message.type() === "warning") wrongs.push(message.text());
+    });
+    opened.on("request", (request) => {
+      if (new URL(request.url()).origin !== new URL(lender.url).origin) wrongs.push(`asked ${request.url()}`);
+    });
+    await opened.goto(new URL(path, lender.url).href);
+    return opened;
+  }
+  async function signIn(at: Page, token: string): Promise<void> {
+    await at.getByLabel("Access token").fill(token);
+    await at.getByRole("button", { name: "Sign in" }).click();
+  }
+  /** Somebody else's browser, signed in. */
+  async function visit(
+    path: string,
+    token: string,
+    options: BrowserContextOptions = {},
+  ): Promise<{ at: Page; leave: () => Promise<void> }> {
+    const theirs = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+    const at = await open(theirs, path);
+    await signIn(at, token);
+    return { at, leave: () => theirs.close() };
+  }
+  const seen = (text: string | RegExp, at = page) => at.getByText(text).first().waitFor({ timeout: 10_000 });
+  const row = () => page.getByRole("row", { name: /^loans/ });
+  const widthOf = (at: Page) => at.evaluate(() => document.documentElement.scrollWidth);
+
+  test("without a session a page asks for a token, and refuses a wrong one beside the field", async () => {
+    await page.getByLabel("Access token").waitFor();
+    expect(await troublesOf(page)).toEqual([]);
+    await signIn(page, `${admin.slice(0, -4)}0000`);
+    expect(await page.getByRole("alert").textContent()).toMatch(/unknown, expired, revoked or mistyped/);
+    await signIn(page, "hello");
+    expect(await page.getByRole("alert").textContent()).toBe("That isn't an access token: it is too short or too long.");
+    expect(await page.getByLabel("Access token").getAttribute("aria-invalid")).toBe("true");
+    expect(await troublesOf(page)).toEqual([]);
+  });
+
+  test("an empty server says how it gets its first endpoint", async () => {
+    await signIn(page, analyst);
+    await page.getByRole("heading", { name: "No endpoint yet" }).waitFor();
+    expect(await page.getByText("evenkeel apply -f loans.yaml").count()).toBe(1);
+    expect(await troublesOf(page)).toEqual([]);
+    const { at, leave } = await visit("/", analyst, { viewport: { width: 360, height: 740 } });
+    await at.getByRole("heading", { name: "No endpoint yet" }).waitFor();
+    expect(await widthOf(at)).toBe(360);
+    await leave();
+  });
+
+  test("no script can read the token", async () => {
+    const readable = await page.evaluate(() => [document.cookie, JSON.stringify(sessionStorage), JSON.stringify(localStorage)].join());
+    expect(readable).not.toContain(analyst.slice(-12));
+    expect(await page.evaluate(() => document.cookie)).toBe("");
+  });
+
+  test("an endpoint and its decisions show without a reload", async () => {
+    await lender.define();
+    await row().getByText("r1", { exact: true }).waitFor({ timeout: 10_000 });
+    await row().getByText("1 of 1 wait").or(row().getByText("2 of 2 wait")).waitFor();
+    expect(await row().textContent()).toMatch(/AIR needs 30 decisions, has 0/);
+    await lender.promote("r2");
+    await row().getByText("r2 live").waitFor({ timeout: 10_000 });
+    await lender.applications(60);
+    await row()
+      .getByText(/\d hold/)
+      .waitFor({ timeout: 10_000 });
+    expect(await row().textContent()).toMatch(/AIR (high school|university) [\d.]+, limit 0.80/);
+    await page.getByRole("banner").getByText("UTC").waitFor();
+  });
+
+  test("a promote and a rollback that somebody does elsewhere show without a reload", async () => {
+    await lender.promote("r4");
+    await row().getByText("r4 live").waitFor({ timeout: 10_000 });
+    expect(await row().textContent()).toContain("first admin");
+    await lender.rollback();
+    await row().getByText("Rolled back to r2").waitFor({ timeout: 10_000 });
+    await row().getByText("r2", { exact: true }).waitFor();
+  });
+
+  test("an automatic rollback shows without a reload: what was done, what was found, and that nobody paid for it", async () => {
+    await lender.promote("r3");
+    for (let sent = 0; sent < 600 && !(await page.getByText("loans was rolled back at").count()); sent += 20) await lender.applications(20);
+    await seen("loans was rolled back at");
+    expect(await row().textContent()).toMatch(/Rolled back to r2.*parity.*1 contained/);
+    const needsYou = page.getByRole("region", { name: "Incident 1 needs you" });
+    await needsYou.getByText(/\d+ people would have had a better answer/).waitFor({ timeout: 10_000 });
+    expect(await needsYou.textContent()).toMatch(/r3 turned down applicants with education high school\. No request failed\./);
+    expect(await troublesOf(page)).toEqual([]);
+  });
+
+  test("all of home is reached by Tab, in the order in which it is read, and one sees where one is", async () => {
+    const stops = await tabStops(page);
+    expect(stops.filter(({ trouble }) => trouble !== null)).toEqual([]);
+    expect(stops.map(({ name }) => name)).toEqual([
+      "Skip to the page",
+      "Evenkeel",
+      "Home",
+      "Incident 1loans",
+      "Sign out",
+      "Theme: system",
+      "Copy as command",
+      "Open incident 1",
+      "1 contained",
+    ]);
+  });
+
+  test("an incident says what happened, on which evidence, why, and who was touched", async () => {
+    await page.getByRole("link", { name: "Open incident 1" }).press("Enter");
+    await page.getByRole("heading", { level: 1, name: /r3 turned down/ }).waitFor();
+    for (const name of ["What happened", "Evidence", "Why", "Who"])
+      expect(await page.getByRole("heading", { name, exact: true }).count()).toBe(1);
+    await seen(/Evidence (over )?[\d,.]+ of [\d,]+/);
+    await seen(/95 % band for all times 0\.\d\d to 0\.\d\d; limit 0\.80/);
+    await seen(/From the log alone/);
+    await seen(/would have had a better answer from r2/);
+    expect(await page.getByRole("listitem").filter({ hasText: "no request failed" }).count()).toBe(1);
+    expect(await page.getByRole("complementary", { name: "Facts" }).textContent()).toMatch(/r3, condemned.*r2.*after proof.*0 requests/);
+    await page.getByText("Everybody whose answer changes").click();
+    const people = page.getByRole("region", { name: "Affected people", exact: true });
+    await people.getByText("better").first().waitFor();
+    expect(await people.getByRole("row").count()).toBeGreaterThan(5);
+    expect(await troublesOf(page)).toEqual([]);
+    expect((await tabStops(page)).filter(({ trouble }) => trouble !== null)).toEqual([]);
+    await page.goBack();
+    await row().waitFor();
+  });
+
+  test.each([360, 768, 1440])("at %i px no page has to be scrolled sideways, and all of it can be read, light and dark", async (width) => {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { at, leave } = await visit("/", analyst, { viewport: { width, height: 800 }, colorScheme });
+      await seen("loans was rolled back at", at);
+      const canvas = await at.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      expect(canvas).toBe(colorScheme === "light" ? "rgb(251, 251, 250)" : "rgb(15, 18, 20)");
+      const found = [await widthOf(at), ...(await troublesOf(at))];
+      await at.getByRole("link", { name: "Open incident 1" }).click();
+      await at.getByText("Everybody whose answer changes").click();
+      await seen("For the person", at);
+      found.push(await widthOf(at), ...(await troublesOf(at)));
+      expect(found).toEqual([width, width]);
+      await leave();
+    }
+  });
+
+  test("a theme that somebody chooses stays chosen, whatever the system's is", async () => {
+    const { at, leave } = await visit("/", analyst, { colorScheme: "light" });
+    for (const next of ["light", "dark"])
+      await at
+        .getByRole("button", { name: "Theme:" })
+        .first()
+        .click()
+        .then(() => seen(`Theme: ${next}`, at));
+    await at.reload();
+    await seen("Theme: dark", at);
+    expect(await at.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe("rgb(15, 18, 20)");
+    await leave();
+  });
+
+  test("nothing moves for people who ask for less motion", async () => {
+    const { at, leave } = await visit("/", analyst, { reducedMotion: "reduce" });
+    await seen("loans was rolled back at", at);
+    const moving = await at.evaluate(() =>
+      [...document.querySelectorAll("*")].flatMap((element) => {
+        const { transitionDuration, animationDuration } = getComputedStyle(element);
+        return [transitionDuration, animationDuration].filter((duration) => Number.parseFloat(duration) > 0);
+      }),
+    );
+    expect(moving).toEqual([]);
+    await leave();
+  });
+
+  test("who may not see groups sees letters, and who may not see people is told why", async () => {
+    const { at, leave } = await visit("/incidents/1", await lender.token("viewer"));
+    await at.getByRole("heading", { level: 1, name: /r3 turned down applicants of group [AB]$/ }).waitFor();
+    await seen("Groups are shown as letters", at);
+    await at.getByText("Everybody whose answer changes").click();
+    await seen(/lacks the right decisions:read/, at);
+    expect(await at.content()).not.toMatch(/high.school|university/);
+    await at.getByRole("link", { name: "Home" }).click();
+    await seen("Groups are shown as letters", at);
+    expect(await at.content()).not.toMatch(/high.school|university/);
+    await leave();
+  });
+
+  test("an address that leads nowhere says so, and what went wrong is told where it went wrong", async () => {
+    const second = await open(context, "/incidents/99");
+    await second.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await second.getByRole("link", { name: "All endpoints" }).click();
+    await seen("loans was rolled back at", second);
+    await second.close();
+  });
+
+  test("one tab listens for all, and another takes over when it is closed", async () => {
+    const second = await open(context, "/");
+    const streams: string[] = [];
+    second.on("request", (request) => {
+      if (request.url().endsWith("/v1/events")) streams.push(request.url());
+    });
+    await second.getByRole("banner").getByText("UTC").waitFor({ timeout: 10_000 });
+    expect(streams).toEqual([]);
+    await page.close();
+    await expect.poll(() => streams.length, { timeout: 10_000 }).toBe(1);
+    page = second;
+  });
+
+  test("when the server stops the page says since when, keeps what it showed, and is live again by itself once it is back", async () => {
+    await seen("loans was rolled back at");
+    await lender.stop();
+    await page.getByRole("main").getByText("Not live since").waitFor({ timeout: 15_000 });
+    expect(await row().textContent()).toContain("Rolled back to r2");
+    expect(await page.getByRole("banner").textContent()).toContain("Not live since");
+    await lender.resume();
+    await page.getByRole("main").getByText("Not live since").waitFor({ state: "detached", timeout: 15_000 });
+    await page.getByRole("banner").getByText("UTC").waitFor({ timeout: 10_000 });
+    await lender.promote("r4");
+    await row().getByText("r4 live").waitFor({ timeout: 10_000 });
+  });
+
+  test("signing out ends it in every tab", async () => {
+    const second = await open(context, "/incidents/1");
+    await second.getByRole("heading", { level: 1, name: /r3 turned down/ }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).first().click();
+    await page.getByLabel("Access token").waitFor();
+    await second.getByLabel("Access token").waitFor();
+    expect(await context.cookies()).toEqual([]);
+  });
+
+  test("no page has raised an error, broken the content security policy or asked another server", () => {
+    expect(wrongs).toEqual([]);
+    expect(lender.troubles).toEqual([]);
+  });
+});
