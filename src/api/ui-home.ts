@@ -123,7 +123,7 @@ async function guardrailsView(room: EndpointRoom, { control, releases, names }: 
   if (table.live === table.fallback && (table.history.length > 0 || table.condemned.size > 0)) {
     const past = await releases.history(room.name, { limit: 200 });
     const back = past.find(({ change }) => change.kind === "rolled-back");
-    if (back) return { kind: "on-fallback", sinceMs: room.liveSinceMs, because: reasonFor(back, names) };
+    if (back) return { kind: "on-fallback", sinceMs: room.liveSinceMs, because: becauseOf(back) };
   }
   const placed = new Set([table.live, ...(table.canary ? [table.canary.release] : [])]);
   const tests = (await control.tests(room)).filter((test) => test.armClass === "serving" && placed.has(test.release));
@@ -143,6 +143,9 @@ async function guardrailsView(room: EndpointRoom, { control, releases, names }: 
   if (waiting > 0 || states.length === 0) return { kind: "waits", waiting, of: states.length, closest };
   return { kind: "holds", hold: states.length, closest };
 }
+
+const becauseOf = ({ actor, reason }: Transition) =>
+  actor.kind === "system" ? `guardrail ${actorName(actor)}` : `${actorName(actor)}, ${reason}`;
 
 function closestView(state: GuardrailState, at: Pick<ClosestView, "release" | "place" | "group">): ClosestView {
   return {

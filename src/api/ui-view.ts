@@ -66,8 +66,8 @@ export const GuardrailsView = Type.Union([
   object({ ...kind("breached"), breached: Count, ...closest }),
   /** Too few decisions to say. */
   object({ ...kind("waits"), waiting: Count, of: Count, ...closest }),
-  /** A rollback or a failing scorer has put the fallback in; not said of an endpoint that never had another live release. */
-  object({ ...kind("on-fallback"), sinceMs: Ms, because: orNull(Type.String()) }),
+  /** A rollback has put the fallback in; not said of an endpoint that never had another live release. `because`: by whom. */
+  object({ ...kind("on-fallback"), sinceMs: Ms, because: Type.String() }),
   object({ ...kind("not-watched"), because: Type.Enum(["no-live-release", "no-guardrails"]) }),
 ]);
 export type GuardrailsView = Static<typeof GuardrailsView>;

@@ -434,8 +434,8 @@ function reasonOf(
   return `${actions.join(" or ")} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1`;
 }
 
-function provenEvents({ breach, room }: Found): NewEvent[] {
-  return [{ kind: "proven", actor: actorOf(breach), atMs: breach.provenAtMs, text: reasonOf(breach, room), sinceProofUs: 0 }];
+function provenEvents({ breach, room, provenMs }: Found): NewEvent[] {
+  return [{ kind: "proven", actor: actorOf(breach), atMs: provenMs, text: reasonOf(breach, room), sinceProofUs: 0 }];
 }
 
 function triedEvent(tried: CandidateTried, actor: Actor, atMs: number, sinceProofUs: number): NewEvent {

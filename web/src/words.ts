@@ -30,7 +30,7 @@ export function guardrailsSaid(view: GuardrailsView, times: Times): Said & { rea
         tone: "watch",
         icon: "triangle",
         word: "On fallback",
-        line: `since ${times.moment(view.sinceMs)}${view.because ? `: ${view.because}` : ""}`,
+        line: `since ${times.moment(view.sinceMs)}: ${view.because}`,
       };
     case "not-watched": {
       const line = view.because === "no-live-release" ? "no live release yet" : "no guardrails declared";

@@ -1,5 +1,6 @@
 /** The first pages in a real browser, from the real server: one story, from an empty server to an incident and a restart. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tabStops, troublesOf } from "./accessibility.ts";
@@ -10,6 +11,11 @@ const DEBIANS = "/usr/bin/chromium";
 const executablePath = process.env["CHROMIUM"] ?? (existsSync(DEBIANS) ? DEBIANS : undefined);
 if (executablePath === undefined)
   console.warn(`No browser: the pages are not tested. Install Chromium, or say where it is: CHROMIUM=… npm test`);
+
+interface Visit {
+  readonly at: Page;
+  readonly leave: () => Promise<void>;
+}
 
 describe.skipIf(executablePath === undefined)("the browser application", () => {
   const lender = new LenderApp();
@@ -52,16 +58,18 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
     await at.getByLabel("Access token").fill(token);
     await at.getByRole("button", { name: "Sign in" }).click();
   }
-  /** Somebody else's browser, signed in. */
-  async function visit(
-    path: string,
-    token: string,
-    options: BrowserContextOptions = {},
-  ): Promise<{ at: Page; leave: () => Promise<void> }> {
-    const theirs = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  /** Another browser of somebody who signs in. */
+  async function visit(path: string, token: string): Promise<Visit> {
+    const theirs = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     const at = await open(theirs, path);
     await signIn(at, token);
     return { at, leave: () => theirs.close() };
+  }
+  /** Another browser with the session that the first one has. */
+  async function visitAgain(path: string, options: BrowserContextOptions = {}): Promise<Visit> {
+    const storageState = await context.storageState();
+    const theirs = await browser.newContext({ viewport: { width: 1440, height: 900 }, storageState, ...options });
+    return { at: await open(theirs, path), leave: () => theirs.close() };
   }
   const seen = (text: string | RegExp, at = page) => at.getByText(text).first().waitFor({ timeout: 10_000 });
   const row = () => page.getByRole("row", { name: /^loans/ });
@@ -82,11 +90,27 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
     await signIn(page, analyst);
     await page.getByRole("heading", { name: "No endpoint yet" }).waitFor();
     expect(await page.getByText("evenkeel apply -f loans.yaml").count()).toBe(1);
+    // What one copies from the page works as it stands.
+    const sample = (await page.locator("pre").textContent()) ?? "";
+    expect(await lender.dryRun(sample)).toMatchObject([{ kind: "endpoint", name: "loans", change: "created" }]);
     expect(await troublesOf(page)).toEqual([]);
-    const { at, leave } = await visit("/", analyst, { viewport: { width: 360, height: 740 } });
+    const { at, leave } = await visitAgain("/", { viewport: { width: 360, height: 740 } });
     await at.getByRole("heading", { name: "No endpoint yet" }).waitFor();
     expect(await widthOf(at)).toBe(360);
     await leave();
+  });
+
+  test("home asks for at most 150 KB of scripts and 20 KB of styles, as they go over the wire", async () => {
+    const loaded = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name));
+    const bytesOf = (ending: string) =>
+      loaded
+        .filter((url) => new URL(url).pathname.endsWith(ending))
+        .reduce((sum, url) => sum + gzipSync(readFileSync(new URL(`../../dist/web${new URL(url).pathname}`, import.meta.url))).length, 0);
+    const [scripts, styles] = [bytesOf(".js"), bytesOf(".css")];
+    expect(scripts).toBeGreaterThan(50_000);
+    expect(scripts).toBeLessThan(150_000);
+    expect(styles).toBeGreaterThan(1000);
+    expect(styles).toBeLessThan(20_000);
   });
 
   test("no script can read the token", async () => {
@@ -151,7 +175,7 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
     await page.getByRole("heading", { level: 1, name: /r3 turned down/ }).waitFor();
     for (const name of ["What happened", "Evidence", "Why", "Who"])
       expect(await page.getByRole("heading", { name, exact: true }).count()).toBe(1);
-    await seen(/Evidence (over )?[\d,.]+ of [\d,]+/);
+    await page.getByRole("img", { name: /^Evidence (over )?[\d,.]+ of [\d,]+, logarithmic$/ }).waitFor();
     await seen(/95 % band for all times 0\.\d\d to 0\.\d\d; limit 0\.80/);
     await seen(/From the log alone/);
     await seen(/would have had a better answer from r2/);
@@ -168,23 +192,28 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
   });
 
   test.each([360, 768, 1440])("at %i px no page has to be scrolled sideways, and all of it can be read, light and dark", async (width) => {
-    for (const colorScheme of ["light", "dark"] as const) {
-      const { at, leave } = await visit("/", analyst, { viewport: { width, height: 800 }, colorScheme });
-      await seen("loans was rolled back at", at);
-      const canvas = await at.evaluate(() => getComputedStyle(document.body).backgroundColor);
-      expect(canvas).toBe(colorScheme === "light" ? "rgb(251, 251, 250)" : "rgb(15, 18, 20)");
-      const found = [await widthOf(at), ...(await troublesOf(at))];
-      await at.getByRole("link", { name: "Open incident 1" }).click();
-      await at.getByText("Everybody whose answer changes").click();
-      await seen("For the person", at);
-      found.push(await widthOf(at), ...(await troublesOf(at)));
-      expect(found).toEqual([width, width]);
-      await leave();
-    }
+    const schemes = ["light", "dark"] as const;
+    // Colours change at once then, and not over 90 ms.
+    const { at, leave } = await visitAgain("/", { viewport: { width, height: 800 }, reducedMotion: "reduce" });
+    const look = async () => {
+      for (const colorScheme of schemes) {
+        await at.emulateMedia({ colorScheme });
+        const canvas = await at.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        expect(canvas).toBe(colorScheme === "light" ? "rgb(251, 251, 250)" : "rgb(15, 18, 20)");
+        expect([await widthOf(at), ...(await troublesOf(at))]).toEqual([width]);
+      }
+    };
+    await seen("loans was rolled back at", at);
+    await look();
+    await at.getByRole("link", { name: "Open incident 1" }).click();
+    await at.getByText("Everybody whose answer changes").click();
+    await seen("For the person", at);
+    await look();
+    await leave();
   });
 
   test("a theme that somebody chooses stays chosen, whatever the system's is", async () => {
-    const { at, leave } = await visit("/", analyst, { colorScheme: "light" });
+    const { at, leave } = await visitAgain("/", { colorScheme: "light" });
     for (const next of ["light", "dark"])
       await at
         .getByRole("button", { name: "Theme:" })
@@ -198,7 +227,7 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
   });
 
   test("nothing moves for people who ask for less motion", async () => {
-    const { at, leave } = await visit("/", analyst, { reducedMotion: "reduce" });
+    const { at, leave } = await visitAgain("/", { reducedMotion: "reduce" });
     await seen("loans was rolled back at", at);
     const moving = await at.evaluate(() =>
       [...document.querySelectorAll("*")].flatMap((element) => {
@@ -246,13 +275,22 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
 
   test("when the server stops the page says since when, keeps what it showed, and is live again by itself once it is back", async () => {
     await seen("loans was rolled back at");
+    const { at, leave } = await visitAgain("/");
+    await seen("loans was rolled back at", at);
+    // The page of an incident is there before anybody opens it.
+    await at.waitForFunction(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("incident-page")));
     await lender.stop();
+    await at.getByRole("link", { name: "Open incident 1" }).click();
+    await at.getByText("The server doesn't answer").waitFor({ timeout: 10_000 });
+    expect(await at.getByText("Only reading failed: nothing was changed.").count()).toBe(1);
     await page.getByRole("main").getByText("Not live since").waitFor({ timeout: 15_000 });
     expect(await row().textContent()).toContain("Rolled back to r2");
     expect(await page.getByRole("banner").textContent()).toContain("Not live since");
     await lender.resume();
     await page.getByRole("main").getByText("Not live since").waitFor({ state: "detached", timeout: 15_000 });
     await page.getByRole("banner").getByText("UTC").waitFor({ timeout: 10_000 });
+    await at.getByRole("heading", { level: 1, name: /r3 turned down/ }).waitFor({ timeout: 15_000 });
+    await leave();
     await lender.promote("r4");
     await row().getByText("r4 live").waitFor({ timeout: 10_000 });
   });

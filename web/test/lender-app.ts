@@ -1,10 +1,11 @@
 /** The real server with its pages, on a folder of its own, and a lender who sends applications to it. */
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "vite";
-import type { NewTokenView } from "../../src/api/index.ts";
+import { promisify } from "node:util";
+import type { ChangeView, NewTokenView } from "../../src/api/index.ts";
 import { startApp, type App } from "../../src/app.ts";
 import { EvenkeelClient } from "../../src/client.ts";
 import { endpoint, fairRelease, harmfulRelease } from "../../test/lender.ts";
@@ -22,8 +23,7 @@ export class LenderApp {
 
   /** Builds the pages and starts the server. @returns the token that the first start prints */
   async start(): Promise<string> {
-    const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-    await build({ root: here(".."), configFile: here("../vite.config.ts"), logLevel: "error" });
+    await buildPages();
     await this.resume();
     const token = this.#app?.firstAdmin?.token ?? "";
     this.#port = Number(new URL(this.url).port);
@@ -51,6 +51,10 @@ export class LenderApp {
 
   async token(role: string, grants: readonly string[] = []): Promise<string> {
     return (await this.#asAdmin.post<NewTokenView>("/v1/tokens", { name: `${role} of the test`, role, grants })).token;
+  }
+  /** What a file would change. */
+  async dryRun(yaml: string): Promise<readonly ChangeView[]> {
+    return (await this.#asAdmin.post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun: true })).changes;
   }
   /** The endpoint and its releases: r1 the fallback, r2 and r4 fair, r3 harmful. */
   async define(): Promise<void> {
@@ -96,4 +100,13 @@ export class LenderApp {
     this.#clients.push(client);
     return client;
   }
+}
+
+/** As `npm run build:web` does: in this process the environment is that of a test, and pages would be built for development. */
+async function buildPages(): Promise<void> {
+  const vite = fileURLToPath(new URL("../../node_modules/vite/bin/vite.js", import.meta.url));
+  const web = fileURLToPath(new URL("..", import.meta.url));
+  await promisify(execFile)(process.execPath, [vite, "build", web, "--logLevel", "error"], {
+    env: { ...process.env, NODE_ENV: "production" },
+  });
 }

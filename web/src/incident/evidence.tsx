@@ -1,6 +1,8 @@
 import type { EvidenceView, IncidentView } from "../../../src/api/ui-view.ts";
 import { count, evidenceOf, rate, share } from "../format.ts";
 import { plain, valueOf } from "../words.ts";
+import { BandBar, Meter } from "../charts/band.tsx";
+import own from "./evidence.module.css";
 import css from "./incident.module.css";
 
 /** The numbers of the proof, never a point without its band and its counts. */
@@ -10,6 +12,9 @@ export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: Inc
   const { metric, unit, estimate, limit, band, harmed, reference, sources } = evidence;
   const sides = [harmed, ...(reference ? [{ ...reference, group: reference.group ?? "everybody else" }] : [])];
   const [first] = sources;
+  const value = estimate === null ? "unknown" : valueOf(unit, estimate, limit);
+  const bandText = `95 % band for all times ${valueOf(unit, band.low, limit)}${band.high === null ? " or more" : ` to ${valueOf(unit, band.high, limit)}`}`;
+  const odds = evidenceOf(evidence.evidence, evidence.threshold);
   return (
     <>
       <table className={css.table}>
@@ -44,14 +49,22 @@ export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: Inc
           ))}
         </tbody>
       </table>
-      <p>
-        <b>
-          {metric} {estimate === null ? "unknown" : valueOf(unit, estimate, limit)}
-        </b>
-        , 95 % band for all times {valueOf(unit, band.low, limit)}
-        {band.high === null ? " or more" : ` to ${valueOf(unit, band.high, limit)}`}; limit {valueOf(unit, limit)}.{" "}
-        <b>Evidence {evidenceOf(evidence.evidence, evidence.threshold)}</b>, after {count(evidence.decisions)} decisions.
-      </p>
+      <dl className={own.measures}>
+        <dt>{metric}</dt>
+        <dd className={own.bar}>
+          <BandBar view={evidence} label={`${metric} ${value}, ${bandText}, limit ${valueOf(unit, limit)}`} />
+        </dd>
+        <dd>
+          <b>{value}</b>, {bandText}; limit {valueOf(unit, limit)}
+        </dd>
+        <dt>Evidence</dt>
+        <dd className={own.bar}>
+          <Meter evidence={evidence.evidence} threshold={evidence.threshold} label={`Evidence ${odds}, logarithmic`} />
+        </dd>
+        <dd>
+          <b>{odds}</b>, after {count(evidence.decisions)} decisions
+        </dd>
+      </dl>
       {first && <p className={first.share === 1 ? undefined : css.quiet}>{whoSent(sources)}</p>}
       <p className={css.note}>{budgetSentence(evidence)}</p>
     </>

@@ -85,7 +85,9 @@ function SideLinks({ view }: { view: HomeView | undefined }) {
           >
             <Icon name="triangle" />
             Incident {incident}
-            <span className={css.cut}>{endpoint}</span>
+            <span className={css.cut} title={endpoint}>
+              {endpoint}
+            </span>
           </Link>
         ))}
     </>
