@@ -8,7 +8,7 @@ import { simulatedRuntime } from "../store/index.ts";
 import { freshServer } from "../../test/server.ts";
 import { EventStream } from "./events.ts";
 import { HomeView, PingView } from "./ui-view.ts";
-import type { NewTokenView } from "./index.ts";
+import type { NewTokenView } from "./access-routes.ts";
 
 test("a page hears what there is, and then the server's time as long as nothing changes", async () => {
   const server = await freshServer();

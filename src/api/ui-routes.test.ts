@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { EvenkeelClient } from "../client.ts";
 import { endpoint, fairRelease, harmfulRelease } from "../../test/lender.ts";
 import { freshServer, type FreshServer } from "../../test/server.ts";
-import type { NewTokenView } from "./index.ts";
+import type { NewTokenView } from "./access-routes.ts";
 import type { AffectedPage, HomeView, IncidentView } from "./ui-view.ts";
 
 let server: FreshServer;
@@ -67,7 +67,7 @@ test("an incident tells how its release came to answer people, the proof with it
     "Guardrail parity has its proof",
     expect.stringMatching(/^r2 answers \d+ recent applications/),
     "r2 answers every new request; r3 is condemned",
-    "the last answer of r3 has been given",
+    "The last answer of r3 has been given",
     "Cause looked for in the log",
   ]);
   expect(view.happenings[0]?.detail).toBe("first admin: a step of the test");

@@ -252,9 +252,10 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
     await leave();
   });
 
-  test("an address that leads nowhere says so, and what went wrong is told where it went wrong", async () => {
+  test("an address that leads nowhere says so, and leads back", async () => {
     const second = await open(context, "/incidents/99");
     await second.getByRole("heading", { name: "There is no such page" }).waitFor();
+    expect(await troublesOf(second)).toEqual([]);
     await second.getByRole("link", { name: "All endpoints" }).click();
     await seen("loans was rolled back at", second);
     await second.close();

@@ -75,7 +75,7 @@ export class LenderApp {
       const income = (this.#people * 37) % 100;
       await Promise.all(
         ["university", "high_school"].map((education) =>
-          this.#application?.post("/v1/endpoints/loans/decisions", {
+          this.#asApplication.post("/v1/endpoints/loans/decisions", {
             subject: `${education} ${this.#people}`,
             inputs: { income, education },
             groups: { education },
@@ -94,6 +94,10 @@ export class LenderApp {
   get #asAdmin(): EvenkeelClient {
     if (!this.#admin) throw new Error("not started");
     return this.#admin;
+  }
+  get #asApplication(): EvenkeelClient {
+    if (!this.#application) throw new Error("not started");
+    return this.#application;
   }
   #connect(token: string): EvenkeelClient {
     const client = new EvenkeelClient({ url: this.url, token });
