@@ -24,7 +24,7 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { GuardrailControl, Incidents, Releases } from "./releases/index.ts";
+import { Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
 import { Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -119,12 +119,18 @@ export async function startApp(options: AppOptions): Promise<App> {
       incidents,
       evaluator: new GuardrailEvaluator(store),
     });
+    const rollouts = new RolloutControl({ store, releases, control });
+    const drills = new Drills({ store, releases, gateway });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeatedly(
       runtime,
       lookEveryMs,
-      () => control.tick(),
+      async () => {
+        await control.tick();
+        await rollouts.tick();
+        await drills.tick();
+      },
       (error) => onError(error, "guardrails"),
     );
     undo.push(() => looking.stop());
@@ -137,8 +143,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     );
     undo.push(() => following.stop());
 
-    const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
-    const events = new EventStream(runtime.timers, (principal) => homeView(ui, principal));
+    const ui = { store, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const events = new EventStream({
+      runtime,
+      compose: (principal) => homeView(ui, principal),
+      onTrouble: (error) => onError(error, "pages"),
+    });
     const numberOf = (endpoint: string, id: ReleaseId) => {
       const room = releases.room(endpoint);
       return room.ok ? room.value.releases.get(id)?.number : undefined;

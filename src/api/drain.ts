@@ -1,6 +1,11 @@
 /** How a server stops without failing anybody. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Server } from "./server.ts";
+import type { Server } from "node:http";
+
+interface Closing {
+  readonly server: Server;
+  addHook(name: "onRequest" | "onResponse" | "preClose", hook: () => Promise<void>): unknown;
+}
 
 const QUIET_MS = 100;
 const POLL_MS = 20;
@@ -11,7 +16,7 @@ const AT_MOST_MS = 5000;
  * until no request has come or been under way for a tenth of a second, or for five seconds. A connection that is closed the moment its
  * client writes to it is a failed request; one that has been idle for a while is not.
  */
-export function drainBeforeClosing(app: Server): void {
+export function drainBeforeClosing(app: Closing): void {
   let underWay = 0;
   let quietMs = 0;
   app.addHook("onRequest", async () => {
@@ -30,5 +35,5 @@ export function drainBeforeClosing(app: Server): void {
   });
 }
 
-const connections = (app: Server) =>
+const connections = (app: Closing) =>
   new Promise<number>((resolve) => app.server.getConnections((error, count) => resolve(error ? 0 : count)));

@@ -29,7 +29,7 @@ import {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
-import { GroupNames } from "./group-names.ts";
+import { GroupNames, reasonFor } from "./group-names.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { principalOf, type Server } from "./server.ts";
@@ -91,7 +91,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     const before = room.table.live;
     const done = await releases.command(endpoint, wishOf(room), byOf(principal, body));
     if (!done.ok) throw releaseProblem(done.error, room);
-    return switchView(room, done.value, before);
+    return switchView(room, namesIn(room, principal), done.value, before);
   };
 
   app.post(
@@ -149,7 +149,9 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     },
     async (request) => {
       const room = roomOf(request.params.endpoint);
-      return { transitions: (await releases.history(room.name, request.query)).map((transition) => transitionView(room, transition)) };
+      const names = namesIn(room, principalOf(request));
+      const history = await releases.history(room.name, request.query);
+      return { transitions: history.map((transition) => transitionView(room, transition, names)) };
     },
   );
   app.get(
@@ -377,7 +379,10 @@ const kindOf = (value: unknown) =>
   isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
 const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
 
-function routeView(room: EndpointRoom): RouteTableView {
+const namesIn = (room: EndpointRoom, principal: Principal) =>
+  new GroupNames(room.definition.spec.groups ?? {}, mayDo(principal, "protected:read"));
+
+function routeView(room: EndpointRoom, names: GroupNames): RouteTableView {
   const { table } = room;
   const standby = standbyOf(table);
   return {
@@ -390,11 +395,12 @@ function routeView(room: EndpointRoom): RouteTableView {
     standby: standby && room.nameOf(standby),
     fallback: room.nameOf(table.fallback),
     condemned: [...table.condemned.keys()].map((id) => room.nameOf(id)),
-    held: table.hold && { by: table.hold.actor.name, reason: table.hold.reason },
+    held: table.hold && { by: table.hold.actor.name, reason: reasonFor(table.hold, names) },
   };
 }
 
-function transitionView(room: EndpointRoom, { generation, change, actor, reason: why, atMs }: Transition): TransitionRecordView {
+function transitionView(room: EndpointRoom, transition: Transition, names: GroupNames): TransitionRecordView {
+  const { generation, change, actor, atMs } = transition;
   const subject = subjectOf(change);
   const from = change.kind === "promoted" || change.kind === "rolled-back" ? change.from : null;
   return {
@@ -405,7 +411,7 @@ function transitionView(room: EndpointRoom, { generation, change, actor, reason:
     share: "share" in change ? change.share : null,
     automatic: "automatic" in change ? change.automatic : actor.kind === "system",
     actor: actor.name,
-    reason: why,
+    reason: reasonFor(transition, names),
     at: iso(atMs),
   };
 }
@@ -428,8 +434,13 @@ function releaseView(room: EndpointRoom, info: ReleaseInfo): ReleaseView {
   };
 }
 
-function switchView(room: EndpointRoom, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId): SwitchView {
-  return { route: routeView(room), switchedMs: switchedUs / 1000, drainedMs: drainedUs / 1000, undo: undoOf(room, transition, before) };
+function switchView(room: EndpointRoom, names: GroupNames, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId): SwitchView {
+  return {
+    route: routeView(room, names),
+    switchedMs: switchedUs / 1000,
+    drainedMs: drainedUs / 1000,
+    undo: undoOf(room, transition, before),
+  };
 }
 
 /** The command that takes a transition back. */
@@ -462,11 +473,11 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),
   ];
-  const names = new GroupNames(room.definition.spec.groups ?? {}, mayDo(principal, "protected:read"));
+  const names = namesIn(room, principal);
   return {
     name: room.name,
     description: room.definition.spec.description ?? "",
-    route: routeView(room),
+    route: routeView(room, names),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
   };

@@ -1,5 +1,6 @@
 /** How groups are called for a reader: by their values for those who may see them, by letters, the same everywhere, for others. */
 import type { Group } from "../monitoring/index.ts";
+import type { Actor } from "../releases/index.ts";
 
 export class GroupNames {
   readonly areVisible: boolean;
@@ -23,6 +24,18 @@ export class GroupNames {
     return parts.join(this.areVisible ? "," : "×") || "everybody";
   }
 
+  /** `high school`, `male, high school`, or `C`; null for everybody together. */
+  inWords(group: Group): string | null {
+    const parts = Object.entries(group).map(([attribute, value]) => this.word(attribute, value));
+    return parts.join(this.areVisible ? ", " : "×") || null;
+  }
+
+  /** The value that a group is compared with, of the group's own attribute. */
+  reference(group: Group, value: string): string {
+    const [attribute] = Object.keys(group);
+    return attribute === undefined ? value : this.word(attribute, value);
+  }
+
   /** `high school`, or `C`. */
   word(attribute: string, value: string): string {
     return this.areVisible ? value.replaceAll("_", " ") : this.letterOf(attribute, value);
@@ -43,3 +56,8 @@ export class GroupNames {
 
 const letter = (index: number): string =>
   index < 26 ? String.fromCharCode(65 + index) : `${letter(Math.floor(index / 26) - 1)}${letter(index % 26)}`;
+
+/** Why something was done. What the system gives as its reason holds figures by group; what a person typed is shown to all. */
+export function reasonFor({ actor, reason }: { readonly actor: Actor; readonly reason: string }, names: GroupNames): string {
+  return actor.kind === "person" || names.areVisible ? reason : "The figures by group are shown to those who may see them.";
+}

@@ -5,7 +5,7 @@ import { mayDo, reaches, type Principal } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import { Breach } from "../monitoring/index.ts";
 import { checked } from "../checked.ts";
-import type { Incident, IncidentHead, Incidents, Releases } from "../releases/index.ts";
+import { findingOf, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { ReleaseId } from "../std.ts";
 import { GroupNames } from "./group-names.ts";
@@ -166,7 +166,7 @@ export function breachIn(incident: IncidentHead): Breach | null {
 export function findingFor(incident: IncidentHead, releases: Releases, names: GroupNames): string {
   const breach = breachIn(incident);
   if (!breach || names.areVisible) return incident.body.title;
-  return `${releaseName(releases, incident.endpoint, incident.release)} turned down ${names.people(breach.group)}`;
+  return findingOf(breach.metric, releaseName(releases, incident.endpoint, incident.release), names.people(breach.group));
 }
 
 function headView(incident: IncidentHead, releases: Releases, principal: Principal) {
@@ -207,6 +207,7 @@ function detailView(incident: Incident, releases: Releases, principal: Principal
       generation: rollback.generation,
       switchedMs: rollback.switchedUs / 1000,
       drainedMs: rollback.drainedUs === null ? null : rollback.drainedUs / 1000,
+      failedRequests: rollback.failedRequests,
     },
     timeline: events.map(({ atMs, sinceProofUs, kind, actor, text }) => ({
       at: iso(atMs),
@@ -222,7 +223,8 @@ function proofView(breach: Breach, names: GroupNames): ProofView {
   return {
     guardrail: breach.guardrail,
     group: names.label(breach.group),
-    reference: breach.reference ?? "nobody",
+    reference:
+      breach.reference === null ? "nobody" : breach.reference === "rest" ? "rest" : names.reference(breach.group, breach.reference),
     limit: breach.limit,
     groupDecisions: breach.groupN,
     groupFavourable: breach.groupK,

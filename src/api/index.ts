@@ -37,5 +37,6 @@ export { registryRoutes } from "./registry-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
 export { buildServer, type Server } from "./server.ts";
 export { sessionRoutes } from "./session.ts";
-export { uiRoutes, homeView } from "./ui-routes.ts";
+export { homeView } from "./ui-home.ts";
+export { uiRoutes } from "./ui-routes.ts";
 export { webRoutes } from "./web-files.ts";

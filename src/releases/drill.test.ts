@@ -7,7 +7,7 @@ import { Drills } from "./drill.ts";
 let runtime: SimulatedRuntime;
 let lender: Lender;
 let drills: Drills;
-const drillsOf = ({ store, releases, gateway }: Lender) => new Drills({ store, releases, refused: () => gateway.stats().refused });
+const drillsOf = ({ store, releases, gateway }: Lender) => new Drills({ store, releases, gateway });
 beforeEach(async () => {
   runtime = simulatedRuntime(1, START_MS);
   lender = await Lender.open(runtime);

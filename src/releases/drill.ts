@@ -1,7 +1,7 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
 import { checked, object, orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
-import { replay } from "../serving/index.ts";
+import { replay, type Gateway } from "../serving/index.ts";
 import { readLogEnd, recentForReplay } from "../decisions/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
@@ -39,8 +39,7 @@ export interface Drill extends DrillBody {
 export interface DrillsParts {
   readonly store: Store;
   readonly releases: Releases;
-  /** Requests that got no decision, since the start of the process. */
-  readonly refused: () => number;
+  readonly gateway: Pick<Gateway, "counts">;
 }
 
 /** How long people are answered by the target in a live drill. */
@@ -105,9 +104,10 @@ export class Drills {
   }
 
   async #live(room: EndpointRoom, by: By): Promise<Result<Drill, ReleaseRefusal>> {
-    const { store, releases, refused } = this.#parts;
+    const { store, releases, gateway } = this.#parts;
+    const unanswered = () => gateway.counts(room.name).unanswered;
     const { live } = room.table;
-    const refusedBefore = refused();
+    const unansweredBefore = unanswered();
     const logEnd = (await readLogEnd(store.db))?.seq ?? 0;
     const there = await releases.command(room.name, { kind: "start-drill", to: null }, by);
     if (!there.ok) return there;
@@ -116,7 +116,7 @@ export class Drills {
     const { actor, reason } = by;
     const back = await releases.command(room.name, { kind: "end-drill" }, { actor, reason });
     if (!back.ok) return back;
-    const failed = refused() - refusedBefore;
+    const failed = unanswered() - unansweredBefore;
     const answers = await this.#answersSince(logEnd, room.name, there.value.transition.generation);
     const body = { thereUs: there.value.switchedUs, backUs: back.value.switchedUs, answers, failed };
     return ok(await this.#keep(room, { mode: "live", live, target, passed: failed === 0, body }, by));

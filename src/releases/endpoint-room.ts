@@ -79,6 +79,11 @@ export class EndpointRoom {
     return this.#warm.isWarm(this.#table.live) && this.#warm.isWarm(this.#table.fallback);
   }
 
+  /** Valid requests that got no answer, since the start. */
+  get unanswered(): number {
+    return this.#parts.gateway.counts(this.name).unanswered;
+  }
+
   info(release: ReleaseId): ReleaseInfo {
     const info = this.releases.get(release);
     assert(info, `${release} is in the route table of ${this.name} but not among its releases`);
