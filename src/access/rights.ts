@@ -64,7 +64,14 @@ export interface Principal {
   readonly grants: readonly Right[];
 }
 
+/** What these open tells of every endpoint, so a token that is limited to some doesn't hold them, whatever its role. */
+const serverWide: ReadonlySet<Right> = new Set<Right>(["audit:read", "tokens:write"]);
+
+/** Whether a right is kept from a token only because that is limited to some endpoints. */
+export const isBeyondLimits = (principal: Principal, right: Right): boolean => principal.endpoints !== null && serverWide.has(right);
+
 export function mayDo(principal: Principal, right: Right): boolean {
+  if (isBeyondLimits(principal, right)) return false;
   const holding: Holding = holdings[right][principal.role];
   return holding === "yes" || (holding === "grant" && principal.grants.includes(right));
 }

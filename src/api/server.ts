@@ -5,7 +5,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from "fastify";
 import type { TSchema } from "typebox";
 import Value from "typebox/value";
-import { bearerOf, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
+import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
@@ -95,10 +95,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (right === undefined || right === "public") return;
     request.principal = await identify(request, options);
     if (!mayDo(request.principal, right)) {
-      throw new ProblemError(
-        "forbidden",
-        `The token "${request.principal.name}" (${request.principal.role}) lacks the right ${right}, which ${rolesWith(right).join(", ")} can have.`,
-      );
+      const { name, role } = request.principal;
+      const why = isBeyondLimits(request.principal, right)
+        ? "which is about the whole server: this token is limited to some endpoints"
+        : `which ${rolesWith(right).join(", ")} can have`;
+      throw new ProblemError("forbidden", `The token "${name}" (${role}) lacks the right ${right}, ${why}.`);
     }
     const { endpoint } = asParams(request.params);
     if (endpoint !== undefined && !reaches(request.principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
@@ -124,7 +125,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     void reply.header("x-content-type-options", "nosniff");
   });
 
-  await app.register(swagger, { openapi: DOCUMENTATION });
+  await app.register(swagger, {
+    openapi: DOCUMENTATION,
+    // Who may call it stands with the operation, so that nobody has to find out by being refused.
+    transform: ({ schema, url, route }) => ({ schema: { ...schema, "x-right": route.config?.right }, url }),
+  });
   for (const add of routes)
     await app.register(async (child) => {
       await add(child.withTypeProvider<TypeBoxTypeProvider>());
