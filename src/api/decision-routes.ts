@@ -193,7 +193,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
         good: declared.get(value) ?? false,
         atMs: at === undefined ? nowMs : Date.parse(at),
       }));
-      const recorded = await recordOutcomes(store, outcomes, principalOf(request).tokenId);
+      const recorded = await recordOutcomes(store, outcomes, {
+        source: principalOf(request).tokenId,
+        endpoint: asEndpointName(request.params.endpoint),
+      });
       return { ...recorded, unknown: [...recorded.unknown] };
     },
   );

@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { iso } from "./iso.ts";
 import { actorOf, mayDo, reaches, type Principal } from "../access/index.ts";
+import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import {
   asCommandId,
@@ -32,7 +33,7 @@ import {
 import { GroupNames } from "./group-names.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
-import { principalOf, type Server } from "./server.ts";
+import { notFound, principalOf, type Server } from "./server.ts";
 
 export interface EndpointRouteParts {
   readonly releases: Releases;
@@ -195,6 +196,11 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     },
     async (request, reply) => {
       const room = roomOf(request.params.endpoint);
+      const named = request.body["endpoint"];
+      if (named !== undefined && named !== room.name)
+        throw new ProblemError("invalid", undefined, [
+          { path: "/endpoint", expected: `${room.name}, as in the address, or nothing`, got: shown(named) },
+        ]);
       const made = await releases.createRelease(
         { ...request.body, endpoint: room.name },
         byOf(principalOf(request), { reason: "made a release" }),
@@ -326,6 +332,10 @@ async function apply(releases: Releases, yaml: string, principal: Principal, dry
   if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
   if (documents.value.length === 0)
     throw new ProblemError("invalid", undefined, [{ path: "", expected: "at least one document", got: "none" }]);
+  for (const { value } of documents.value) {
+    const endpoint = kindOf(value) === "endpoint" ? nameIn(value) : endpointIn(value);
+    if (endpoint !== undefined && !reaches(principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
+  }
   const run = async (isDry: boolean): Promise<ChangeView[]> => {
     const changes: ChangeView[] = [];
     for (const document of documents.value) {
@@ -375,6 +385,7 @@ function locatedProblem(
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
 const kindOf = (value: unknown) =>
   isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
+const nameIn = (value: unknown) => (isObject(value) && typeof value["name"] === "string" ? value["name"] : undefined);
 const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
 
 function routeView(room: EndpointRoom): RouteTableView {

@@ -58,7 +58,12 @@ export class EventStream {
 export const eventRoutes = (events: EventStream) => (app: Server) => {
   app.get(
     "/v1/events",
-    { config: { right: "read" }, schema: { summary: "What changes, as server-sent events (`home`, `ping`)", tags: ["ui"] } },
+    // A HEAD of a stream would hold its connection for nothing.
+    {
+      exposeHeadRoute: false,
+      config: { right: "read" },
+      schema: { summary: "What changes, as server-sent events (`home`, `ping`)", tags: ["ui"] },
+    },
     (request, reply) => {
       reply.hijack();
       reply.raw.writeHead(200, {

@@ -44,9 +44,9 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
       const { endpoint, before } = request.query;
       const principal = principalOf(request);
       const room = endpoint === undefined ? undefined : parts.releases.room(endpoint);
-      if (room && !room.ok) throw notFound(`endpoint "${endpoint}"`);
+      if (room && !(room.ok && reaches(principal, room.value.name))) throw notFound(`endpoint "${endpoint}"`);
       const all = await parts.incidents.list({
-        ...(room ? { endpoint: room.value.name } : {}),
+        ...(room?.ok ? { endpoint: room.value.name } : {}),
         ...(before === undefined ? {} : { before }),
       });
       return { incidents: all.filter((one) => reaches(principal, one.endpoint)).map((one) => headView(one, parts.releases, principal)) };

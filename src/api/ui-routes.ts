@@ -114,7 +114,7 @@ export async function homeView(parts: UiParts, principal: Principal): Promise<Ho
     rows.push(await rowView(parts, room, { principal, nowMs, incident: open.find(({ endpoint }) => endpoint === room.name) }));
   const stats = gateway.stats();
   const settled = await incidents.list({ limit: 50 });
-  const last = settled.find(({ body }) => body.rollback !== null);
+  const last = settled.find(({ endpoint, body }) => body.rollback !== null && reaches(principal, endpoint));
   const needsYou: NeedsYouView[] = [];
   for (const one of open) needsYou.push(await needsYouView(parts, one, principal));
   return {
