@@ -5,6 +5,9 @@ import { err, ok, type Issue, type Result } from "./std.ts";
 
 /** A schema, or null. */
 export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+/** A whole number that no database and no other language rounds. */
+export const wholeNumber = (options: { readonly minimum?: number; readonly description?: string } = {}) =>
+  Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, ...options, maximum: Number.MAX_SAFE_INTEGER });
 /** An object with these properties and no others. */
 export const object = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 

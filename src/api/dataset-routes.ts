@@ -1,7 +1,7 @@
 /** Datasets: versions that never change, tags that move, and what differs between two versions. */
 import { Type } from "typebox";
 import { actorOf, mayDo } from "../access/index.ts";
-import { checked, orNull } from "../checked.ts";
+import { checked, orNull, wholeNumber } from "../checked.ts";
 import { DatasetSpec, parseReference } from "../registry/index.ts";
 import { ProblemError } from "./problem.ts";
 import {
@@ -131,9 +131,9 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
         body: Type.Object(
           {
             tag: Type.String(),
-            number: orNull(Type.Integer({ description: "Version; null takes the tag away" })),
+            number: orNull(wholeNumber({ description: "Version; null takes the tag away" })),
             reason: reasonText,
-            expected: Type.Optional(orNull(Type.Integer({ description: "Move it only if it still points there" }))),
+            expected: Type.Optional(orNull(wholeNumber({ description: "Move it only if it still points there" }))),
           },
           { additionalProperties: false },
         ),

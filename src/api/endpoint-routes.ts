@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import { iso } from "./iso.ts";
 import { actorOf, mayDo, reaches, type Principal } from "../access/index.ts";
-import { shown } from "../checked.ts";
+import { shown, wholeNumber } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import {
   asCommandId,
@@ -47,7 +47,7 @@ const reason = Type.String({ minLength: 1, maxLength: 2000, description: "Kept w
 const command = {
   reason,
   commandId: Type.Optional(Type.String({ minLength: 8, maxLength: 100, description: "The same id twice changes nothing" })),
-  generation: Type.Optional(Type.Integer({ description: "The generation you saw: refused when the table has moved on" })),
+  generation: Type.Optional(wholeNumber({ description: "The generation you saw: refused when the table has moved on" })),
 };
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(

@@ -1,15 +1,23 @@
 /** One Fastify server: strict bodies, a right on every route, problem details for every error. Routes are added by their own files. */
-import { isIP } from "node:net";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from "fastify";
-import type { TSchema } from "typebox";
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from "fastify";
+import { Type, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
-import { ProblemError, problem, type ProblemKind } from "./problem.ts";
+import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
+import { addressIssue, checkEncoding, checkTarget, isUtf8 } from "./request-checks.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 declare module "fastify" {
@@ -70,15 +78,18 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     http: { headersTimeout: 5_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 },
     return503OnClosing: true,
     forceCloseConnections: "idle",
+    // Before there is a route: an address that can't be decoded.
+    frameworkErrors: (error, request, reply) => void sendProblem(reply, error, request),
+    clientErrorHandler: refuseConnection,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(asSchema(schema), httpPart));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    if (/charset=(?!utf-8)/i.test(request.headers["content-type"] ?? ""))
-      return done(new ProblemError("unsupported-media-type", "Send JSON in UTF-8."));
+    if (!isUtf8(request.headers["content-type"])) return done(notJson("Send JSON in UTF-8.", request));
     const parsed = parseStrictJson(asBuffer(body));
     if (!parsed.ok)
       return done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
@@ -86,11 +97,13 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     done(null, parsed.value.value);
   });
   app.addHook("onRoute", (route) => {
+    if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
   });
   app.addHook("onRequest", async (request) => {
-    checkHost(request, options.allowedHosts ?? []);
+    checkTarget(request, allowedHosts);
+    checkEncoding(request);
     const right = request.routeOptions.config.right;
     if (right === undefined || right === "public") return;
     request.principal = await identify(request, options);
@@ -105,12 +118,9 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (endpoint !== undefined && !reaches(request.principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
-    const { kind, detail, issues } = explain(error);
-    if (kind === "internal") options.onError?.(error, request.id);
-    const body = problem(kind, detail, issues, request.id);
-    if (body.status === 503) void reply.header("retry-after", "1");
-    if (body.status === 401) void reply.header("www-authenticate", "Bearer");
-    return reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
+    const body = sendProblem(reply, error, request);
+    if (body.status === 500) options.onError?.(error, request.id);
+    return reply;
   });
   app.setNotFoundHandler((request, reply) => {
     const body = problem(
@@ -144,9 +154,17 @@ function validatorOf(schema: TSchema, httpPart: string | undefined): (value: unk
   return (value) => {
     const given = httpPart === "body" ? value : Value.Convert(schema, value);
     const result = check(given);
-    return result.ok ? { value: result.value } : { error: new ProblemError("invalid", undefined, result.error) };
+    if (!result.ok) return { error: new ProblemError("invalid", undefined, result.error) };
+    const issue = httpPart === "body" ? undefined : addressIssue(result.value);
+    return issue ? { error: new ProblemError("invalid", undefined, [issue]) } : { value: result.value };
   };
 }
+
+/** A query that asks for something else than there is would be answered as if it hadn't: so no names but the documented ones. */
+const onlyTheseOf = (querystring: unknown): unknown => ({
+  ...(querystring === undefined ? Type.Object({}) : asSchema(querystring)),
+  additionalProperties: false,
+});
 
 /** Routes are declared with TypeBox schemas only. */
 const asSchema = (schema: unknown): TSchema => schema as TSchema;
@@ -161,16 +179,6 @@ export function principalOf(request: FastifyRequest): Principal {
 }
 
 export const notFound = (what: string) => new ProblemError("not-found", `There is no ${what} here, or this token may not know of it.`);
-
-/** Names a rebinding attack needs a name; probes, scrapers and people on the machine use addresses (T12). */
-function checkHost(request: FastifyRequest, allowed: readonly string[]): void {
-  const hosts = request.raw.rawHeaders.filter((_, i, all) => i % 2 === 1 && all[i - 1]?.toLowerCase() === "host");
-  if (request.raw.socket.remoteAddress === undefined && hosts.length <= 1) return; // the control socket
-  const host = (hosts[0] ?? "").replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
-  if (hosts.length !== 1 || !(isIP(host) || host === "localhost" || allowed.includes(host))) {
-    throw new ProblemError("wrong-host", `Ask for an IP address, localhost, or a name given with --allowed-host; got "${host}".`);
-  }
-}
 
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
   if (options.localPrincipal) return options.localPrincipal;
@@ -199,17 +207,50 @@ export function sessionToken(request: FastifyRequest): string | undefined {
   return undefined;
 }
 
-function explain(error: FastifyError | Error): { kind: ProblemKind; detail: string; issues: ProblemError["issues"] } {
+function sendProblem(reply: FastifyReply, error: FastifyError | Error, request: FastifyRequest): Problem {
+  const { kind, detail, issues } = explain(error, request);
+  const body = problem(kind, detail, issues, request.id);
+  if (body.status === 503) void reply.header("retry-after", "1");
+  if (body.status === 401) void reply.header("www-authenticate", "Bearer");
+  void reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
+  return body;
+}
+
+/** What came isn't HTTP, or came too slowly: there is no request to answer, only a connection. */
+function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const kind =
+    error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "too-slow" : error.code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "bad-http";
+  const body = problem(kind);
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ""}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
+}
+
+const notJson = (detail: string, request: FastifyRequest) =>
+  new ProblemError("unsupported-media-type", detail, [
+    { path: "/headers/content-type", expected: "application/json", got: request.headers["content-type"] ?? "nothing" },
+  ]);
+
+function explain(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+): { kind: ProblemKind; detail: string; issues: ProblemError["issues"] } {
   if (error instanceof ProblemError) return { kind: error.kind, detail: error.message, issues: error.issues };
   if (error instanceof StorageError) return { kind: error.trouble, detail: "Nothing else was changed. Try again in a moment.", issues: [] };
   if (error instanceof BlobError) return { kind: error.kind === "missing" ? "not-found" : "internal", detail: error.message, issues: [] };
   const code = "code" in error ? error.code : "";
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
-    return { kind: "too-large", detail: `At most ${MAX_BODY_BYTES.toLocaleString("en")} bytes.`, issues: [] };
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return tooLarge(request.routeOptions.bodyLimit);
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
-    return { kind: "unsupported-media-type", detail: "Send JSON with `content-type: application/json`.", issues: [] };
+    return explain(notJson("Send JSON with `content-type: application/json`.", request), request);
   if (code === "FST_ERR_CTP_EMPTY_JSON_BODY") return { kind: "bad-json", detail: "The body is empty.", issues: [] };
   if ("statusCode" in error && typeof error.statusCode === "number" && error.statusCode < 500)
     return { kind: "invalid", detail: error.message, issues: [] };
   return { kind: "internal", detail: "It has been noted under the request id. Nothing is known to be lost.", issues: [] };
 }
+
+const tooLarge = (bytes: number) => {
+  const limit = `at most ${bytes.toLocaleString("en")} bytes`;
+  return { kind: "too-large" as const, detail: `Send ${limit}.`, issues: [{ path: "", expected: limit, got: "more" }] };
+};
