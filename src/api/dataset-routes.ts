@@ -118,7 +118,7 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
         response: { 200: DatasetVersionView },
       },
     },
-    async (request) => versionView(orProblem(await datasets.get(request.query.reference))),
+    async (request) => versionView(orProblem(await datasets.get(request.query.reference), "/reference")),
   );
   app.post(
     "/v1/datasets/:dataset/tags",
@@ -165,7 +165,9 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
     async (request) => {
       const { dataset } = request.params;
       const { from, to, by } = request.query;
-      const diff = orProblem(await datasets.diff(within(dataset, from), within(dataset, to), by?.split(",")));
+      const versions = { from: within(dataset, from), to: within(dataset, to) };
+      for (const side of ["from", "to"] as const) orProblem(await datasets.get(versions[side]), `/${side}`);
+      const diff = orProblem(await datasets.diff(versions.from, versions.to, by?.split(",")));
       return diffView(diff, mayDo(principalOf(request), "protected:read"));
     },
   );

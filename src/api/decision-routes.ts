@@ -17,7 +17,7 @@ import type { DecisionRefusal, Gateway } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
 import { ProblemError } from "./problem.ts";
-import { notFound, principalOf, type Server } from "./server.ts";
+import { notFound, principalOf, validatorOf, type Server } from "./server.ts";
 
 const EndpointParams = Type.Object({ endpoint: Type.String() });
 const Value = Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()]);
@@ -133,7 +133,7 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
         response: { 200: DecisionReplyView },
       },
       // The endpoint's compiled schema checks the body; this one is for the documentation.
-      validatorCompiler: () => () => true,
+      validatorCompiler: ({ schema, httpPart }) => (httpPart === "body" ? () => true : validatorOf(schema, httpPart)),
     },
     async (request, reply) => {
       const key = request.headers["idempotency-key"];

@@ -124,6 +124,7 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
         await parts.redress.summary(incident.n),
         await parts.redress.list(incident.n, { limit, ...(after === undefined ? {} : { after }) }),
       ];
+      if (!page) throw noSuchCursor("/after", after);
       return {
         incident: incident.n,
         total,
@@ -144,6 +145,12 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
     },
   );
 };
+
+/** Beginning again from the first page would look like more people. */
+export const noSuchCursor = (path: string, got = "nothing") =>
+  new ProblemError("invalid", undefined, [
+    { path, expected: "what the page before gave as the next one, while its people are still listed", got },
+  ]);
 
 export function namesFor(releases: Releases, endpoint: string, principal: Principal): GroupNames {
   const room = releases.room(endpoint);

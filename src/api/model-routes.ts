@@ -91,7 +91,7 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
         response: { 200: ModelVersionView },
       },
     },
-    async (request) => modelVersionView(orProblem(await models.resolve(request.query.reference))),
+    async (request) => modelVersionView(orProblem(await models.resolve(request.query.reference), "/reference")),
   );
   app.post(
     "/v1/models/:model/versions",

@@ -64,3 +64,14 @@ export function addressIssue(values: unknown): Issue | undefined {
   }
   return undefined;
 }
+
+/** Decoded as browsers do: what isn't UTF-8 becomes U+FFFD, which no text of an address may hold. A name that stands there twice is a list. */
+export function queryIn(text: string): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = Object.create(null);
+  if (text === "") return query;
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = query[name];
+    query[name] = before === undefined ? value : [before, value].flat();
+  }
+  return query;
+}

@@ -17,7 +17,7 @@ import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
-import { addressIssue, checkEncoding, checkTarget, isUtf8 } from "./request-checks.ts";
+import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn } from "./request-checks.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 declare module "fastify" {
@@ -74,7 +74,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     connectionTimeout: 0,
     keepAliveTimeout: 65_000,
     genReqId: () => options.ids.next(),
-    routerOptions: { maxParamLength: 300 },
+    routerOptions: { maxParamLength: 300, querystringParser: queryIn },
     http: { headersTimeout: 5_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 },
     return503OnClosing: true,
     forceCloseConnections: "idle",
@@ -86,7 +86,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
-  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(asSchema(schema), httpPart));
+  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
     if (!isUtf8(request.headers["content-type"])) return done(notJson("Send JSON in UTF-8.", request));
@@ -149,7 +149,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
 }
 
 /** Bodies are checked as they are; path and query come as text and are read as numbers or flags where the schema says so. */
-function validatorOf(schema: TSchema, httpPart: string | undefined): (value: unknown) => { value: unknown } | { error: Error } {
+export function validatorOf(declared: unknown, httpPart: string | undefined): (value: unknown) => { value: unknown } | { error: Error } {
+  const schema = asSchema(declared);
   const check = checked(schema);
   return (value) => {
     const given = httpPart === "body" ? value : Value.Convert(schema, value);

@@ -18,7 +18,7 @@ import {
 } from "../releases/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
-import { breachIn, findingFor, namesFor, releaseName } from "./incident-routes.ts";
+import { breachIn, findingFor, namesFor, noSuchCursor, releaseName } from "./incident-routes.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
 import {
   AffectedPage,
@@ -87,6 +87,7 @@ export const uiRoutes = (parts: UiParts) => (app: Server) => {
       const names = namesFor(parts.releases, incident.endpoint, principalOf(request));
       const { cursor } = request.query;
       const page = await parts.redress.list(incident.n, { limit: 50, ...(cursor === undefined ? {} : { after: cursor }) });
+      if (!page) throw noSuchCursor("/cursor", cursor);
       return { people: page.people.flatMap((person) => personView(person, names.areVisible) ?? []), nextCursor: page.next };
     },
   );
