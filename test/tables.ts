@@ -2,11 +2,14 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { vi } from "vitest";
 import Database from "better-sqlite3";
 
 export interface Tables {
   /** Of every row of every table, and of the names of all blobs and half-received uploads. */
   digest(): string;
+  /** Resolves once nothing is being written any more: guardrails look once more at what was decided last. */
+  still(): Promise<void>;
   close(): void;
 }
 
@@ -32,6 +35,18 @@ export function sqliteTables(folder: string): Tables {
       const hash = createHash("sha256").update(digestOfRows());
       for (const kind of ["blobs", "uploads"]) hash.update(readdirSync(join(folder, kind), { recursive: true }).sort().join("\n"));
       return hash.digest("hex");
+    },
+    async still() {
+      let before = "";
+      await vi.waitFor(
+        () => {
+          const now = this.digest();
+          const isStill = now === before;
+          before = now;
+          if (!isStill) throw new Error("still writing");
+        },
+        { interval: 150, timeout: 10_000 },
+      );
     },
     close: () => void db.close(),
   };

@@ -17,6 +17,7 @@ beforeAll(async () => {
   bodies = bodiesFor(server);
   for (const role of ["admin", "analyst", "application", "outcomes"]) tokens.set(role, await server.token(role));
   tables = sqliteTables(server.folder);
+  await tables.still();
 });
 afterAll(async () => {
   tables.close();

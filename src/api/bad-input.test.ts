@@ -1,6 +1,6 @@
 /** What no route takes: every body of the running server's API spoiled in every place, and nothing of it is written. */
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { bodiesFor, placesIn, spoiled, type Body, type Json } from "../../test/bodies.ts";
 import { lendingServer, type LendingServer } from "../../test/lending-server.ts";
 import { addressOf, operationsOf, type Operation } from "../../test/operations.ts";
@@ -20,17 +20,7 @@ beforeAll(async () => {
   bodies = bodiesFor(server);
   for (const role of ["admin", "application", "outcomes"]) tokens.set(role, await server.token(role));
   tables = sqliteTables(server.folder);
-  // The guardrails look at what was decided once more.
-  let before = "";
-  await vi.waitFor(
-    () => {
-      const now = tables.digest();
-      const isStill = now === before;
-      before = now;
-      if (!isStill) throw new Error("still writing");
-    },
-    { interval: 150, timeout: 10_000 },
-  );
+  await tables.still();
 });
 afterAll(async () => {
   tables.close();
