@@ -56,6 +56,8 @@ export class EventStream {
 }
 
 export const eventRoutes = (events: EventStream) => (app: Server) => {
+  // A server that stops waits for its requests, and a stream has no end of its own.
+  app.addHook("preClose", async () => events.close());
   app.get(
     "/v1/events",
     // A HEAD of a stream would hold its connection for nothing.

@@ -16,6 +16,7 @@ import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, ty
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
+import { letGoWhenClosing } from "./connections.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn } from "./request-checks.ts";
 import { parseStrictJson } from "./strict-json.ts";
@@ -84,6 +85,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
+  letGoWhenClosing(app);
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
