@@ -11,16 +11,25 @@ export interface LendingServer extends FreshServer {
   readonly others: Readonly<Record<string, string>>;
 }
 
-/** Names that may stand in YAML and JSON alike. */
-const named = (name: string) => ({ ...endpoint, name, outcomes: { repaid: { good: true } } });
+/** How what is protected is called: tests plant words in it that they look for elsewhere. */
+export interface Words {
+  readonly group: (value: string) => string;
+  readonly subject: (id: string) => string;
+}
+const PLAIN: Words = { group: (value) => value, subject: (id) => id };
 
-export async function lendingServer(): Promise<LendingServer> {
+export async function lendingServer(words: Words = PLAIN): Promise<LendingServer> {
   const server = await freshServer({ lookEveryMs: 50 });
   const { admin } = server;
+  const people = (count: number) =>
+    Buffer.from(
+      ["id,sex,income", ...Array.from({ length: count }, (_, i) => `${i},${words.group(i % 2 ? "f" : "m")},${i}`), ""].join("\n"),
+    );
   const blob = await admin.put<BlobView>("/v1/blobs", logisticModel([0.02, -0.01]));
-  await admin.put("/v1/datasets/people/versions", Buffer.from("id,sex,income\n1,f,10\n2,m,20\n"), {
+  await admin.put("/v1/datasets/people/versions", people(3), {
     query: { tag: "clean", reason: "first", spec: JSON.stringify({ key: ["id"], protected: [{ column: "sex" }] }) },
   });
+  await admin.put("/v1/datasets/people/versions", people(2));
   await admin.post("/v1/feature-sets", {
     name: "loans",
     features: [
@@ -44,26 +53,36 @@ export async function lendingServer(): Promise<LendingServer> {
     reference: model.id,
     run: run.id,
   };
-  const one = await lendTo(server, "loans");
-  const other = await lendTo(server, "cards");
+  const one = await lendTo(server, "loans", words);
+  const other = await lendTo(server, "cards", words);
   return { ...server, known: { ...registry, ...one }, others: { ...registry, ...other } };
 }
 
 /** An endpoint whose release turned some people down until its guardrail found out. */
-async function lendTo(server: FreshServer, name: string): Promise<Record<string, string>> {
+async function lendTo(server: FreshServer, name: string, { group, subject }: Words): Promise<Record<string, string>> {
   const { admin } = server;
-  await admin.post("/v1/apply", { yaml: JSON.stringify(named(name)) });
-  const { endpoint: _named, ...release } = harmfulRelease(20, 95);
+  const educations = ["university", "high_school"] as const;
+  const values = educations.map(group);
+  await admin.post("/v1/apply", {
+    yaml: JSON.stringify({
+      ...endpoint,
+      name,
+      inputs: { ...endpoint.inputs, education: { type: "string", values } },
+      groups: { education: values },
+      outcomes: { repaid: { good: true } },
+    }),
+  });
+  const { endpoint: _named, ...harmful } = harmfulRelease(20, 95);
+  const release: object = JSON.parse(JSON.stringify(harmful).replace("high_school", group("high_school")));
   await admin.post(`/v1/endpoints/${name}/releases`, release);
   await admin.post(`/v1/endpoints/${name}/promote`, { release: "r2", reason: "it is better" });
   const application = await server.as("application");
   let decision = "";
   for (let round = 0; round < 20; round++) {
-    const people = Array.from({ length: 80 }, (_, i) => ({
-      inputs: { income: (i * 37) % 100, education: i % 2 ? "university" : "high_school" },
-      groups: { education: i % 2 ? "university" : "high_school" },
-      subject: `${name}-${round}-${i}`,
-    }));
+    const people = Array.from({ length: 80 }, (_, i) => {
+      const education = values[i % 2] ?? "";
+      return { inputs: { income: (i * 37) % 100, education }, groups: { education }, subject: subject(`${name}-${round}-${i}`) };
+    });
     for (const { id } of await Promise.all(
       people.map((person) => application.post<DecisionReplyView>(`/v1/endpoints/${name}/decisions`, person)),
     ))

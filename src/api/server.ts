@@ -164,10 +164,8 @@ export function validatorOf(declared: unknown, httpPart: string | undefined): (v
 }
 
 /** A query that asks for something else than there is would be answered as if it hadn't: so no names but the documented ones. */
-const onlyTheseOf = (querystring: unknown): unknown => ({
-  ...(querystring === undefined ? Type.Object({}) : asSchema(querystring)),
-  additionalProperties: false,
-});
+const onlyTheseOf = (querystring: unknown): TSchema =>
+  Type.Object(Type.IsObject(querystring) ? querystring.properties : {}, { additionalProperties: false });
 
 /** Routes are declared with TypeBox schemas only. */
 const asSchema = (schema: unknown): TSchema => schema as TSchema;
