@@ -70,6 +70,10 @@ async function lendTo(server: FreshServer, name: string, { group, subject }: Wor
       inputs: { ...endpoint.inputs, education: { type: "string", values } },
       groups: { education: values },
       outcomes: { repaid: { good: true } },
+      guardrails: [
+        ...endpoint.guardrails,
+        { name: "to-university", metric: "adverse_impact_ratio", groups: "all", reference: values[0], limit: 0.8, action: "roll_back" },
+      ],
     }),
   });
   const { endpoint: _named, ...harmful } = harmfulRelease(20, 95);

@@ -40,6 +40,8 @@ async function ask(operation: Operation, address: string) {
   const text = await answer.text();
   const isProblem = answer.headers.get("content-type")?.startsWith("application/problem+json") ?? false;
   return {
+    answered: answer.status,
+    /** Of a problem; 0 for everything else. */
     status: isProblem ? answer.status : 0,
     text,
     line: `${operation.name} at ${address.slice(0, 120)}: ${answer.status} ${text.slice(0, 300)}`,
@@ -106,6 +108,17 @@ test.each(["abc", "1.5", "1e300", "-1", "99999999999999999999", "NaN", "Infinity
     expect(asked).toBeGreaterThan(4);
   },
 );
+
+test("a good number of a page is taken", async () => {
+  const wrong: string[] = [];
+  for (const operation of operations)
+    for (const { name } of operation.query.filter((one) => one.name === "limit"))
+      for (const value of ["1", "1000"]) {
+        const { answered, line } = await ask(operation, `${addressOf(operation, server.known)}?${name}=${value}`);
+        if (answered !== 200) wrong.push(line);
+      }
+  expect(wrong).toEqual([]);
+});
 
 test("a text in a query has no NUL, no broken characters, and stands there once", async () => {
   const wrong: string[] = [];

@@ -33,6 +33,7 @@ import { GroupNames } from "./group-names.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { principalOf, type Server } from "./server.ts";
+import { shownReason } from "./shown-reason.ts";
 
 export interface EndpointRouteParts {
   readonly releases: Releases;
@@ -91,7 +92,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     const before = room.table.live;
     const done = await releases.command(endpoint, wishOf(room), byOf(principal, body));
     if (!done.ok) throw releaseProblem(done.error, room);
-    return switchView(room, done.value, before);
+    return switchView(room, done.value, before, seesGroups(principal));
   };
 
   app.post(
@@ -149,7 +150,9 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     },
     async (request) => {
       const room = roomOf(request.params.endpoint);
-      return { transitions: (await releases.history(room.name, request.query)).map((transition) => transitionView(room, transition)) };
+      const history = await releases.history(room.name, request.query);
+      const seesAll = seesGroups(principalOf(request));
+      return { transitions: history.map((transition) => transitionView(room, transition, seesAll)) };
     },
   );
   app.get(
@@ -313,7 +316,9 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   );
 };
 
-function routeView(room: EndpointRoom): RouteTableView {
+const seesGroups = (principal: Principal) => mayDo(principal, "protected:read");
+
+function routeView(room: EndpointRoom, seesAll: boolean): RouteTableView {
   const { table } = room;
   const standby = standbyOf(table);
   return {
@@ -326,11 +331,15 @@ function routeView(room: EndpointRoom): RouteTableView {
     standby: standby && room.nameOf(standby),
     fallback: room.nameOf(table.fallback),
     condemned: [...table.condemned.keys()].map((id) => room.nameOf(id)),
-    held: table.hold && { by: table.hold.actor.name, reason: table.hold.reason },
+    held: table.hold && { by: table.hold.actor.name, reason: shownReason(table.hold.actor.name, table.hold.reason, seesAll) },
   };
 }
 
-function transitionView(room: EndpointRoom, { generation, change, actor, reason: why, atMs }: Transition): TransitionRecordView {
+function transitionView(
+  room: EndpointRoom,
+  { generation, change, actor, reason: why, atMs }: Transition,
+  seesAll: boolean,
+): TransitionRecordView {
   const subject = subjectOf(change);
   const from = change.kind === "promoted" || change.kind === "rolled-back" ? change.from : null;
   return {
@@ -341,7 +350,7 @@ function transitionView(room: EndpointRoom, { generation, change, actor, reason:
     share: "share" in change ? change.share : null,
     automatic: "automatic" in change ? change.automatic : actor.kind === "system",
     actor: actor.name,
-    reason: why,
+    reason: shownReason(actor.name, why, seesAll),
     at: iso(atMs),
   };
 }
@@ -364,8 +373,13 @@ function releaseView(room: EndpointRoom, info: ReleaseInfo): ReleaseView {
   };
 }
 
-function switchView(room: EndpointRoom, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId): SwitchView {
-  return { route: routeView(room), switchedMs: switchedUs / 1000, drainedMs: drainedUs / 1000, undo: undoOf(room, transition, before) };
+function switchView(room: EndpointRoom, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId, seesAll: boolean): SwitchView {
+  return {
+    route: routeView(room, seesAll),
+    switchedMs: switchedUs / 1000,
+    drainedMs: drainedUs / 1000,
+    undo: undoOf(room, transition, before),
+  };
 }
 
 /** The command that takes a transition back. */
@@ -402,7 +416,7 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
   return {
     name: room.name,
     description: room.definition.spec.description ?? "",
-    route: routeView(room),
+    route: routeView(room, names.areVisible),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
   };
@@ -421,7 +435,7 @@ function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames)
     release: room.nameOf(test.release),
     arm: test.armClass,
     group: names.label(state.group),
-    reference: state.reference ?? "nobody",
+    reference: names.reference(state.group, state.reference),
     limit: state.limit,
     state: state.word,
     groupDecisions: isHidden ? null : state.groupN,

@@ -1,5 +1,5 @@
 /** How groups are called for a reader: by their values for those who may see them, by letters, the same everywhere, for others. */
-import type { Group } from "../monitoring/index.ts";
+import { REST, type Group } from "../monitoring/index.ts";
 
 export class GroupNames {
   readonly areVisible: boolean;
@@ -34,6 +34,15 @@ export class GroupNames {
     if (entries.length === 0) return "applicants";
     if (!this.areVisible) return `applicants of group ${entries.map(([attribute, value]) => this.letterOf(attribute, value)).join("×")}`;
     return `applicants with ${entries.map(([attribute, value]) => `${attribute.replaceAll("_", " ")} ${value.replaceAll("_", " ")}`).join(" and ")}`;
+  }
+
+  /** Whom a group is compared with: nobody, everybody else, or another value of the same attribute. */
+  reference(group: Group, reference: string | null): string {
+    if (reference === null) return "nobody";
+    if (this.areVisible || reference === REST) return reference;
+    return Object.keys(group)
+      .map((attribute) => this.letterOf(attribute, reference))
+      .join("×");
   }
 
   letterOf(attribute: string, value: string): string {

@@ -229,7 +229,7 @@ function proofView(breach: Breach, names: GroupNames): ProofView {
   return {
     guardrail: breach.guardrail,
     group: names.label(breach.group),
-    reference: breach.reference ?? "nobody",
+    reference: names.reference(breach.group, breach.reference),
     limit: breach.limit,
     groupDecisions: breach.groupN,
     groupFavourable: breach.groupK,

@@ -1,6 +1,7 @@
 /** What is asked of every request before anything else looks at it: whom it is meant for, and that its words can be stored and compared. */
 import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
+import { Type, type TSchema } from "typebox";
 import type { Issue } from "../std.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -50,6 +51,20 @@ export function checkEncoding(request: FastifyRequest): void {
 export function isUtf8(contentType: string | undefined): boolean {
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType ?? "")?.[1];
   return charset === undefined || /^utf-?8$/i.test(charset);
+}
+
+/** Whole numbers and flags, which an address can only spell. What isn't exactly one stays a text, and is refused as such. */
+export function readAddress(schema: TSchema, values: unknown): unknown {
+  if (!Type.IsObject(schema) || typeof values !== "object" || values === null) return values;
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]: [string, unknown]) => {
+      const property: unknown = Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+      if (typeof value !== "string") return [name, value];
+      if (Type.IsInteger(property) && /^-?\d{1,20}$/.test(value)) return [name, Number(value)];
+      if (Type.IsBoolean(property) && (value === "true" || value === "false")) return [name, value === "true"];
+      return [name, value];
+    }),
+  );
 }
 
 /** Texts and numbers in an address: what one database keeps and the other refuses is refused here, for both alike (trap 12). */

@@ -11,14 +11,13 @@ import Fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { Type, type TSchema } from "typebox";
-import Value from "typebox/value";
 import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids } from "../store/index.ts";
 import { letGoWhenClosing } from "./connections.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
-import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn } from "./request-checks.ts";
+import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 declare module "fastify" {
@@ -155,7 +154,7 @@ export function validatorOf(declared: unknown, httpPart: string | undefined): (v
   const schema = asSchema(declared);
   const check = checked(schema);
   return (value) => {
-    const given = httpPart === "body" ? value : Value.Convert(schema, value);
+    const given = httpPart === "body" ? value : readAddress(schema, value);
     const result = check(given);
     if (!result.ok) return { error: new ProblemError("invalid", undefined, result.error) };
     const issue = httpPart === "body" ? undefined : addressIssue(result.value);

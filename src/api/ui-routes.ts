@@ -36,6 +36,7 @@ import {
   type ViewerView,
   type WhoView,
 } from "./ui-view.ts";
+import { shownReason } from "./shown-reason.ts";
 
 export interface UiParts {
   readonly store: Store;
@@ -186,7 +187,7 @@ async function rowView(
     perMinute: Math.max(minutes.at(-1) ?? 0, present),
     minutes,
     guardrails: await guardrailsView(control, room, releases, at.principal),
-    lastTransition: transitionView(room.last, name),
+    lastTransition: transitionView(room.last, name, mayDo(at.principal, "protected:read")),
     incident: at.incident
       ? {
           n: at.incident.n,
@@ -230,7 +231,11 @@ async function guardrailsView(
     : null;
   const count = (word: GuardrailState["word"]) => states.filter(({ state }) => state.word === word).length;
   if (table.live === table.fallback && room.last.change.kind === "rolled-back")
-    return { kind: "on-fallback", sinceMs: room.liveSinceMs, because: room.last.reason.slice(0, 200) };
+    return {
+      kind: "on-fallback",
+      sinceMs: room.liveSinceMs,
+      because: shownReason(room.last.actor.name, room.last.reason, names.areVisible).slice(0, 200),
+    };
   if (count("breached") > 0) return { kind: "breached", breached: count("breached"), closest };
   if (count("watched") > 0) return { kind: "watched", watched: count("watched"), closest };
   const waiting = count("no-data");
@@ -246,6 +251,7 @@ const bounded = (logE: number) => Math.exp(Math.min(logE, 300));
 function transitionView(
   { change, actor, reason, atMs }: Transition,
   name: (id: Extract<Transition["change"], { live: unknown }>["live"] & string) => string,
+  seesGroups: boolean,
 ): TransitionView {
   const subject = subjectOf(change);
   return {
@@ -253,7 +259,7 @@ function transitionView(
     release: subject && name(subject),
     share: "share" in change ? change.share : null,
     actor: actor.name,
-    reason,
+    reason: shownReason(actor.name, reason, seesGroups),
     happenedMs: atMs,
   };
 }
@@ -343,7 +349,7 @@ function evidenceView(
       breach.reference === null
         ? null
         : {
-            group: breach.reference === "rest" ? "everybody else" : breach.reference,
+            group: breach.reference === "rest" ? "everybody else" : names.reference(breach.group, breach.reference),
             favourable: breach.referenceK,
             of: breach.referenceN,
           },
