@@ -13,5 +13,6 @@ export {
   type Right,
   type Role,
 } from "./rights.ts";
+export { ProtectedReads, type ProtectedRead } from "./protected-reads.ts";
 export { bearerOf } from "./token-text.ts";
 export { Tokens, type NewToken, type RevokeRefusal, type TokenRequest, type TokenView, type TokensOptions } from "./tokens.ts";

@@ -11,7 +11,10 @@ export const rights = [
   "registry:read",
   /** See single decisions, without what is protected in them. */
   "decisions:read",
-  /** See groups, subjects and protected inputs; each such read is audited by the route that answers it. */
+  /**
+   * See groups, subjects and protected inputs. Each read of people's rows, of groups of a dataset and of raw bytes is noted in the audit
+   * log before it is answered (`ProtectedReads`); names of groups over an endpoint's aggregates, which pages show all the time, aren't.
+   */
   "protected:read",
   "decide",
   "outcomes:write",

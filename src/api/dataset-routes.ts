@@ -24,7 +24,7 @@ import { uploadRoutes } from "./uploads.ts";
 const DatasetParams = Type.Object({ dataset: Type.String() });
 export const reasonText = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the move and in the audit log" });
 
-export async function datasetRoutes(app: Server, { store, registry }: RegistryRouteParts): Promise<void> {
+export async function datasetRoutes(app: Server, { store, registry, reads }: RegistryRouteParts): Promise<void> {
   const { datasets } = registry;
   const known = async (name: string) => {
     const dataset = (await datasets.list()).find((one) => one.name === name);
@@ -36,7 +36,7 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
     scope.put(
       "/v1/datasets/:dataset/versions",
       {
-        config: writesRegistry,
+        config: { ...writesRegistry, takesUpload: true },
         schema: {
           summary: "Add a version from a CSV file",
           description: "Read, checked and profiled before it is kept. The same bytes again are the same version.",
@@ -104,7 +104,14 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
     async (request) => {
       const { dataset, version } = request.params;
       const found = orProblem(await datasets.get(within(dataset, version)));
-      return versionDetailView(found, (await known(dataset)).spec, mayDo(principalOf(request), "protected:read"));
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      const shown = seesGroups ? found.groups.length : 0;
+      await reads.note(principalOf(request), {
+        object: `dataset/${found.dataset}`,
+        asked: { view: "version", version: found.number },
+        shown,
+      });
+      return versionDetailView(found, (await known(dataset)).spec, seesGroups);
     },
   );
   app.get(
@@ -168,7 +175,10 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
       const versions = { from: within(dataset, from), to: within(dataset, to) };
       for (const side of ["from", "to"] as const) orProblem(await datasets.get(versions[side]), `/${side}`);
       const diff = orProblem(await datasets.diff(versions.from, versions.to, by?.split(",")));
-      return diffView(diff, mayDo(principalOf(request), "protected:read"));
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      const shown = seesGroups ? diff.groups.length : 0;
+      await reads.note(principalOf(request), { object: `dataset/${dataset}`, asked: { view: "diff", ...request.query }, shown });
+      return diffView(diff, seesGroups);
     },
   );
 }

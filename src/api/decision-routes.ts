@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
-import { mayDo } from "../access/index.ts";
+import { mayDo, type ProtectedReads } from "../access/index.ts";
 import {
   groupsOf,
   readDecision,
@@ -109,6 +109,7 @@ export type DecisionDetailView = Static<typeof DecisionDetailView>;
 export interface DecisionRouteParts {
   readonly gateway: Gateway;
   readonly store: Store;
+  readonly reads: ProtectedReads;
   /** Declared outcomes of an endpoint, each with whether it is good; undefined for an unknown endpoint. */
   readonly outcomesOf: (endpoint: string) => ReadonlyMap<string, boolean> | undefined;
   /** `r12`, where it is one of the endpoint's. */
@@ -119,7 +120,7 @@ export interface DecisionRouteParts {
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
-  const { gateway, store } = parts;
+  const { gateway, store, reads } = parts;
   app.post(
     "/v1/endpoints/:endpoint/decisions",
     {
@@ -227,7 +228,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const filter = { endpoint: asEndpointName(endpoint), ...(release ? { release } : {}), ...(action === undefined ? {} : { action }) };
       const page = await readDecisions(store.db, filter, { limit, ...(after === undefined ? {} : { after }) });
       const seesGroups = mayDo(principalOf(request), "protected:read");
-      return { decisions: page.decisions.map((decision) => viewOf(decision, parts, seesGroups)), next: page.next };
+      const decisions = page.decisions.map((decision) => viewOf(decision, parts, seesGroups));
+      const shown = decisions.filter(({ groups }) => groups !== null).length;
+      await reads.note(principalOf(request), { object: `endpoint/${endpoint}`, asked: { view: "decisions", ...request.query }, shown });
+      return { decisions, next: page.next };
     },
   );
 
@@ -247,6 +251,8 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const decision = await readDecision(store.db, asDecisionId(id));
       if (!decision || decision.endpoint !== endpoint) throw notFound(`decision ${id}`);
       const seesGroups = mayDo(principalOf(request), "protected:read");
+      const shown = seesGroups && decision.payload !== null ? 1 : 0;
+      await reads.note(principalOf(request), { object: `decision/${decision.id}`, asked: { endpoint }, shown });
       const [outcomes, shadows] = [await readOutcomes(store.db, decision.id), await readShadowAnswers(store.db, decision.id)];
       return {
         ...viewOf(decision, parts, seesGroups),

@@ -1,7 +1,7 @@
 /** Incidents: what was found, why, and who was touched. */
 import { Type } from "typebox";
 import { iso } from "./iso.ts";
-import { mayDo, reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal, type ProtectedReads } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import { Breach } from "../monitoring/index.ts";
 import { checked } from "../checked.ts";
@@ -18,6 +18,7 @@ export interface IncidentRouteParts {
   readonly releases: Releases;
   readonly blame: Blame;
   readonly redress: Redress;
+  readonly reads: ProtectedReads;
 }
 
 const Params = Type.Object({ n: Type.Integer({ minimum: 1 }) });
@@ -125,6 +126,12 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
         await parts.redress.list(incident.n, { limit, ...(after === undefined ? {} : { after }) }),
       ];
       if (!page) throw noSuchCursor("/after", after);
+      const shown = names.areVisible ? page.people.length : 0;
+      await parts.reads.note(principalOf(request), {
+        object: `incident/${incident.n}`,
+        asked: { view: "affected", ...request.query },
+        shown,
+      });
       return {
         incident: incident.n,
         total,

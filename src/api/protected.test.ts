@@ -1,6 +1,7 @@
 /** What is protected about people reaches no byte that somebody without protected:read can fetch; who can, leaves a trace (T4). */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lendingServer, type LendingServer } from "../../test/lending-server.ts";
+import type { AuditPageView, AuditVerdictView } from "./access-routes.ts";
 import { addressOf, operationsOf, type Operation } from "../../test/operations.ts";
 
 let server: LendingServer;
@@ -70,9 +71,58 @@ test.each([
   expect(leaks).toEqual([]);
 });
 
+/** Entries of the audit log about reads, oldest first. */
+async function readsNoted(): Promise<readonly { readonly actor: string; readonly object: string; readonly payload: unknown }[]> {
+  const { entries } = await server.admin.get<AuditPageView>("/v1/audit", { limit: 1000 });
+  return entries.filter(({ action }) => action === "protected.read").toReversed();
+}
+
+test("nobody without the grant leaves a trace, as nothing was shown", async () => {
+  expect((await readsNoted()).filter(({ object }) => !object.startsWith("blob/"))).toEqual([]);
+});
+
 test("with the grant it is there to be seen: the test looks where it would leak", async () => {
   const token = await server.token("analyst", { grants: ["protected:read"] });
   const seen: string[] = [];
   for (const address of addresses()) if ((await bytesOf(address, token)).includes("kanarie")) seen.push(address.replace(/[?].*/, ""));
   expect([...new Set(seen)].length, seen.join("\n")).toBeGreaterThan(12);
+});
+
+test("a read of people's rows, a dataset's groups or raw bytes is noted before it is answered: who, what, which filter, how much", async () => {
+  const reader = await server.as("analyst", ["protected:read"]);
+  const { endpoint, n, "decisions/id": id = "", "blobs/id": blob } = server.known;
+  const before = (await readsNoted()).length;
+  await reader.get(`/v1/endpoints/${endpoint}/decisions`, { action: "deny", limit: 3 });
+  await reader.get(`/v1/endpoints/${endpoint}/decisions/${id}`);
+  await reader.get(`/v1/incidents/${n}/affected`, { limit: 2 });
+  await reader.get(`/v1/ui/incidents/${n}/affected`);
+  await reader.get("/v1/datasets/people/versions/1");
+  await reader.get("/v1/datasets/people/diff", { from: 1, to: "clean", by: "sex" });
+  await reader.getBytes(`/v1/blobs/${blob}`);
+  const noted = (await readsNoted()).slice(before);
+  expect(noted.map(({ object, payload }) => [object, payload])).toEqual([
+    [`endpoint/${endpoint}`, { asked: { view: "decisions", action: "deny", limit: 3 }, shown: 3 }],
+    [`decision/${id}`, { asked: { endpoint }, shown: 1 }],
+    [`incident/${n}`, { asked: { view: "affected", limit: 2 }, shown: 2 }],
+    [`incident/${n}`, { asked: { view: "affected" }, shown: expect.any(Number) }],
+    ["dataset/people", { asked: { view: "version", version: 1 }, shown: 2 }],
+    ["dataset/people", { asked: { view: "diff", from: "1", to: "clean", by: "sex" }, shown: expect.any(Number) }],
+    [`blob/${blob}`, { asked: {}, shown: 1 }],
+  ]);
+  expect(noted.every(({ actor }) => actor.startsWith("a analyst#"))).toBe(true);
+});
+
+test("an empty page shows nothing, and is not noted", async () => {
+  const reader = await server.as("analyst", ["protected:read"]);
+  const before = (await readsNoted()).length;
+  await reader.get(`/v1/endpoints/${server.known["endpoint"]}/decisions`, { action: "refer_to_nobody" });
+  expect((await readsNoted()).length).toBe(before);
+});
+
+test("many readers at once are all noted, and the log still verifies", async () => {
+  const reader = await server.as("analyst", ["protected:read"]);
+  const before = (await readsNoted()).length;
+  await Promise.all(Array.from({ length: 150 }, () => reader.get(`/v1/endpoints/${server.known["endpoint"]}/decisions`, { limit: 1 })));
+  expect((await readsNoted()).length).toBe(before + 150);
+  expect((await server.admin.get<AuditVerdictView>("/v1/audit/verdict")).problems).toEqual([]);
 });

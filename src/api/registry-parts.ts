@@ -1,4 +1,5 @@
 /** What the routes of the registry share: their parts, refusals as problems, ids as they come in. */
+import type { ProtectedReads } from "../access/index.ts";
 import type { StepOutcomes } from "../pipelines/index.ts";
 import type { Refusal, Registry } from "../registry/index.ts";
 import { parseBlobId, type Store } from "../store/index.ts";
@@ -8,6 +9,7 @@ import { ProblemError } from "./problem.ts";
 export interface RegistryRouteParts {
   readonly store: Store;
   readonly registry: Registry;
+  readonly reads: ProtectedReads;
   readonly steps: StepOutcomes;
 }
 

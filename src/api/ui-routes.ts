@@ -1,6 +1,6 @@
 /** What the pages of the browser application show, composed in one request a page (`ui-view.ts` says what each number means). */
 import { Type } from "typebox";
-import { mayDo, reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal, type ProtectedReads } from "../access/index.ts";
 import { minuteOf, readMinutes } from "../decisions/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import { guardrailState, planTests, type GuardrailState } from "../monitoring/index.ts";
@@ -40,6 +40,7 @@ import { shownReason } from "./shown-reason.ts";
 
 export interface UiParts {
   readonly store: Store;
+  readonly reads: ProtectedReads;
   readonly gateway: Gateway;
   readonly releases: Releases;
   readonly control: GuardrailControl;
@@ -89,7 +90,14 @@ export const uiRoutes = (parts: UiParts) => (app: Server) => {
       const { cursor } = request.query;
       const page = await parts.redress.list(incident.n, { limit: 50, ...(cursor === undefined ? {} : { after: cursor }) });
       if (!page) throw noSuchCursor("/cursor", cursor);
-      return { people: page.people.flatMap((person) => personView(person, names.areVisible) ?? []), nextCursor: page.next };
+      const people = page.people.flatMap((person) => personView(person, names.areVisible) ?? []);
+      const shown = names.areVisible ? people.length : 0;
+      await parts.reads.note(principalOf(request), {
+        object: `incident/${incident.n}`,
+        asked: { view: "affected", ...request.query },
+        shown,
+      });
+      return { people, nextCursor: page.next };
     },
   );
 };
