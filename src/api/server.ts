@@ -14,16 +14,19 @@ import { Type, type TSchema } from "typebox";
 import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
-import { BlobError, StorageError, type Ids } from "../store/index.ts";
+import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
 import { letGoWhenClosing } from "./connections.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
+import { SlowRequests } from "./slow-requests.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** What the caller must be allowed to do; `public` for what anybody may see. A route without it doesn't start. */
     right?: Right | "public";
+    /** Takes bytes as many as they are: may take as long as they keep coming. */
+    takesUpload?: true;
   }
   interface FastifyRequest {
     /** Who asks. Undefined only on public routes. */
@@ -36,6 +39,7 @@ declare module "fastify" {
 export interface ServerOptions {
   readonly tokens: Tokens;
   readonly ids: Ids;
+  readonly timers: Timers;
   /** Names besides IP literals and `localhost` that a `Host` header may carry. */
   readonly allowedHosts?: readonly string[];
   /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. */
@@ -70,7 +74,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: 15_000,
+    requestTimeout: 0, // Node's own knows one time for all routes: `SlowRequests` instead
     connectionTimeout: 0,
     keepAliveTimeout: 65_000,
     genReqId: () => options.ids.next(),
@@ -85,6 +89,12 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
 
   const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
   letGoWhenClosing(app);
+  const slow = new SlowRequests();
+  const stopWatching = slow.watch(options.timers, ({ raw: { socket } }) => {
+    refuse("too-slow", socket);
+    socket.destroySoon();
+  });
+  app.addHook("onClose", async () => stopWatching());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
@@ -105,6 +115,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.addHook("onRequest", async (request) => {
     checkTarget(request, allowedHosts);
     checkEncoding(request);
+    slow.begin(request, request.routeOptions.config.takesUpload === true);
     const right = request.routeOptions.config.right;
     if (right === undefined || right === "public") return;
     request.principal = await identify(request, options);
@@ -221,6 +232,10 @@ function refuseConnection(error: Error & { readonly code?: string }, socket: Soc
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const kind =
     error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "too-slow" : error.code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "bad-http";
+  refuse(kind, socket);
+}
+
+function refuse(kind: ProblemKind, socket: Socket): void {
   const body = problem(kind);
   const text = JSON.stringify(body);
   socket.end(
@@ -242,6 +257,8 @@ function explain(
   if (error instanceof BlobError) return { kind: error.kind === "missing" ? "not-found" : "internal", detail: error.message, issues: [] };
   const code = "code" in error ? error.code : "";
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return tooLarge(request.routeOptions.bodyLimit);
+  // Whoever sent it hung up, or was too slow: there is nobody to answer, and nothing is wrong here.
+  if (!request.raw.complete && request.raw.destroyed) return { kind: "too-slow", detail: "The body broke off.", issues: [] };
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
     return explain(notJson("Send JSON with `content-type: application/json`.", request), request);
   if (code === "FST_ERR_CTP_EMPTY_JSON_BODY") return { kind: "bad-json", detail: "The body is empty.", issues: [] };
