@@ -33,7 +33,13 @@ export function sqliteTables(folder: string): Tables {
   return {
     digest() {
       const hash = createHash("sha256").update(digestOfRows());
-      for (const kind of ["blobs", "uploads"]) hash.update(readdirSync(join(folder, kind), { recursive: true }).sort().join("\n"));
+      for (const kind of ["blobs", "uploads"])
+        hash.update(
+          readdirSync(join(folder, kind), { recursive: true })
+            .map(String)
+            .toSorted((a, b) => (a < b ? -1 : 1))
+            .join("\n"),
+        );
       return hash.digest("hex");
     },
     async still() {

@@ -55,7 +55,7 @@ async function send(
   if (!answer.headers.get("content-type")?.startsWith("application/problem+json")) return { status, paths: [], flaw: "no problem", text };
   const problem = parseProblem(JSON.parse(text));
   if (!problem.ok) return { status, paths: [], flaw: JSON.stringify(problem.error), text };
-  const { errors = [] } = problem.value;
+  const { errors } = problem.value;
   const flaw =
     problem.value.status !== status ? "another status" : errors.some(({ expected }) => expected === "") ? "nothing expected" : undefined;
   return { status, paths: errors.map(({ path }) => path), flaw, text };

@@ -1,12 +1,17 @@
 /** How a server that stops lets go of its connections: what is under way is answered, all else is closed at once. */
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import type { Server } from "./server.ts";
+
+interface Closing {
+  readonly server: Server;
+  addHook(name: "preClose", hook: () => Promise<void>): unknown;
+}
 
 /**
  * Node closes connections that are idle at that moment; one on which nothing was ever asked (browsers open some in advance), or that
  * becomes idle later, would hold the server for as long as its client likes.
  */
-export function letGoWhenClosing(app: Server): void {
+export function letGoWhenClosing(app: Closing): void {
   const open = new Set<Socket>();
   const busy = new Set<Socket>();
   let isClosing = false;

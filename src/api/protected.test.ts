@@ -85,7 +85,7 @@ test("with the grant it is there to be seen: the test looks where it would leak"
   const token = await server.token("analyst", { grants: ["protected:read"] });
   const seen: string[] = [];
   for (const address of addresses()) if ((await bytesOf(address, token)).includes("kanarie")) seen.push(address.replace(/[?].*/, ""));
-  expect([...new Set(seen)].length, seen.join("\n")).toBeGreaterThan(12);
+  expect(new Set(seen).size).toBeGreaterThan(12);
 });
 
 test("a read of people's rows, a dataset's groups or raw bytes is noted before it is answered: who, what, which filter, how much", async () => {
