@@ -1,7 +1,7 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { Audit, ClockWatch, Tokens, type NewToken, type Principal } from "./access/index.ts";
+import { Audit, ClockWatch, ProtectedReads, Tokens, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
   accessRoutes,
@@ -86,6 +86,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     );
     undo.push(() => store.close());
     const audit = new Audit(store);
+    const reads = new ProtectedReads(store, audit);
     const tokens = new Tokens(store, audit);
     const firstAdmin = await tokens.ensureFirstAdmin();
 
@@ -143,7 +144,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     );
     undo.push(() => following.stop());
 
-    const ui = { store, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const ui = { store, reads, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
     const events = new EventStream({
       runtime,
       compose: (principal) => homeView(ui, principal),
@@ -160,6 +161,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        reads,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -172,13 +174,19 @@ export async function startApp(options: AppOptions): Promise<App> {
         },
       }),
       endpointRoutes({ releases, control, incidents }),
-      incidentRoutes({ incidents, releases, blame, redress }),
-      registryRoutes({ store, registry, steps: new StepOutcomes(store) }),
+      incidentRoutes({ incidents, releases, blame, redress, reads }),
+      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
       uiRoutes(ui),
       eventRoutes(events),
       webRoutes(),
     ];
-    const common = { tokens, ids: runtime.ids, onError, ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}) };
+    const common = {
+      tokens,
+      ids: runtime.ids,
+      timers: runtime.timers,
+      onError,
+      ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
+    };
     const server = await buildServer(common, routes);
     undo.push(() => server.close());
     const local = await buildServer({ ...common, localPrincipal: LOCAL }, routes);

@@ -1,14 +1,13 @@
 /** Endpoints: what answers, how their guardrails stand, and every way to change which release does. */
 import { Type } from "typebox";
 import { iso } from "./iso.ts";
-import { actorOf, mayDo, reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal } from "../access/index.ts";
+import { shown, wholeNumber } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import {
-  asCommandId,
   placesOf,
   standbyOf,
   subjectOf,
-  type By,
   type EndpointRoom,
   type GuardrailControl,
   type Incidents,
@@ -18,8 +17,7 @@ import {
   type Transition,
   type Wish,
 } from "../releases/index.ts";
-import type { Issue, ReleaseId } from "../std.ts";
-import { parseYaml } from "../yaml.ts";
+import type { ReleaseId } from "../std.ts";
 import {
   ChangeView,
   EndpointView,
@@ -29,7 +27,10 @@ import {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
-import { GroupNames, reasonFor } from "./group-names.ts";
+import { apply } from "./apply.ts";
+import { byOf } from "./by.ts";
+import { GroupNames } from "./group-names.ts";
+import { reasonFor } from "./shown-reason.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { principalOf, type Server } from "./server.ts";
@@ -46,7 +47,7 @@ const reason = Type.String({ minLength: 1, maxLength: 2000, description: "Kept w
 const command = {
   reason,
   commandId: Type.Optional(Type.String({ minLength: 8, maxLength: 100, description: "The same id twice changes nothing" })),
-  generation: Type.Optional(Type.Integer({ description: "The generation you saw: refused when the table has moved on" })),
+  generation: Type.Optional(wholeNumber({ description: "The generation you saw: refused when the table has moved on" })),
 };
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(
@@ -197,6 +198,11 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     },
     async (request, reply) => {
       const room = roomOf(request.params.endpoint);
+      const named = request.body["endpoint"];
+      if (named !== undefined && named !== room.name)
+        throw new ProblemError("invalid", undefined, [
+          { path: "/endpoint", expected: `${room.name}, as in the address, or nothing`, got: shown(named) },
+        ]);
       const made = await releases.createRelease(
         { ...request.body, endpoint: room.name },
         byOf(principalOf(request), { reason: "made a release" }),
@@ -309,75 +315,6 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     (request) => act(principalOf(request), request.params.endpoint, () => ({ kind: "resume" }), request.body),
   );
 };
-
-function byOf(
-  principal: Principal,
-  { reason: why, commandId, generation }: { readonly reason: string; readonly commandId?: string; readonly generation?: number },
-): By {
-  return {
-    actor: { kind: "person", name: actorOf(principal) },
-    reason: why,
-    ...(commandId === undefined ? {} : { commandId: asCommandId(commandId) }),
-    ...(generation === undefined ? {} : { expectedGeneration: generation }),
-  };
-}
-
-/** First a dry run over everything, so that a mistake in the last document changes nothing either. */
-async function apply(releases: Releases, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
-  const documents = parseYaml(yaml);
-  if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
-  if (documents.value.length === 0)
-    throw new ProblemError("invalid", undefined, [{ path: "", expected: "at least one document", got: "none" }]);
-  const run = async (isDry: boolean): Promise<ChangeView[]> => {
-    const changes: ChangeView[] = [];
-    for (const document of documents.value) {
-      const { value } = document;
-      const locate = (issue: Issue) => document.locate(issue);
-      const kind = kindOf(value);
-      if (kind === undefined)
-        throw new ProblemError("invalid", undefined, [locate({ path: "/kind", expected: "endpoint or release", got: "something else" })]);
-      const by = byOf(principal, { reason: "applied a file" });
-      if (kind === "endpoint") {
-        const done = await releases.applyEndpoint(value, by, isDry);
-        if (!done.ok) throw locatedProblem(done.error, locate);
-        changes.push({
-          kind,
-          name: done.value.name,
-          release: done.value.release === null ? null : `r${done.value.release}`,
-          change: done.value.change,
-        });
-      } else {
-        const endpoint = endpointIn(value);
-        // In a dry run its endpoint may not be there yet; what can be said of it then was said by its schema.
-        if (isDry && endpoint !== undefined && !releases.room(endpoint).ok && changes.some(({ name }) => name === endpoint)) continue;
-        const done = await releases.createRelease(value, by, isDry);
-        if (!done.ok) throw locatedProblem(done.error, locate);
-        changes.push({
-          kind,
-          name: done.value.info.name,
-          release: `r${done.value.info.number}`,
-          change: done.value.isNew ? "created" : "unchanged",
-        });
-      }
-    }
-    return changes;
-  };
-  const planned = await run(true);
-  return dryRun ? planned : run(false);
-}
-
-function locatedProblem(
-  refusal: Parameters<typeof releaseProblem>[0],
-  locate: (issue: ProblemError["issues"][number]) => ProblemError["issues"][number],
-): ProblemError {
-  const { kind, message, issues } = releaseProblem(refusal);
-  return new ProblemError(kind, `${message} Nothing was changed.`, issues.map(locate));
-}
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
-const kindOf = (value: unknown) =>
-  isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
-const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
 
 const namesIn = (room: EndpointRoom, principal: Principal) =>
   new GroupNames(room.definition.spec.groups ?? {}, mayDo(principal, "protected:read"));
@@ -496,7 +433,7 @@ function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames)
     release: room.nameOf(test.release),
     arm: test.armClass,
     group: names.label(state.group),
-    reference: state.reference ?? "nobody",
+    reference: names.reference(state.group, state.reference),
     limit: state.limit,
     state: state.word,
     groupDecisions: isHidden ? null : state.groupN,

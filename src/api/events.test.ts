@@ -1,4 +1,6 @@
 /** What a page hears: over HTTP where the server tells it, and on a simulated clock where time has to pass. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import { request } from "undici";
 import type { ServerResponse } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
@@ -35,6 +37,15 @@ test("a page hears what there is, and then the server's time as long as nothing 
   const ping = checked(PingView)(heard[1]?.[1]);
   if (!home.ok || !ping.ok) throw new Error(text);
   expect(ping.value.nowMs).toBeGreaterThan(home.value.nowMs);
+});
+
+test("a server stops at once, although a connection is open on which nothing was ever asked", async () => {
+  const server = await freshServer();
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  await once(socket, "connect");
+  const startedMs = performance.now();
+  await server.drop();
+  expect(performance.now() - startedMs).toBeLessThan(5000);
 });
 
 test("a server stops while a page listens, and ends its stream", async () => {

@@ -102,9 +102,16 @@ function tell(listener: Listener, { nowMs, text, content }: Composed): void {
 }
 
 export const eventRoutes = (events: EventStream) => (app: Server) => {
+  // A server that stops waits for its requests, and a stream has no end of its own.
+  app.addHook("preClose", async () => events.close());
   app.get(
     "/v1/events",
-    { config: { right: "read" }, schema: { summary: "What changes, as server-sent events (`home`, `ping`)", tags: ["ui"] } },
+    // A HEAD of a stream would hold its connection for nothing.
+    {
+      exposeHeadRoute: false,
+      config: { right: "read" },
+      schema: { summary: "What changes, as server-sent events (`home`, `ping`)", tags: ["ui"] },
+    },
     (request, reply) => {
       reply.hijack();
       reply.raw.writeHead(200, {

@@ -1,6 +1,5 @@
 /** How groups are called for a reader: by their values for those who may see them, by letters, the same everywhere, for others. */
-import type { Group } from "../monitoring/index.ts";
-import type { Actor } from "../releases/index.ts";
+import { REST, type Group } from "../monitoring/index.ts";
 
 export class GroupNames {
   readonly areVisible: boolean;
@@ -30,12 +29,6 @@ export class GroupNames {
     return parts.join(this.areVisible ? ", " : "×") || null;
   }
 
-  /** The value that a group is compared with, of the group's own attribute. */
-  reference(group: Group, value: string): string {
-    const [attribute] = Object.keys(group);
-    return attribute === undefined ? value : this.word(attribute, value);
-  }
-
   /** `high school`, or `C`. */
   word(attribute: string, value: string): string {
     return this.areVisible ? value.replaceAll("_", " ") : this.letterOf(attribute, value);
@@ -49,6 +42,14 @@ export class GroupNames {
     return `applicants with ${entries.map(([attribute, value]) => `${attribute.replaceAll("_", " ")} ${value.replaceAll("_", " ")}`).join(" and ")}`;
   }
 
+  /** Whom a group is compared with: nobody, `rest`, or another value of the same attribute. */
+  reference(group: Group, reference: string | null): string {
+    if (reference === null) return "nobody";
+    if (reference === REST) return reference;
+    const [attribute] = Object.keys(group);
+    return attribute === undefined ? reference : this.word(attribute, reference);
+  }
+
   letterOf(attribute: string, value: string): string {
     return this.#letters.get(`${attribute}\0${value}`) ?? "?";
   }
@@ -56,8 +57,3 @@ export class GroupNames {
 
 const letter = (index: number): string =>
   index < 26 ? String.fromCharCode(65 + index) : `${letter(Math.floor(index / 26) - 1)}${letter(index % 26)}`;
-
-/** Why something was done. What the system gives as its reason holds figures by group; what a person typed is shown to all. */
-export function reasonFor({ actor, reason }: { readonly actor: Actor; readonly reason: string }, names: GroupNames): string {
-  return actor.kind === "person" || names.areVisible ? reason : "The figures by group are shown to those who may see them.";
-}

@@ -1,7 +1,7 @@
 /** Incidents: what was found, why, and who was touched. */
 import { Type } from "typebox";
 import { iso } from "./iso.ts";
-import { mayDo, reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal, type ProtectedReads } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import { Breach } from "../monitoring/index.ts";
 import { checked } from "../checked.ts";
@@ -18,6 +18,7 @@ export interface IncidentRouteParts {
   readonly releases: Releases;
   readonly blame: Blame;
   readonly redress: Redress;
+  readonly reads: ProtectedReads;
 }
 
 const Params = Type.Object({ n: Type.Integer({ minimum: 1 }) });
@@ -44,9 +45,9 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
       const { endpoint, before } = request.query;
       const principal = principalOf(request);
       const room = endpoint === undefined ? undefined : parts.releases.room(endpoint);
-      if (room && !room.ok) throw notFound(`endpoint "${endpoint}"`);
+      if (room && !(room.ok && reaches(principal, room.value.name))) throw notFound(`endpoint "${endpoint}"`);
       const all = await parts.incidents.list({
-        ...(room ? { endpoint: room.value.name } : {}),
+        ...(room?.ok ? { endpoint: room.value.name } : {}),
         ...(before === undefined ? {} : { before }),
       });
       return { incidents: all.filter((one) => reaches(principal, one.endpoint)).map((one) => headView(one, parts.releases, principal)) };
@@ -124,6 +125,13 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
         await parts.redress.summary(incident.n),
         await parts.redress.list(incident.n, { limit, ...(after === undefined ? {} : { after }) }),
       ];
+      if (!page) throw noSuchCursor("/after", after);
+      const shown = names.areVisible ? page.people.length : 0;
+      await parts.reads.note(principalOf(request), {
+        object: `incident/${incident.n}`,
+        asked: { view: "affected", ...request.query },
+        shown,
+      });
       return {
         incident: incident.n,
         total,
@@ -144,6 +152,12 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
     },
   );
 };
+
+/** Beginning again from the first page would look like more people. */
+export const noSuchCursor = (path: string, got = "nothing") =>
+  new ProblemError("invalid", undefined, [
+    { path, expected: "what the page before gave as the next one, while its people are still listed", got },
+  ]);
 
 export function namesFor(releases: Releases, endpoint: string, principal: Principal): GroupNames {
   const room = releases.room(endpoint);
@@ -223,8 +237,7 @@ function proofView(breach: Breach, names: GroupNames): ProofView {
   return {
     guardrail: breach.guardrail,
     group: names.label(breach.group),
-    reference:
-      breach.reference === null ? "nobody" : breach.reference === "rest" ? "rest" : names.reference(breach.group, breach.reference),
+    reference: names.reference(breach.group, breach.reference),
     limit: breach.limit,
     groupDecisions: breach.groupN,
     groupFavourable: breach.groupK,

@@ -4,7 +4,8 @@ import { checked } from "../checked.ts";
 import { stepName } from "../diagnosis/index.ts";
 import type { Incident, IncidentEvent, Releases, Transition } from "../releases/index.ts";
 import { unreachable } from "../std.ts";
-import { reasonFor, type GroupNames } from "./group-names.ts";
+import type { GroupNames } from "./group-names.ts";
+import { reasonFor } from "./shown-reason.ts";
 import { actorName } from "./ui-parts.ts";
 import type { HappeningView } from "./ui-view.ts";
 

@@ -11,7 +11,8 @@ import {
   type Transition,
 } from "../releases/index.ts";
 import type { ReleaseId } from "../std.ts";
-import { reasonFor, type GroupNames } from "./group-names.ts";
+import type { GroupNames } from "./group-names.ts";
+import { reasonFor } from "./shown-reason.ts";
 import { findingFor, namesFor, releaseName } from "./incident-routes.ts";
 import { actorName, metricLabel, metricUnit, viewerView, wealth, ZONE, type UiParts } from "./ui-parts.ts";
 import type { ClosestView, EndpointRowView, GuardrailsView, HomeView, NeedsYouView, TransitionView } from "./ui-view.ts";

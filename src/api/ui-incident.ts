@@ -2,7 +2,8 @@
 import type { Principal } from "../access/index.ts";
 import { breachFigures, metricOf, planTests, type Breach } from "../monitoring/index.ts";
 import { decisionsOf, type EndpointRoom, type Incident } from "../releases/index.ts";
-import { reasonFor, type GroupNames } from "./group-names.ts";
+import type { GroupNames } from "./group-names.ts";
+import { reasonFor } from "./shown-reason.ts";
 import { breachIn, findingFor, namesFor, releaseName } from "./incident-routes.ts";
 import { blameView, changesBetween } from "./ui-blame.ts";
 import { happeningsOf } from "./ui-happenings.ts";

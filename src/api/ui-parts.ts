@@ -1,5 +1,5 @@
 /** What the views of the pages are composed from, and what all of them say alike. */
-import { mayDo, type Principal, type Tokens } from "../access/index.ts";
+import { mayDo, type Principal, type ProtectedReads, type Tokens } from "../access/index.ts";
 import type { Blame } from "../diagnosis/index.ts";
 import type { MetricName } from "../monitoring/index.ts";
 import type { Redress } from "../redress/index.ts";
@@ -11,6 +11,7 @@ import type { ViewerView } from "./ui-view.ts";
 
 export interface UiParts {
   readonly store: Store;
+  readonly reads: ProtectedReads;
   readonly gateway: Gateway;
   readonly registry: Registry;
   readonly tokens: Pick<Tokens, "list">;

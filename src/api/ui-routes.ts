@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import type { Incident } from "../releases/index.ts";
-import { namesFor } from "./incident-routes.ts";
+import { namesFor, noSuchCursor } from "./incident-routes.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
 import { homeView } from "./ui-home.ts";
 import { incidentView } from "./ui-incident.ts";
@@ -46,7 +46,15 @@ export const uiRoutes = (parts: UiParts) => (app: Server) => {
       const names = namesFor(parts.releases, incident.endpoint, principalOf(request));
       const { cursor } = request.query;
       const page = await parts.redress.list(incident.n, { limit: 50, ...(cursor === undefined ? {} : { after: cursor }) });
-      return { people: page.people.flatMap((person) => personView(person, names.areVisible) ?? []), nextCursor: page.next };
+      if (!page) throw noSuchCursor("/cursor", cursor);
+      const people = page.people.flatMap((person) => personView(person, names.areVisible) ?? []);
+      const shown = names.areVisible ? people.length : 0;
+      await parts.reads.note(principalOf(request), {
+        object: `incident/${incident.n}`,
+        asked: { view: "affected", ...request.query },
+        shown,
+      });
+      return { people, nextCursor: page.next };
     },
   );
 };

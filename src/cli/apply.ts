@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { ChangeView } from "../api/index.ts";
+import { readText } from "./files.ts";
 import { styled, table } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
 
@@ -19,7 +18,7 @@ examples:
   async run({ values, positionals }, { client, io, cwd }) {
     const file = values.file ?? positionals[0];
     if (!file) throw new UsageError("which file? -f <file>");
-    const yaml = await readFile(resolve(cwd, file), "utf8");
+    const yaml = await readText(cwd, file);
     const dryRun = values["dry-run"] ?? false;
     const { changes } = await client().post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun });
     if (values.json) io.out(JSON.stringify({ changes, dryRun }));

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { DecisionReplyView } from "../api/index.ts";
+import { readJson } from "./files.ts";
 import { UsageError, verb } from "./verb.ts";
 
 export const decide = verb({
@@ -24,7 +23,7 @@ examples:
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
     if (!endpoint) throw new UsageError("which endpoint?");
     const body: unknown = values.file
-      ? JSON.parse(await readFile(resolve(cwd, values.file), "utf8"))
+      ? await readJson(cwd, values.file)
       : {
           ...(values.subject ? { subject: values.subject } : {}),
           inputs: pairs(values.input ?? [], valueOf),

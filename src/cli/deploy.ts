@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { parse } from "yaml";
 import type { ReleaseView, SwitchView } from "../api/index.ts";
+import { readYaml } from "./files.ts";
 import { percent } from "./format.ts";
 import { UsageError, verb } from "./verb.ts";
 
@@ -38,7 +36,7 @@ examples:
       ? await client().get<ReleaseView>(`${path}/releases/${encodeURIComponent(values.release)}`)
       : await client().post<ReleaseView>(`${path}/releases`, {
           model: values.model,
-          policy: parse(await readFile(resolve(cwd, values.policy ?? ""), "utf8")),
+          policy: await readYaml(cwd, values.policy ?? ""),
           ...(values.features ? { features: values.features } : {}),
           ...(values.name ? { name: values.name } : {}),
         });

@@ -1,8 +1,7 @@
 /** Models: registered, looked at, named. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { BlobView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
 import { movesText } from "./data-text.ts";
+import { readBytes } from "./files.ts";
 import { moment, plural } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
@@ -53,7 +52,7 @@ examples:
         return 0;
       case "register": {
         if (!first || !values.name) throw new UsageError("a file and --name are needed");
-        const { id } = await client().put<BlobView>("/v1/blobs", await readFile(resolve(cwd, first)));
+        const { id } = await client().put<BlobView>("/v1/blobs", await readBytes(cwd, first));
         const made = await client().post<ModelVersionView>(`${path(values.name)}/versions`, {
           blob: id,
           ...(values.features === undefined ? {} : { featureSet: values.features }),

@@ -29,7 +29,7 @@ export const CONNECTION = {
   help: { type: "boolean", short: "h" },
 } as const satisfies Options;
 
-/** Thrown by a verb for a call that can't be meant so; `main` shows it with the usage and exits 2. */
+/** Thrown by a verb for a call that can't be meant so; `call` shows it with the usage and exits 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -4,7 +4,7 @@ export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type To
 export { groupCoverage, type GroupCoverage, type ServedRoute } from "./counting.ts";
 export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
-export { GuardrailSpec, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
+export { GuardrailSpec, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
 export {
   DECISIONS_TO_SAY,
   breachFigures,

@@ -8,7 +8,7 @@ import type { FeatureSets } from "./feature-sets.ts";
 import type { Lineage, LineageEdge } from "./lineage.ts";
 import { firstBytesOf, formatIssue } from "./model-bytes.ts";
 import { ModelSignature } from "./model-signature.ts";
-import { REFERENCE_FORM, labelIssue, nameIssue, parseReference } from "./names.ts";
+import { REFERENCE_FORM, labelIssue, nameIssue, parseReference, pointsAt } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
 
 /** `mdl:` and 64 hex digits: over artifact, signature and feature set. */
@@ -115,7 +115,7 @@ export class Models {
     let query = db.selectFrom("model_version").selectAll().orderBy("created_at_ms").limit(1);
     if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
     else {
-      const number = parsed.kind === "number" ? parsed.number : (await aliasesOf(db, parsed.name))[parsed.label];
+      const number = parsed.kind === "number" ? parsed.number : pointsAt(await aliasesOf(db, parsed.name), parsed.label);
       if (number === undefined) return err(await this.#unknown(parsed.name, reference));
       query = query.where("model", "=", parsed.name).where("number", "=", number);
     }

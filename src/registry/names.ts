@@ -56,5 +56,9 @@ export function parseReference(text: string): Reference | undefined {
   return labelIssue("", rest) ? undefined : { kind: "label", name, label: rest };
 }
 
+/** Where a tag or alias points. `constructor` is a name that people may give, and every object answers to. */
+export const pointsAt = (labels: Readonly<Record<string, number>>, label: string): number | undefined =>
+  Object.hasOwn(labels, label) ? labels[label] : undefined;
+
 /** What a reference has to look like, for an error. */
 export const REFERENCE_FORM = "name/NUMBER, name@LABEL or a content id";
