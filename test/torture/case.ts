@@ -48,6 +48,12 @@ export interface LoadHeld {
 }
 export type Outcome = Survived | Control | LoadHeld;
 
+export interface Prepared {
+  readonly folder: string;
+  /** An application's. */
+  readonly token: string;
+}
+
 export interface Torment {
   /** Of this case: the same for the same seed whatever else runs. */
   readonly seed: number;
@@ -57,6 +63,8 @@ export interface Torment {
   readonly budgetMs: number;
   /** A folder that is removed afterwards. */
   folder(): string;
+  /** A data folder to copy, with the endpoint `loans` in it: made once for all cases. */
+  prepared(): Promise<Prepared>;
   /** Shown while it runs. */
   say(text: string): void;
 }

@@ -6,7 +6,8 @@ import { HttpConnection, decisionPost } from "./http-client.ts";
 import { acknowledgedOf, inspect, type Acknowledged, type Findings } from "./invariants.ts";
 import { startLoad, type Sent } from "./load-order.ts";
 import { RouteCommands, routeOf, type Route } from "./route-commands.ts";
-import { ServerProcess, defineLoans } from "./server-process.ts";
+import { ServerProcess } from "./server-process.ts";
+import { copyOf } from "./victim-world.ts";
 
 const CONNECTIONS = 16;
 /** After so many kills a new folder is begun, so that counting the log anew stays quick. */
@@ -61,9 +62,9 @@ interface Folder {
 }
 
 async function newFolder(torment: Torment): Promise<Folder> {
-  const path = join(torment.folder(), "data");
-  const server = await ServerProcess.start({ folder: path });
-  return { path, token: await defineLoans(server), acked: [], server };
+  const { folder, token } = await torment.prepared();
+  const path = copyOf(folder, join(torment.folder(), "data"));
+  return { path, token, acked: [], server: await ServerProcess.start({ folder: path }) };
 }
 
 interface Round {

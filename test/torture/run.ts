@@ -11,7 +11,8 @@ import { parseArgs } from "node:util";
 import Database from "better-sqlite3";
 import { chance } from "./chance.ts";
 import { cases } from "./cases.ts";
-import type { Case, Torment } from "./case.ts";
+import type { Case, Prepared, Torment } from "./case.ts";
+import { prepareFolder } from "./server-process.ts";
 import { reportOf, verdictOf, type Finished, type Header } from "./report.ts";
 
 const HELP = `the fault suite: makes what can go wrong go wrong, and looks whether every promise still holds
@@ -52,6 +53,13 @@ function chosen(): readonly Case[] {
   return ids ? cases.filter(({ id }) => ids.includes(id)) : cases;
 }
 
+const suiteFolder = mkdtempSync(join(tmpdir(), "evenkeel-torture-"));
+let prepared: Promise<Prepared> | undefined;
+async function prepare(): Promise<Prepared> {
+  const folder = join(suiteFolder, "prepared");
+  return { folder, token: await prepareFolder(folder) };
+}
+
 async function runOne(one: Case, seed: number, budgetMs: number): Promise<Finished> {
   const startedMs = performance.now();
   const folders: string[] = [];
@@ -65,6 +73,7 @@ async function runOne(one: Case, seed: number, budgetMs: number): Promise<Finish
       folders.push(folder);
       return folder;
     },
+    prepared: () => (prepared ??= prepare()),
     say: (text) => process.stderr.write(process.stderr.isTTY ? `\r\u001b[2K${one.id}  ${text}` : ""),
   };
   const finish = (outcome: Finished["outcome"]): Finished => {
@@ -97,7 +106,11 @@ if (values.help) {
   const [seed, minutes] = [wholeNumber("seed", values.seed), wholeNumber("minutes", values.minutes)];
   const todo = chosen();
   const finished: Finished[] = [];
-  for (const one of todo) finished.push(await runOne(one, seed, (minutes * 60_000) / todo.length));
+  try {
+    for (const one of todo) finished.push(await runOne(one, seed, (minutes * 60_000) / todo.length));
+  } finally {
+    rmSync(suiteFolder, { recursive: true, force: true });
+  }
   const header: Header = {
     seed,
     commit: spawnSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).stdout.trim() || "unknown",
