@@ -12,7 +12,7 @@ import Database from "better-sqlite3";
 import { chance } from "./chance.ts";
 import { cases } from "./cases.ts";
 import type { Case, Prepared, Torment } from "./case.ts";
-import { prepareFolder } from "./server-process.ts";
+import { endLeftovers, prepareFolder } from "./server-process.ts";
 import { reportOf, verdictOf, type Finished, type Header } from "./report.ts";
 
 const HELP = `the fault suite: makes what can go wrong go wrong, and looks whether every promise still holds
@@ -88,6 +88,7 @@ async function runOne(one: Case, seed: number, budgetMs: number): Promise<Finish
   } catch (error) {
     return finish({ kind: "broke", why: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   } finally {
+    endLeftovers();
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -10,6 +10,12 @@ import { LOANS_YAML, RELEASES } from "./applications.ts";
 const BINARY = fileURLToPath(new URL("../../bin/evenkeel.cjs", import.meta.url));
 const START_WITHIN_MS = 30_000;
 
+/** Servers that run now: a case that breaks must not leave any behind. */
+const running = new Set<ChildProcess>();
+export function endLeftovers(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 export interface ServerOptions {
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -47,6 +53,8 @@ export class ServerProcess {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     const stderr: string[] = [];
     child.stderr.setEncoding("utf8").on("data", (text: string) => void stderr.push(text));
     const ended = new Promise<number | string>((resolve) => child.on("exit", (code, signal) => resolve(signal ?? code ?? -1)));
