@@ -58,7 +58,7 @@ export const clockJumps: Case = {
         }
         const before = await routeOf(server.control);
         // Of this clock: a token made years ago would rightly be refused.
-        const { token } = await server.control.post<NewTokenView>("/v1/tokens", { name, role: "application" });
+        const { token } = await server.control.post<NewTokenView>("/v1/tokens", { name: `clock-${n}`, role: "application" });
         const bad = await decideSome(server, token, n, sent);
         if (bad !== undefined) failures.push(`${name}${isRestarted ? ", after a restart" : ""}: ${bad}`);
         n += PER_JUMP;

@@ -32,7 +32,7 @@ async function explore(torment: Torment, breakage: Breakage, limit: number): Pro
   const trace = join(root, "trace");
   const count = torment.isShort ? 8 : 20;
   const folder = copyOf(prepared, join(root, "data"));
-  const { output } = await startVictim({ folder, run: RUN, count, breakage, strace: ["-o", trace, ...TRACED] }).ended;
+  const { output } = await startVictim({ folder, run: RUN, count, breakage, output: join(root, "acks"), strace: ["-o", trace, ...TRACED] }).ended;
   rmSync(folder, { recursive: true });
   const acks = parseAcks(output);
   const operations = readTrace(trace);

@@ -1,6 +1,6 @@
 /** F2: the power fails. ext4 on a loop device is shut down without a log flush, so that whatever wasn't synced is gone; then its journal is replayed. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { acknowledged, parseAcks, wrongOf, type Ack } from "./acks.ts";
 import type { Case, Control, Survived, Torment } from "./case.ts";
@@ -76,15 +76,16 @@ async function cutOnce(torment: Torment, env: Readonly<Record<string, string>>):
   try {
     const folder = copyOf(prepared, join(mount, "data"));
     must("sync", "-f", mount);
-    const victim = startVictim({ folder, run: RUN, count: 1_000_000, concurrency: 8, env });
-    await new Promise<void>((resolve) => victim.child.stdout?.once("data", () => resolve()));
+    const output = join(root, "acks");
+    const victim = startVictim({ folder, run: RUN, count: 1_000_000, concurrency: 8, output, env, mayBreak: true });
+    while (victim.child.exitCode === null && statSync(output).size === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     await new Promise((resolve) => setTimeout(resolve, torment.random.between(20, 500)));
     const cutNs = BigInt(must("python3", script, mount).trim());
     victim.child.kill("SIGKILL");
-    const { output } = await victim.ended;
+    const said = await victim.ended;
     must("umount", mount);
     must("mount", "-o", "loop", image, mount);
-    const acks = parseAcks(output).filter(({ atNs }) => BigInt(atNs) < cutNs);
+    const acks = parseAcks(said.output).filter(({ atNs }) => BigInt(atNs) < cutNs);
     const known = acks.map((ack) => acknowledged(RUN, ack));
     return await lookAfter(folder, acks, known);
   } finally {

@@ -1,5 +1,6 @@
 /** Faults in system calls, made with strace: over a process from its start, or on a running thread for as long as wanted. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Breakage } from "./victim-world.ts";
 
@@ -9,11 +10,15 @@ export interface VictimOptions {
   readonly folder: string;
   readonly run: string;
   readonly count: number;
+  /** File for its acknowledgements: a pipe could be full just when it matters. */
+  readonly output: string;
   readonly concurrency?: number;
   readonly breakage?: Breakage;
   /** strace's own arguments; without them the victim runs by itself. */
   readonly strace?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Its world is taken from under it: then it may end in whatever way it likes. */
+  readonly mayBreak?: boolean;
 }
 export interface VictimEnd {
   readonly output: string;
@@ -25,15 +30,16 @@ export function startVictim(options: VictimOptions): { readonly child: ChildProc
   const { folder, run, count, concurrency = 1, breakage = "sound", strace, env = {} } = options;
   const command = [process.execPath, VICTIM, folder, run, String(count), String(concurrency), breakage];
   const [program = "", ...args] = strace ? ["strace", "-f", ...strace, ...command] : command;
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
-  let [output, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const file = openSync(options.output, "w");
+  const child = spawn(program, args, { stdio: ["ignore", file, "pipe"], env: { ...process.env, ...env } });
+  closeSync(file);
+  let errors = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const ended = new Promise<VictimEnd>((resolve, reject) => {
     child.on("close", (code, signal) => {
       // strace ends as its victim did: killed by the same signal.
-      if (signal === null && code !== 0 && code !== 137) reject(new Error(`the victim ended with ${code}: ${errors.slice(-2000)}`));
-      else resolve({ output, how: signal ?? code ?? -1 });
+      if (options.mayBreak !== true && signal === null && code !== 0 && code !== 137) reject(new Error(`the victim ended with ${code}: ${errors.slice(-2000)}`));
+      else resolve({ output: readFileSync(options.output, "utf8"), how: signal ?? code ?? -1 });
     });
   });
   ended.catch(() => undefined); // told to whoever waits for it
