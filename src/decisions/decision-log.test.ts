@@ -51,6 +51,22 @@ describe("the decision log on SQLite", () => {
     await drop();
   });
 
+  test("ids stay above all recorded ones when the wall clock has gone back between two starts", async () => {
+    const { store, runtime, drop } = await open();
+    const log = await DecisionLog.open(store);
+    const before = Array.from({ length: 3 }, () => decisionRecord(runtime));
+    for (const record of before) await log.append(record);
+    await log.close();
+    const later = simulatedRuntime(2, START_MS - 3_600_000);
+    const again = await DecisionLog.open({ ...store, runtime: later });
+    const after = Array.from({ length: 5000 }, () => later.ids.decision());
+    const all = [...before.map(({ id }) => id), ...after];
+    expect(all.toSorted()).toEqual(all);
+    expect(new Set(all).size).toBe(all.length);
+    await again.close();
+    await drop();
+  });
+
   test("an erased person is in no file any more", async () => {
     const { store, runtime, drop } = await open();
     const log = await DecisionLog.open(store);
