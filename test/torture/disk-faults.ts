@@ -1,6 +1,6 @@
 /** F4, F5, F7: the disk under a running server fails, is full, is slow. */
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { EvenkeelProblem } from "../../src/client.ts";
 import type { Case, Survived, Torment } from "./case.ts";
@@ -122,6 +122,7 @@ async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
   await running.sending;
   await pause(1000);
   fill(filler);
+  const fullMs = nowMs();
   await pause(2000);
   const before = await routeOf(server.control);
   const failures: string[] = [];
@@ -137,11 +138,21 @@ async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
   if (!Number.isNaN(rollbackMs) && after.live === before.live) failures.push("the rollback changed nothing");
   const page = await server.control.get<{ readonly decisions: readonly unknown[] }>("/v1/endpoints/loans/decisions", { limit: 5 });
   if (page.decisions.length !== 5) failures.push("decisions can't be read on a full disk");
+  // The reserve is for control alone: a second rollback must get through as the first did.
   await pause(500);
-  rmSync(filler);
+  await server.control
+    .post("/v1/endpoints/loans/rollback", { reason: "the disk is still full" })
+    .catch((error: unknown) => failures.push(`the second rollback on the full disk failed: ${String(error)}`));
+  await pause(500);
+  const ballastBytes = statSync(join(folder, "ballast"), { throwIfNoEntry: false })?.size ?? 0;
+  if (ballastBytes < 15 * 2 ** 20) failures.push(`the reserve for control was used up: ${ballastBytes} bytes of it are left`);
   const roomMs = nowMs();
+  rmSync(filler);
   const report = await running.report;
   failures.push(...oddStatuses(report, [200, 503]));
+  const meanwhile = report.sent.filter(({ sentMs }) => sentMs > fullMs + 200 && sentMs < roomMs - 50);
+  const answered = meanwhile.filter(({ status }) => status === 200).length;
+  if (answered > meanwhile.length / 10) failures.push(`${answered} of ${meanwhile.length} decisions were recorded on a full disk: out of the reserve`);
   const refused = report.sent.filter(({ status }) => status === 503);
   if (refused.length === 0) failures.push("the disk was full and every decision was answered");
   const other = refused.find(({ body }) => !body.includes("storage-full"));
