@@ -25,4 +25,5 @@ export function acknowledged(run: string, { n, reply }: Pick<Ack, "n" | "reply">
 }
 
 /** Answers that are not what their release must say. */
-export const wrongOf = (acks: readonly Ack[]): number => acks.filter(({ n, reply }) => rightAction(reply.release, n) !== reply.action).length;
+export const wrongOf = (acks: readonly Ack[]): number =>
+  acks.filter(({ n, reply }) => rightAction(reply.release, n) !== reply.action).length;

@@ -74,12 +74,26 @@ export const clockJumps: Case = {
     if (found.decisions !== acked.length) failures.push(`${acked.length} decisions were acknowledged, ${found.decisions} are in the log`);
     const unsorted = idsOutOfOrder(folder);
     if (unsorted > 0) failures.push(`${unsorted} decisions have an id below that of an earlier one`);
-    const spanDays = (Math.max(...acked.map(({ decidedAtMs }) => decidedAtMs)) - Math.min(...acked.map(({ decidedAtMs }) => decidedAtMs))) / 86_400_000;
+    const spanDays =
+      (Math.max(...acked.map(({ decidedAtMs }) => decidedAtMs)) - Math.min(...acked.map(({ decidedAtMs }) => decidedAtMs))) / 86_400_000;
     if (!(spanDays > 3650)) failures.push("the server's clock didn't jump: nothing was tried");
     const { lost, doubled, tallyOff } = found;
     const serverErrors = sent.filter(({ status }) => status >= 500).length;
     const note = `${JUMPS.length} clocks, each with a restart; 0 rows deleted; ${unsorted} ids out of order`;
-    return { kind: "fault", runs: JUMPS.length, injected: JUMPS.length * 2, acked: acked.length, lost, doubled, wrong: wrong + found.wrong, tallyOff, serverErrors, recoverMs, note, failures };
+    return {
+      kind: "fault",
+      runs: JUMPS.length,
+      injected: JUMPS.length * 2,
+      acked: acked.length,
+      lost,
+      doubled,
+      wrong: wrong + found.wrong,
+      tallyOff,
+      serverErrors,
+      recoverMs,
+      note,
+      failures,
+    };
   },
 };
 

@@ -41,15 +41,28 @@ export function* crashStates(prepared: string, operations: readonly DiskOperatio
       case "sync": {
         // Now most is pending: any one write may be missing, and files reach the disk apart from each other.
         const named = pending.map(({ file }) => file);
-        for (const file of new Set(named)) if (named.some((other) => other !== file)) yield state(`only ${file}`, pending.filter((change) => change.file === file));
-        for (const left of pending) yield state(`all but operation ${pending.indexOf(left)}`, pending.filter((change) => change !== left));
-        durable = applied(durable, pending.filter(({ file }) => file === operation.file));
+        for (const file of new Set(named))
+          if (named.some((other) => other !== file))
+            yield state(
+              `only ${file}`,
+              pending.filter((change) => change.file === file),
+            );
+        for (const left of pending)
+          yield state(
+            `all but operation ${pending.indexOf(left)}`,
+            pending.filter((change) => change !== left),
+          );
+        durable = applied(
+          durable,
+          pending.filter(({ file }) => file === operation.file),
+        );
         pending = pending.filter(({ file }) => file !== operation.file);
         break;
       }
       default:
         if (operation.kind === "write" && operation.bytes.length > SECTOR)
-          for (const kept of [SECTOR, operation.bytes.length - SECTOR]) yield state(`torn after ${kept} bytes`, [...pending, torn(operation, kept)]);
+          for (const kept of [SECTOR, operation.bytes.length - SECTOR])
+            yield state(`torn after ${kept} bytes`, [...pending, torn(operation, kept)]);
         pending = [...pending, operation];
         yield state("all of it", pending);
     }

@@ -27,7 +27,11 @@ function load(server: ServerProcess, token: string, perSecond: number, durationM
 async function settle(folder: string, { sent }: LoadReport, isLive: boolean) {
   const { acked, wrong } = acknowledgedOf(RUN, sent);
   const found = await inspect(folder, acked, isLive);
-  return { acked: acked.length, found, figures: { lost: found.lost, doubled: found.doubled, wrong: found.wrong + wrong, tallyOff: found.tallyOff } };
+  return {
+    acked: acked.length,
+    found,
+    figures: { lost: found.lost, doubled: found.doubled, wrong: found.wrong + wrong, tallyOff: found.tallyOff },
+  };
 }
 const serverErrors = ({ sent }: LoadReport) => sent.filter(({ status }) => status >= 500).length;
 const oddStatuses = ({ sent }: LoadReport, allowed: readonly number[]): string[] => {
@@ -57,7 +61,8 @@ export const fsyncFailsOnce: Case = {
     const report = await running.report;
     const failures = oddStatuses(report, [200, 503]);
     if (!server.isRunning) failures.push(`the server ended after one failure: ${server.said}`);
-    if (!report.sent.some(({ status, sentMs }) => status === 200 && sentMs > failedMs + 1000)) failures.push("no decision was answered after the failure");
+    if (!report.sent.some(({ status, sentMs }) => status === 200 && sentMs > failedMs + 1000))
+      failures.push("no decision was answered after the failure");
     const { acked, found, figures } = await settle(folder, report, server.isRunning);
     await server.kill();
     const again = await settle(folder, report, false);
@@ -65,7 +70,17 @@ export const fsyncFailsOnce: Case = {
     const refused = serverErrors(report);
     if (refused === 0 && !server.said.includes("IOERR")) failures.push("nobody noticed the failure");
     const note = `${refused} answered 503, the rest looked up and made durable`;
-    return { kind: "fault", runs: 1, injected: 1, acked, ...figures, serverErrors: refused, recoverMs: [recoveredMs(report.sent, failedMs) ?? Number.NaN], note, failures };
+    return {
+      kind: "fault",
+      runs: 1,
+      injected: 1,
+      acked,
+      ...figures,
+      serverErrors: refused,
+      recoverMs: [recoveredMs(report.sent, failedMs) ?? Number.NaN],
+      note,
+      failures,
+    };
   },
 };
 
@@ -94,7 +109,17 @@ export const fsyncFailsForGood: Case = {
     await again.kill();
     failures.push(...found.failures);
     const note = `ended with ${how}; 0 answered 200 afterwards`;
-    return { kind: "fault", runs: 1, injected: 1, acked, ...figures, serverErrors: serverErrors(report), recoverMs: [again.startMs], note, failures };
+    return {
+      kind: "fault",
+      runs: 1,
+      injected: 1,
+      acked,
+      ...figures,
+      serverErrors: serverErrors(report),
+      recoverMs: [again.startMs],
+      note,
+      failures,
+    };
   },
 };
 
@@ -132,7 +157,9 @@ async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
     await server.control.post("/v1/endpoints/loans/rollback", { reason: "the disk is full" });
     rollbackMs = nowMs() - startedMs;
   } catch (error) {
-    failures.push(`a rollback on the full disk failed: ${error instanceof EvenkeelProblem ? JSON.stringify(error.problem) : String(error)}`);
+    failures.push(
+      `a rollback on the full disk failed: ${error instanceof EvenkeelProblem ? JSON.stringify(error.problem) : String(error)}`,
+    );
   }
   const after = await routeOf(server.control);
   if (!Number.isNaN(rollbackMs) && after.live === before.live) failures.push("the rollback changed nothing");
@@ -152,7 +179,8 @@ async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
   failures.push(...oddStatuses(report, [200, 503]));
   const meanwhile = report.sent.filter(({ sentMs }) => sentMs > fullMs + 200 && sentMs < roomMs - 50);
   const answered = meanwhile.filter(({ status }) => status === 200).length;
-  if (answered > meanwhile.length / 10) failures.push(`${answered} of ${meanwhile.length} decisions were recorded on a full disk: out of the reserve`);
+  if (answered > meanwhile.length / 10)
+    failures.push(`${answered} of ${meanwhile.length} decisions were recorded on a full disk: out of the reserve`);
   const refused = report.sent.filter(({ status }) => status === 503);
   if (refused.length === 0) failures.push("the disk was full and every decision was answered");
   const other = refused.find(({ body }) => !body.includes("storage-full"));
@@ -165,13 +193,23 @@ async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
   const recovered = recoveredMs(report.sent, roomMs);
   if (recovered === undefined) failures.push("no decision was answered once there was room again");
   const note = `rollback on the full disk ${rollbackMs.toFixed(0)} ms`;
-  return { kind: "fault", runs: 1, injected: 1, acked, ...figures, serverErrors: refused.length, recoverMs: recovered === undefined ? [] : [recovered], note, failures };
+  return {
+    kind: "fault",
+    runs: 1,
+    injected: 1,
+    acked,
+    ...figures,
+    serverErrors: refused.length,
+    recoverMs: recovered === undefined ? [] : [recovered],
+    note,
+    failures,
+  };
 }
 
 /** Takes all the room there is. */
 function fill(path: string): void {
   const file = openSync(path, "w");
-  for (let size = 1 << 20; size >= 1; ) {
+  for (let size = 1 << 20; size >= 1;) {
     try {
       writeSync(file, Buffer.alloc(size));
     } catch (error) {
@@ -210,7 +248,17 @@ export const writesRefused: Case = {
     failures.push(...found.failures);
     const recovered = recoveredMs(report.sent, roomMs);
     if (recovered === undefined) failures.push("no decision was answered once there was room again");
-    return { kind: "fault", runs: 1, injected: 1, acked, ...figures, serverErrors: refused.length, recoverMs: recovered === undefined ? [] : [recovered], note: "", failures };
+    return {
+      kind: "fault",
+      runs: 1,
+      injected: 1,
+      acked,
+      ...figures,
+      serverErrors: refused.length,
+      recoverMs: recovered === undefined ? [] : [recovered],
+      note: "",
+      failures,
+    };
   },
 };
 
@@ -241,7 +289,8 @@ export const slowDisk: Case = {
     await slower();
     const report = await running.report;
     const failures = oddStatuses(report, [200, 503]);
-    if (lag.p99Ms >= 20) failures.push(`the serving thread was held up ${lag.p99Ms.toFixed(1)} ms at the 99th percentile; expected below 20`);
+    if (lag.p99Ms >= 20)
+      failures.push(`the serving thread was held up ${lag.p99Ms.toFixed(1)} ms at the 99th percentile; expected below 20`);
     const late = report.sent.filter(({ status, sentMs, doneMs }) => status === 200 && doneMs - sentMs > LATE_MS);
     if (late.length > 0) failures.push(`${late.length} answers with 200 came later than ${LATE_MS} ms`);
     const shed = serverErrors(report);
@@ -255,7 +304,10 @@ export const slowDisk: Case = {
   },
 };
 
-async function begin(torment: Torment, where?: string): Promise<{ readonly folder: string; readonly token: string; readonly server: ServerProcess }> {
+async function begin(
+  torment: Torment,
+  where?: string,
+): Promise<{ readonly folder: string; readonly token: string; readonly server: ServerProcess }> {
   const { folder: prepared, token } = await torment.prepared();
   const root = where ?? torment.folder();
   mkdirSync(root, { recursive: true });

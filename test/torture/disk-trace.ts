@@ -30,7 +30,8 @@ export function readTrace(path: string): readonly DiskOperation[] {
     const call = callOf(line, begun);
     if (!call) continue;
     // The victim writes each acknowledgement by itself.
-    if (call.name === "write" && /^1</.test(call.args) && call.args.includes(JSON_START)) operations.push({ kind: "ack", index: acks++ });
+    if (call.name === "write" && call.args.startsWith("1<") && call.args.includes(JSON_START))
+      operations.push({ kind: "ack", index: acks++ });
     else {
       const operation = operationOf(call);
       if (operation) operations.push(operation);

@@ -32,7 +32,8 @@ async function explore(torment: Torment, breakage: Breakage, limit: number): Pro
   const trace = join(root, "trace");
   const count = torment.isShort ? 8 : 20;
   const folder = copyOf(prepared, join(root, "data"));
-  const { output } = await startVictim({ folder, run: RUN, count, breakage, output: join(root, "acks"), strace: ["-o", trace, ...TRACED] }).ended;
+  const { output } = await startVictim({ folder, run: RUN, count, breakage, output: join(root, "acks"), strace: ["-o", trace, ...TRACED] })
+    .ended;
   rmSync(folder, { recursive: true });
   const acks = parseAcks(output);
   const operations = readTrace(trace);
@@ -56,7 +57,11 @@ async function explore(torment: Torment, breakage: Breakage, limit: number): Pro
 }
 
 /** A state that can't even be opened has lost everything. */
-async function look(folder: string, state: CrashState, acks: readonly Ack[]): Promise<Pick<Findings, "lost" | "doubled" | "wrong" | "tallyOff" | "failures">> {
+async function look(
+  folder: string,
+  state: CrashState,
+  acks: readonly Ack[],
+): Promise<Pick<Findings, "lost" | "doubled" | "wrong" | "tallyOff" | "failures">> {
   mkdirSync(folder);
   try {
     for (const [name, bytes] of state.files()) writeFileSync(join(folder, name), bytes);

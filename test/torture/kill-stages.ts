@@ -87,7 +87,13 @@ export const keysOff: Case = {
 async function stagesOf(prepared: string, folder: string): Promise<readonly Stage[]> {
   copyOf(prepared, folder);
   const trace = join(folder, "trace");
-  await startVictim({ folder, run: RUN, count: DECISIONS, output: join(folder, "acks"), strace: ["--seccomp-bpf", "-o", trace, "-e", `trace=${CALLS.join(",")}`] }).ended;
+  await startVictim({
+    folder,
+    run: RUN,
+    count: DECISIONS,
+    output: join(folder, "acks"),
+    strace: ["--seccomp-bpf", "-o", trace, "-e", `trace=${CALLS.join(",")}`],
+  }).ended;
   const counts = new Map<string, number>();
   for (const line of readFileSync(trace, "utf8").split("\n")) {
     const found = /^(\d+) +(\w+)\(/.exec(line);
@@ -100,7 +106,11 @@ async function stagesOf(prepared: string, folder: string): Promise<readonly Stag
   });
 }
 
-async function killAt(stage: Stage, folder: string, breakage: Breakage = "sound"): Promise<{ readonly acks: readonly Ack[]; readonly wasKilled: boolean }> {
+async function killAt(
+  stage: Stage,
+  folder: string,
+  breakage: Breakage = "sound",
+): Promise<{ readonly acks: readonly Ack[]; readonly wasKilled: boolean }> {
   const strace = ["-o", "/dev/null", "-e", `trace=${stage.call}`, "-e", `inject=${stage.call}:signal=SIGKILL:when=${stage.n}`];
   const { output, how } = await startVictim({ folder, run: RUN, count: DECISIONS, breakage, output: join(folder, "acks"), strace }).ended;
   return { acks: parseAcks(output), wasKilled: how === "SIGKILL" || how === 137 };
@@ -136,7 +146,11 @@ async function afterwards(folder: string, acks: readonly Ack[], breakage: Breaka
       wrong++;
       if (wrong === 1) failures.push(`F16: the retry of ${n} was answered ${JSON.stringify(reply)}, and first ${before}`);
     }
-    const settled = await inspect(folder, again.map((ack) => acknowledged(RUN, ack)), true);
+    const settled = await inspect(
+      folder,
+      again.map((ack) => acknowledged(RUN, ack)),
+      true,
+    );
     failures.push(...settled.failures);
     if (settled.decisions !== DECISIONS) failures.push(`${DECISIONS} people asked, ${settled.decisions} decisions are recorded`);
     return {

@@ -23,7 +23,12 @@ interface Held {
 }
 
 /** @param during - what happens meanwhile, from when the load has warmed up */
-async function hold(torment: Torment, perSecond: number, durationMs: number, during: (probed: ProbedServer) => Promise<void>): Promise<Held> {
+async function hold(
+  torment: Torment,
+  perSecond: number,
+  durationMs: number,
+  during: (probed: ProbedServer) => Promise<void>,
+): Promise<Held> {
   const { folder: prepared, token } = await torment.prepared();
   const scratch = torment.folder();
   const folder = copyOf(prepared, join(scratch, "data"));

@@ -12,7 +12,7 @@ const asLags = (text: string): Lags => JSON.parse(text) as Lags;
 export interface ProbedServer {
   readonly server: ServerProcess;
   /** Since the last call. */
-  lags(): Promise<Lags>;
+  readonly lags: () => Promise<Lags>;
 }
 
 /** @param scratch - a folder for the probe's own file */

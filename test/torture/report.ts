@@ -33,13 +33,21 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[], l
   const all = [heads, ...rows];
   const widths = heads.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
   const line = (row: readonly string[]) =>
-    row.map((cell, at) => (at < leftColumns || at === heads.length - 1 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join("  ");
+    row
+      .map((cell, at) => (at < leftColumns || at === heads.length - 1 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
+      .join("  ");
   return all.map((row) => line(row).trimEnd()).join("\n");
 }
 
 function loadRow(finished: Finished, held: LoadHeld): readonly string[] {
   const share = (part: number) => (held.answered === 0 ? "–" : ((100 * part) / held.answered).toFixed(1));
-  const rates = [held.offeredPerSecond.toFixed(0), held.goodPerSecond.toFixed(0), share(held.shed), count(held.failed), share(held.fallback)];
+  const rates = [
+    held.offeredPerSecond.toFixed(0),
+    held.goodPerSecond.toFixed(0),
+    share(held.shed),
+    count(held.failed),
+    share(held.fallback),
+  ];
   const times = [held.p50Ms, held.p99Ms, held.p999Ms, held.maxMs, held.loopP99Ms].map(ms);
   return [finished.case.title, ...rates, ...times, held.rssMb.toFixed(0), `${verdictOf(finished)}${held.note ? `  ${held.note}` : ""}`];
 }

@@ -65,7 +65,7 @@ async function runOne(one: Case, seed: number, budgetMs: number): Promise<Finish
   const folders: string[] = [];
   const torment: Torment = {
     seed,
-    random: chance([...one.id].reduce((sum, letter) => Math.imul(sum, 31) + letter.charCodeAt(0), seed)),
+    random: chance(Buffer.from(one.id).reduce((sum, byte) => Math.imul(sum, 31) + byte, seed)),
     isShort: values.short,
     budgetMs,
     folder() {
@@ -121,7 +121,13 @@ if (values.help) {
     memoryGib: Math.round(totalmem() / 2 ** 30),
     seconds: (performance.now() - startedMs) / 1000,
   };
-  const results = finished.map(({ case: { id, title, section }, ...rest }) => ({ id, title, section, verdict: verdictOf({ case: { id, title, section }, ...rest }), ...rest }));
+  const results = finished.map(({ case: { id, title, section }, ...rest }) => ({
+    id,
+    title,
+    section,
+    verdict: verdictOf({ case: { id, title, section }, ...rest }),
+    ...rest,
+  }));
   const json = JSON.stringify({ ...header, results }, null, 2);
   if (values.json === "-") console.log(json);
   else {

@@ -41,14 +41,26 @@ export const sameRequest: Case = {
       const other = decisionPost({ endpoint: ENDPOINT, token, body: application(RUN, n + 1_000_000).body, key: keyOf(RUN, n) });
       const refused = await answerOf(await HttpConnection.open(server.port), other);
       const bodies = new Set(all.map((answer) => answer.body));
-      if (bodies.size !== 1 || all.some(({ status }) => status !== 200)) failures.push(`request ${n} had ${bodies.size} answers: ${[...bodies].join(" ")}`);
+      if (bodies.size !== 1 || all.some(({ status }) => status !== 200))
+        failures.push(`request ${n} had ${bodies.size} answers: ${[...bodies].join(" ")}`);
       const fresh = after.filter(({ isReplay }) => !isReplay).length;
       if (before.length > 0 && fresh > 0) failures.push(`request ${n} had been answered, and the retry says it hadn't`);
       if (fresh > 1) failures.push(`request ${n}: ${fresh} of ${PARALLEL} at once say they were the first`);
       if (fresh === 0) recordedBefore++;
       if (after.length !== PARALLEL) failures.push(`request ${n}: ${PARALLEL - after.length} retries had no answer`);
       if (refused?.status !== 422) failures.push(`request ${n} with another body was answered ${refused?.status}, expected 422`);
-      answers.push(...all.map(({ status, body: text, isReplay }) => ({ n, dueMs: 0, sentMs: 0, doneMs: 0, status, body: text, isReplay, retryAfter: null })));
+      answers.push(
+        ...all.map(({ status, body: text, isReplay }) => ({
+          n,
+          dueMs: 0,
+          sentMs: 0,
+          doneMs: 0,
+          status,
+          body: text,
+          isReplay,
+          retryAfter: null,
+        })),
+      );
     }
     const { acked, wrong } = acknowledgedOf(RUN, answers);
     const found = await inspect(folder, acked, true);
@@ -57,7 +69,20 @@ export const sameRequest: Case = {
     if (found.decisions !== rounds) failures.push(`${rounds} requests, ${found.decisions} decisions`);
     const note = `${answers.length} equal answers to ${rounds} requests; ${cutOff} cut off; ${recordedBefore} were recorded when the server was killed`;
     const { lost, doubled, tallyOff } = found;
-    return { kind: "fault", runs: rounds, injected: rounds, acked: acked.length, lost, doubled, wrong: wrong + found.wrong, tallyOff, serverErrors: 0, recoverMs, note, failures };
+    return {
+      kind: "fault",
+      runs: rounds,
+      injected: rounds,
+      acked: acked.length,
+      lost,
+      doubled,
+      wrong: wrong + found.wrong,
+      tallyOff,
+      serverErrors: 0,
+      recoverMs,
+      note,
+      failures,
+    };
   },
 };
 

@@ -37,7 +37,11 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #stderr: string[];
 
-  private constructor(child: ChildProcess, stderr: string[], given: { announced: Announcement; startMs: number; folder: string; ended: Promise<number | string> }) {
+  private constructor(
+    child: ChildProcess,
+    stderr: string[],
+    given: { announced: Announcement; startMs: number; folder: string; ended: Promise<number | string> },
+  ) {
     this.#child = child;
     this.#stderr = stderr;
     this.url = given.announced.url;

@@ -38,7 +38,8 @@ export function startVictim(options: VictimOptions): { readonly child: ChildProc
   const ended = new Promise<VictimEnd>((resolve, reject) => {
     child.on("close", (code, signal) => {
       // strace ends as its victim did: killed by the same signal.
-      if (options.mayBreak !== true && signal === null && code !== 0 && code !== 137) reject(new Error(`the victim ended with ${code}: ${errors.slice(-2000)}`));
+      if (options.mayBreak !== true && signal === null && code !== 0 && code !== 137)
+        reject(new Error(`the victim ended with ${code}: ${errors.slice(-2000)}`));
       else resolve({ output: readFileSync(options.output, "utf8"), how: signal ?? code ?? -1 });
     });
   });

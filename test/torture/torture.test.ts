@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import type { Outcome, Torment } from "./case.ts";
+import { chance } from "./chance.ts";
+import { killAtStages } from "./kill-stages.ts";
+import { killRandomly } from "./kills-under-load.ts";
+import { reportOf, verdictOf, type Finished } from "./report.ts";
+import { endLeftovers, prepareFolder } from "./server-process.ts";
+import { missing } from "./tools.ts";
+
+const folders: string[] = [];
+const folder = () => {
+  const made = mkdtempSync(join(tmpdir(), "evenkeel-torture-"));
+  folders.push(made);
+  return made;
+};
+let prepared: ReturnType<Torment["prepared"]> | undefined;
+const torment = (seed: number): Torment => ({
+  seed,
+  random: chance(seed),
+  isShort: true,
+  budgetMs: 60_000,
+  folder,
+  prepared: () =>
+    (prepared ??= (async () => {
+      const path = join(folder(), "prepared");
+      return { folder: path, token: await prepareFolder(path) };
+    })()),
+  say: () => undefined,
+});
+afterAll(() => {
+  endLeftovers();
+  for (const path of folders) rmSync(path, { recursive: true, force: true });
+});
+
+const NOTHING_WRONG = { lost: 0, doubled: 0, wrong: 0, tallyOff: 0, failures: [] };
+
+describe("what was acknowledged outlives kill -9", () => {
+  test("of the server at a random moment under load, with its route table and its tallies", { timeout: 60_000 }, async () => {
+    const survived = await killRandomly(torment(11), 3);
+    expect(survived).toMatchObject({ ...NOTHING_WRONG, injected: 3 });
+    expect(survived.acked).toBeGreaterThan(0);
+  });
+
+  const why = missing("strace");
+  test.skipIf(why !== undefined)(
+    `at system calls of a commit${why === undefined ? "" : ` (not run: ${why})`}`,
+    { timeout: 60_000 },
+    async () => {
+      const survived = await killAtStages(torment(12), 5);
+      expect(survived).toMatchObject({ ...NOTHING_WRONG, runs: 5 });
+      expect(survived.injected).toBeGreaterThanOrEqual(3);
+    },
+  );
+});
+
+describe("the report", () => {
+  const finished = (id: string, outcome: Finished["outcome"]): Finished => ({
+    case: { id, title: `case ${id}`, section: "fault" },
+    seconds: 1,
+    outcome,
+  });
+  const fault: Outcome = {
+    kind: "fault",
+    runs: 2,
+    injected: 2,
+    acked: 12_345,
+    serverErrors: 0,
+    recoverMs: [10, 30],
+    note: "",
+    ...NOTHING_WRONG,
+  };
+  const header = { seed: 7, commit: "1a2b3c4", node: "24.0.0", sqlite: "3.54.1", cores: 2, memoryGib: 24, seconds: 90 };
+
+  test("a control that nothing was found wrong with, a broken case and a broken promise are failures; what didn't run says why", () => {
+    const all = [
+      finished("F1", fault),
+      finished("F5", { ...fault, failures: ["a promise was broken"] }),
+      finished("C2", { kind: "control", found: undefined }),
+      finished("C3", { kind: "control", found: "3 tallies differ" }),
+      finished("F9", { kind: "skipped", why: "no libfaketime (Debian package libfaketime)" }),
+      finished("F7", { kind: "broke", why: "it threw" }),
+    ];
+    expect(all.map(verdictOf)).toEqual(["pass", "FAIL", "FAIL", "pass", "skipped", "FAIL"]);
+    const text = reportOf(header, all);
+    expect(text).toContain(
+      "evenkeel torture · seed 7 · commit 1a2b3c4 · node 24.0.0 · sqlite 3.54.1 (synchronous=FULL) · 2 cores 24 GiB · 90 s",
+    );
+    expect(text).toContain("NOT RUN   F9 (no libfaketime (Debian package libfaketime))");
+    expect(text).toContain("F5: a promise was broken");
+    expect(text.endsWith("2 passed, 3 failed, 1 skipped")).toBe(true);
+  });
+});
