@@ -43,6 +43,8 @@ export interface LoadHeld {
   readonly maxMs: number;
   readonly loopP99Ms: number;
   readonly rssMb: number;
+  /** The generator itself was late: the figures say nothing about the server. Neither passed nor failed, unless a promise was broken. */
+  readonly isVoid: boolean;
   readonly note: string;
   readonly failures: readonly string[];
 }

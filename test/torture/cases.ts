@@ -1,6 +1,8 @@
 /** All cases, in the order of the report. */
 import type { Case } from "./case.ts";
-import { diskFull, fsyncFailsForGood, fsyncFailsOnce, slowDisk, writesRefused } from "./disk-faults.ts";
+import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
+import { diskFull, writesRefused } from "./disk-full.ts";
+import { slowDisk } from "./disk-slow.ts";
 import { clockJumps } from "./clock-jumps.ts";
 import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";

@@ -12,7 +12,7 @@ import { missing } from "./tools.ts";
 import { copyOf, type Breakage } from "./victim-world.ts";
 
 const RUN = "f2x";
-const SHORT_STATES = 400;
+const SHORT_STATES = 250;
 
 interface Explored {
   readonly states: number;

@@ -28,6 +28,8 @@ export interface Findings {
   readonly decisions: number;
   /** The endpoint's table, folded from its transitions. */
   readonly table: RouteTable;
+  /** `r3`: what the fold says is live. */
+  readonly live: string;
   /** All that doesn't hold, in sentences; the first of each kind. */
   readonly failures: readonly string[];
 }
@@ -115,7 +117,19 @@ async function inspectOpen({ sqlite, db, store }: ReadStore, acked: readonly Ack
     .prepare<[], { n: number }>("select count(*) as n from audit where json_extract(entry_json, '$.action') like 'route.%'")
     .get();
   if (routed?.n !== transitions.length) failures.push(`I4: ${transitions.length} transitions, and the audit log has ${routed?.n ?? 0}`);
-  return { lost, doubled, wrong, tallyOff: counted.differences.length, decisions: rows.length, table, failures };
+  const live = sqlite
+    .prepare<[string], { name: string }>("select 'r' || number as name from release where id = ? and endpoint = 'loans'")
+    .get(table.kind === "open" ? table.live : "");
+  return {
+    live: live?.name ?? "none",
+    lost,
+    doubled,
+    wrong,
+    tallyOff: counted.differences.length,
+    decisions: rows.length,
+    table,
+    failures,
+  };
 }
 
 const isSame = (row: Row, ack: Acknowledged): boolean =>

@@ -154,8 +154,9 @@ function routeTrouble(known: Route, found: Route): string | undefined {
   return `generation ${known.generation} was acknowledged, and the server starts again with ${found.generation}`;
 }
 
-function foldTrouble({ table }: Findings, route: Route): string | undefined {
+function foldTrouble({ table, live }: Findings, route: Route): string | undefined {
   if (table.kind !== "open") return "the transitions give no open table";
+  if (live !== route.live) return `the server serves ${route.live}, the fold of the transitions says ${live}`;
   if (table.generation !== route.generation || table.condemned.size !== route.condemned.length)
     return `the server serves generation ${route.generation}, the fold of the transitions is at ${table.generation}`;
   return undefined;

@@ -60,7 +60,7 @@ function line({ report, lag, rssMb, failures }: Held, durationMs: number, note: 
   const at = (share: number) => quantile(latencies, share) ?? Number.NaN;
   const failed = sent.filter(({ status }) => status !== 200 && status !== 503).length;
   const ownLag = quantile(lagsMs, 0.99) ?? 0;
-  const shaky = ownLag > GENERATOR_LAG_MS ? `void: the generator itself was ${ownLag.toFixed(1)} ms late at p99; ` : "";
+  const isVoid = ownLag > GENERATOR_LAG_MS;
   return {
     kind: "load",
     offeredPerSecond: (sent.length * 1000) / durationMs,
@@ -75,7 +75,8 @@ function line({ report, lag, rssMb, failures }: Held, durationMs: number, note: 
     maxMs: at(1),
     loopP99Ms: lag.p99Ms,
     rssMb,
-    note: `${shaky}${note}`,
+    isVoid,
+    note: `${isVoid ? `void: the generator itself was ${ownLag.toFixed(1)} ms late at p99; ` : ""}${note}`,
     failures: failed > 0 ? [...failures, ...more, `${failed} requests failed`] : [...failures, ...more],
   };
 }

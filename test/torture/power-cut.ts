@@ -25,7 +25,7 @@ export const powerCut: Case = {
   section: "fault",
   cannot: () => missing(...NEEDS),
   async run(torment): Promise<Survived> {
-    const cuts = torment.isShort ? 4 : Math.max(10, Math.min(50, Math.floor(torment.budgetMs / 2500)));
+    const cuts = torment.isShort ? 3 : Math.max(10, Math.min(50, Math.floor(torment.budgetMs / 2500)));
     const totals = { acked: 0, lost: 0, doubled: 0, wrong: 0, tallyOff: 0 };
     const [recoverMs, failures]: [number[], string[]] = [[], []];
     for (let cut = 0; cut < cuts; cut++) {

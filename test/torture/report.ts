@@ -23,7 +23,8 @@ export function verdictOf({ outcome }: Finished): Verdict {
   if (outcome.kind === "skipped") return "skipped";
   if (outcome.kind === "broke") return "FAIL";
   if (outcome.kind === "control") return outcome.found === undefined ? "FAIL" : "pass";
-  return outcome.failures.length === 0 ? "pass" : "FAIL";
+  if (outcome.failures.length > 0) return "FAIL";
+  return outcome.kind === "load" && outcome.isVoid ? "skipped" : "pass";
 }
 
 const count = (value: number | null) => (value === null ? "–" : value.toLocaleString("en").replaceAll(",", " "));
@@ -87,7 +88,10 @@ export function reportOf(header: Header, all: readonly Finished[]): string {
     );
   const controls = rows("control", controlLine);
   if (controls.length > 0) parts.push(`NEGATIVE CONTROLS (must fail)\n${controls.join("\n")}`);
-  const skipped = all.flatMap(({ case: { id }, outcome }) => (outcome.kind === "skipped" ? [`${id} (${outcome.why})`] : []));
+  const skipped = all.flatMap(({ case: { id }, outcome }) => {
+    if (outcome.kind === "skipped") return [`${id} (${outcome.why})`];
+    return outcome.kind === "load" && outcome.isVoid ? [`${id} (void: this machine was too busy to measure)`] : [];
+  });
   parts.push(`NOT RUN   ${skipped.length === 0 ? "–" : skipped.join(", ")}`);
   const failures = all.flatMap((finished) => failuresOf(finished).map((failure) => `${finished.case.id}: ${failure}`));
   if (failures.length > 0) parts.push(`FAILURES (each again with --only ID --seed ${header.seed})\n${failures.join("\n")}`);

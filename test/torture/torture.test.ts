@@ -38,7 +38,7 @@ afterAll(() => {
 const NOTHING_WRONG = { lost: 0, doubled: 0, wrong: 0, tallyOff: 0, failures: [] };
 
 describe("what was acknowledged outlives kill -9", () => {
-  test("of the server at a random moment under load, with its route table and its tallies", { timeout: 60_000 }, async () => {
+  test("of the server at a random moment under load, with its route table and its tallies", { timeout: 180_000 }, async () => {
     const survived = await killRandomly(torment(11), 3);
     expect(survived).toMatchObject({ ...NOTHING_WRONG, injected: 3 });
     expect(survived.acked).toBeGreaterThan(0);
@@ -47,7 +47,7 @@ describe("what was acknowledged outlives kill -9", () => {
   const why = missing("strace");
   test.skipIf(why !== undefined)(
     `at system calls of a commit${why === undefined ? "" : ` (not run: ${why})`}`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const survived = await killAtStages(torment(12), 5);
       expect(survived).toMatchObject({ ...NOTHING_WRONG, runs: 5 });
@@ -73,6 +73,14 @@ describe("the report", () => {
     ...NOTHING_WRONG,
   };
   const header = { seed: 7, commit: "1a2b3c4", node: "24.0.0", sqlite: "3.54.1", cores: 2, memoryGib: 24, seconds: 90 };
+
+  test("figures of a load whose generator was late itself are void, and no pass", () => {
+    const figures = { p50Ms: 1, p99Ms: 1, p999Ms: 1, maxMs: 1, loopP99Ms: 1, rssMb: 1, answered: 1, offeredPerSecond: 1, goodPerSecond: 1 };
+    const load: Outcome = { kind: "load", ...figures, shed: 0, failed: 0, fallback: 0, isVoid: true, note: "", failures: [] };
+    expect(verdictOf(finished("L1", load))).toBe("skipped");
+    expect(verdictOf(finished("L1", { ...load, isVoid: false }))).toBe("pass");
+    expect(verdictOf(finished("L1", { ...load, failures: ["a promise was broken"] }))).toBe("FAIL");
+  });
 
   test("a control that nothing was found wrong with, a broken case and a broken promise are failures; what didn't run says why", () => {
     const all = [
