@@ -9,7 +9,7 @@ export const fsyncFailsOnce: Case = {
   id: "F4",
   title: "fsync fails once",
   section: "fault",
-  cannot: () => missing("strace"),
+  cannot: () => missing("attach"),
   async run(torment): Promise<Survived> {
     const { folder, server, token } = await begin(torment);
     const running = load(server, token, 200, 4000);
@@ -49,7 +49,7 @@ export const fsyncFailsForGood: Case = {
   id: "F4b",
   title: "fsync fails for good",
   section: "fault",
-  cannot: () => missing("strace"),
+  cannot: () => missing("attach"),
   async run(torment): Promise<Survived> {
     const { folder, server, token } = await begin(torment);
     const running = load(server, token, 200, 5000);

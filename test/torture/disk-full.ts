@@ -110,7 +110,7 @@ export const writesRefused: Case = {
   id: "F5b",
   title: "every write answered ENOSPC",
   section: "fault",
-  cannot: () => missing("strace"),
+  cannot: () => missing("attach"),
   async run(torment): Promise<Survived> {
     const { folder, server, token } = await begin(torment);
     const running = load(server, token, 200, 5000);

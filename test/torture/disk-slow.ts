@@ -15,7 +15,7 @@ export const slowDisk: Case = {
   id: "F7",
   title: "fsync takes 250 ms, then 3 s",
   section: "fault",
-  cannot: () => missing("strace"),
+  cannot: () => missing("attach"),
   async run(torment): Promise<Survived> {
     const scratch = torment.folder();
     const { folder: prepared, token } = await torment.prepared();

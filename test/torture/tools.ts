@@ -1,9 +1,9 @@
 /** What this machine has of what the faults are made with. Nothing is installed: what is missing is told with the package that has it. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-export type Tool = "strace" | "root" | "loop" | "python3" | "mkfs.ext4" | "libfaketime" | "libeatmydata" | "tmpfs";
+export type Tool = "strace" | "attach" | "root" | "loop" | "python3" | "mkfs.ext4" | "libfaketime" | "libeatmydata" | "tmpfs";
 
 /** Debian package of a tool, where one has it. */
 const PACKAGES: Partial<Record<Tool, string>> = {
@@ -22,6 +22,10 @@ function look(tool: Tool): boolean {
     case "strace":
       // Present is not enough: some containers forbid ptrace.
       return succeeds("strace", "-f", "-e", "trace=fsync", "-o", "/dev/null", "true");
+    case "attach": {
+      const scope = "/proc/sys/kernel/yama/ptrace_scope";
+      return has("strace") && (has("root") || !existsSync(scope) || readFileSync(scope, "utf8").trim() === "0");
+    }
     case "root":
       return process.getuid?.() === 0;
     case "loop":
@@ -56,6 +60,8 @@ export function missing(...tools: readonly Tool[]): string | undefined {
 function reasonOf(tool: Tool): string {
   const name = PACKAGES[tool];
   if (tool === "root") return "not root";
+  if (tool === "attach")
+    return has("strace") ? "strace may not attach to running processes (kernel.yama.ptrace_scope)" : reasonOf("strace");
   if (tool === "loop") return "no loop devices";
   if (tool === "tmpfs") return "tmpfs can't be mounted";
   return `no ${tool}${name ? ` (Debian package ${name})` : ""}`;

@@ -1,14 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
+import { acknowledged } from "./acks.ts";
 import type { Outcome, Torment } from "./case.ts";
 import { chance } from "./chance.ts";
+import { inspect } from "./invariants.ts";
 import { killAtStages } from "./kill-stages.ts";
 import { killRandomly } from "./kills-under-load.ts";
 import { reportOf, verdictOf, type Finished } from "./report.ts";
 import { endLeftovers, prepareFolder } from "./server-process.ts";
 import { missing } from "./tools.ts";
+import { copyOf, openVictimWorld } from "./victim-world.ts";
 
 const folders: string[] = [];
 const folder = () => {
@@ -54,6 +58,47 @@ describe("what was acknowledged outlives kill -9", () => {
       expect(survived.injected).toBeGreaterThanOrEqual(3);
     },
   );
+});
+
+describe("what is looked at after a fault", () => {
+  const RUN = "seen";
+  const tampered: readonly { readonly what: string; readonly sql: string; readonly finds: RegExp }[] = [
+    { what: "an acknowledged decision that is gone", sql: "delete from decision where seq = 2", finds: /^I1: 1 of 5 acknowledged/ },
+    { what: "another answer than was given", sql: "update decision set action = 'refer' where seq = 3", finds: /^I1: acknowledged/ },
+    {
+      what: "a person decided about twice",
+      sql: "update decision_payload set payload = (select payload from decision_payload where seq = 1) where seq = 4",
+      finds: /^I2: 1 decisions/,
+    },
+    { what: "a tally that isn't what the log has", sql: "update tally set decisions = decisions + 1", finds: /^I3: tally/ },
+    { what: "a total that isn't what the tallies have", sql: "update tally_total set counted = counted + 1", finds: /^I3: tally_total/ },
+    {
+      what: "a route change without its audit entry",
+      sql: "delete from transition where generation = (select max(generation) from transition)",
+      finds: /^I4: /,
+    },
+    { what: "a changed audit entry", sql: "update audit set payload_json = '{}' where seq = 2", finds: /^I5: / },
+  ];
+  test("each thing that may not be is found", { timeout: 60_000 }, async () => {
+    const made = await torment(1).prepared();
+    const path = copyOf(made.folder, join(folder(), "data"));
+    const world = await openVictimWorld(path, "sound");
+    const acked = [];
+    for (let n = 0; n < 5; n++) acked.push(acknowledged(RUN, { n, reply: (await world.decide(RUN, n)).reply }));
+    await world.close();
+    expect((await inspect(path, acked, false)).failures).toEqual([]);
+    const overlooked: string[] = [];
+    for (const { what, sql, finds } of tampered) {
+      const copy = copyOf(path, join(folder(), "data"));
+      const db = new Database(join(copy, "evenkeel.db"));
+      db.pragma("foreign_keys = off");
+      db.exec(sql);
+      db.close();
+      const { failures } = await inspect(copy, acked, false);
+      if (!failures.some((failure) => finds.test(failure))) overlooked.push(`${what}: found ${JSON.stringify(failures)}`);
+    }
+    expect(overlooked).toEqual([]);
+  });
 });
 
 describe("the report", () => {
