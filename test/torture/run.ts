@@ -93,6 +93,12 @@ async function runOne(one: Case, seed: number, budgetMs: number): Promise<Finish
   }
 }
 
+/** Of the sources that run; a package outside of a checkout has none. */
+function commit(): string {
+  const { status, stdout } = spawnSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : "unknown";
+}
+
 function sqliteVersion(): string {
   const db = new Database(":memory:");
   const version = String(db.prepare("select sqlite_version()").pluck().get());
@@ -114,7 +120,7 @@ if (values.help) {
   }
   const header: Header = {
     seed,
-    commit: spawnSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).stdout.trim() || "unknown",
+    commit: commit(),
     node: process.versions.node,
     sqlite: sqliteVersion(),
     cores: availableParallelism(),
