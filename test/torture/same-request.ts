@@ -28,7 +28,7 @@ export const sameRequest: Case = {
       const request = decisionPost({ endpoint: ENDPOINT, token, body, key: keyOf(RUN, n) });
       const connections = await openAll(server);
       const first = connections.map((connection) => answerOf(connection, request));
-      await new Promise((resolve) => setTimeout(resolve, torment.random.between(0, 12)));
+      await new Promise((resolve) => setTimeout(resolve, torment.random.between(0, 60)));
       await server.kill();
       const before = (await Promise.all(first)).filter((answer) => answer !== undefined);
       cutOff += PARALLEL - before.length;
