@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Case, Survived } from "./case.ts";
 import { quantile } from "./chance.ts";
-import { SYNCS, load, oddStatuses, pause, serverErrors, settle } from "./disk-load.ts";
+import { SYNCS, load, nowMs, oddStatuses, pause, serverErrors, settle } from "./disk-load.ts";
 import { startProbed } from "./probed-server.ts";
 import { inject } from "./strace.ts";
 import { missing } from "./tools.ts";
@@ -28,9 +28,11 @@ export const slowDisk: Case = {
     await pause(1500);
     const before = await lags();
     const slow = await inject(thread, ["-e", `trace=${SYNCS}`, "-e", `inject=${SYNCS}:delay_exit=250000`]);
+    const slowMs = nowMs();
     await lags();
     await pause(3000);
     const lag = await lags();
+    const slowerMs = nowMs();
     await slow();
     const slower = await inject(thread, ["-e", `trace=${SYNCS}`, "-e", `inject=${SYNCS}:delay_exit=3000000`]);
     await pause(3500);
@@ -47,8 +49,14 @@ export const slowDisk: Case = {
     const { acked, found, figures } = await settle(folder, report, true);
     await server.kill();
     failures.push(...found.failures);
-    const answered = report.sent.filter(({ status }) => status === 200).map(({ sentMs, doneMs }) => doneMs - sentMs);
-    const note = `loop lag p99 ${lag.p99Ms.toFixed(1)} (before: ${before.p99Ms.toFixed(1)}) max ${lag.maxMs.toFixed(1)} ms; answers p50 ${(quantile(answered, 0.5) ?? 0).toFixed(0)} ms; ${shed} shed`;
+    const whileSlow = report.sent.filter(({ status, sentMs }) => status === 200 && sentMs > slowMs && sentMs < slowerMs - 500);
+    const p50Ms =
+      quantile(
+        whileSlow.map(({ sentMs, doneMs }) => doneMs - sentMs),
+        0.5,
+      ) ?? 0;
+    if (p50Ms < 100) failures.push(`the disk wasn't slow: answers took ${p50Ms.toFixed(0)} ms`);
+    const note = `loop lag p99 ${lag.p99Ms.toFixed(1)} (before: ${before.p99Ms.toFixed(1)}) max ${lag.maxMs.toFixed(1)} ms; answers meanwhile p50 ${p50Ms.toFixed(0)} ms; ${shed} shed`;
     return { kind: "fault", runs: 1, injected: 2, acked, ...figures, serverErrors: shed, recoverMs: [], note, failures };
   },
 };
