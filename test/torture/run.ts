@@ -53,6 +53,12 @@ function chosen(): readonly Case[] {
   return ids ? cases.filter(({ id }) => ids.includes(id)) : cases;
 }
 
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.once(signal, () => {
+    endLeftovers();
+    process.exit(130);
+  });
+
 const suiteFolder = mkdtempSync(join(tmpdir(), "evenkeel-torture-"));
 let prepared: Promise<Prepared> | undefined;
 async function prepare(): Promise<Prepared> {
