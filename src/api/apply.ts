@@ -43,6 +43,12 @@ export async function apply(releases: Releases, yaml: string, principal: Princip
         if (isDry && endpoint !== undefined && !releases.room(endpoint).ok && changes.some(({ name }) => name === endpoint)) continue;
         const done = await releases.createRelease(value, by, isDry);
         if (!done.ok) throw locatedProblem(done.error, locate);
+        // Applied again it is known already, and its rollout is what people have made of it since.
+        const rollout = rolloutIn(value);
+        if (!isDry && done.value.isNew && rollout !== undefined) {
+          const started = await releases.startRollout(done.value.info.endpoint, done.value.info.id, rollout, by);
+          if (!started.ok) throw startProblem(done.value.info.number, started.error);
+        }
         changes.push({
           kind,
           name: done.value.info.name,
@@ -65,6 +71,12 @@ function locatedProblem(
   return new ProblemError(kind, `${message} Nothing was changed.`, issues.map(locate));
 }
 
+/** The release is known by then: what is refused is only its way to people. */
+function startProblem(number: number, refusal: Parameters<typeof releaseProblem>[0]): ProblemError {
+  const { kind, message, issues } = releaseProblem(refusal);
+  return new ProblemError(kind, `r${number} was made, but its rollout was not started: ${message}`, issues);
+}
+
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
 const kindOf = (value: unknown) =>
   isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
@@ -83,3 +95,4 @@ function kindIssue(value: unknown): Issue {
 
 const nameIn = (value: unknown) => (isObject(value) && typeof value["name"] === "string" ? value["name"] : undefined);
 const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
+const rolloutIn = (value: unknown) => (isObject(value) ? value["rollout"] : undefined);

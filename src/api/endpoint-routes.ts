@@ -1,36 +1,15 @@
 /** Endpoints: what answers, how their guardrails stand, and every way to change which release does. */
 import { Type } from "typebox";
-import { iso } from "./iso.ts";
-import { mayDo, reaches, type Principal } from "../access/index.ts";
-import { shown, wholeNumber } from "../checked.ts";
+import { reaches, type Principal } from "../access/index.ts";
+import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import {
-  placesOf,
-  standbyOf,
-  subjectOf,
-  type EndpointRoom,
-  type GuardrailControl,
-  type Incidents,
-  type ReleaseInfo,
-  type Releases,
-  type Switched,
-  type Transition,
-  type Wish,
-} from "../releases/index.ts";
-import type { ReleaseId } from "../std.ts";
-import {
-  ChangeView,
-  EndpointView,
-  GuardrailStateView,
-  ReleaseView,
-  RouteTableView,
-  SwitchView,
-  TransitionRecordView,
-} from "./endpoint-view.ts";
+import { type EndpointRoom, type GuardrailControl, type Incidents, type ReleaseInfo, type Releases, type Wish } from "../releases/index.ts";
+import { ChangeView, EndpointView, GuardrailStateView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
 import { apply } from "./apply.ts";
 import { byOf } from "./by.ts";
+import { EndpointParams, command } from "./command-body.ts";
 import { GroupNames } from "./group-names.ts";
-import { reasonFor } from "./shown-reason.ts";
+import { namesIn, releaseView, routeView, switchView, transitionView } from "./route-views.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { principalOf, type Server } from "./server.ts";
@@ -41,14 +20,7 @@ export interface EndpointRouteParts {
   readonly incidents: Incidents;
 }
 
-const EndpointParams = Type.Object({ endpoint: Type.String() });
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
-const reason = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the transition and in the audit log" });
-const command = {
-  reason,
-  commandId: Type.Optional(Type.String({ minLength: 8, maxLength: 100, description: "The same id twice changes nothing" })),
-  generation: Type.Optional(wholeNumber({ description: "The generation you saw: refused when the table has moved on" })),
-};
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(
   { release: Type.String(), share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }), ...command },
@@ -315,95 +287,6 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     (request) => act(principalOf(request), request.params.endpoint, () => ({ kind: "resume" }), request.body),
   );
 };
-
-const namesIn = (room: EndpointRoom, principal: Principal) =>
-  new GroupNames(room.definition.spec.groups ?? {}, mayDo(principal, "protected:read"));
-
-function routeView(room: EndpointRoom, names: GroupNames): RouteTableView {
-  const { table } = room;
-  const standby = standbyOf(table);
-  return {
-    endpoint: room.name,
-    generation: table.generation,
-    live: room.nameOf(table.live),
-    liveSince: iso(room.liveSinceMs),
-    canary: table.canary && { release: room.nameOf(table.canary.release), share: table.canary.share },
-    shadows: table.shadows.map((id) => room.nameOf(id)),
-    standby: standby && room.nameOf(standby),
-    fallback: room.nameOf(table.fallback),
-    condemned: [...table.condemned.keys()].map((id) => room.nameOf(id)),
-    held: table.hold && { by: table.hold.actor.name, reason: reasonFor(table.hold, names) },
-  };
-}
-
-function transitionView(room: EndpointRoom, transition: Transition, names: GroupNames): TransitionRecordView {
-  const { generation, change, actor, atMs } = transition;
-  const subject = subjectOf(change);
-  const from = change.kind === "promoted" || change.kind === "rolled-back" ? change.from : null;
-  return {
-    generation,
-    kind: change.kind,
-    release: subject && room.nameOf(subject),
-    from: from && room.nameOf(from),
-    share: "share" in change ? change.share : null,
-    automatic: "automatic" in change ? change.automatic : actor.kind === "system",
-    actor: actor.name,
-    reason: reasonFor(transition, names),
-    at: iso(atMs),
-  };
-}
-
-function releaseView(room: EndpointRoom, info: ReleaseInfo): ReleaseView {
-  const { id, bundle, name, origin, createdAtMs, createdBy } = info;
-  return {
-    release: `r${info.number}`,
-    id,
-    endpoint: room.name,
-    name,
-    scorer: bundle.scorer.kind,
-    origin,
-    features: bundle.features.features.map((feature) => feature.name),
-    policy: bundle.policy,
-    places: [...placesOf(room.table, id)],
-    isCondemned: room.table.condemned.has(id),
-    createdAt: iso(createdAtMs),
-    createdBy,
-  };
-}
-
-function switchView(room: EndpointRoom, names: GroupNames, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId): SwitchView {
-  return {
-    route: routeView(room, names),
-    switchedMs: switchedUs / 1000,
-    drainedMs: drainedUs / 1000,
-    undo: undoOf(room, transition, before),
-  };
-}
-
-/** The command that takes a transition back. */
-function undoOf(room: EndpointRoom, { change }: Transition, before: ReleaseId): string {
-  const text = '--reason "…"';
-  switch (change.kind) {
-    case "promoted":
-      return `evenkeel rollback ${room.name} --keep ${text}`;
-    case "rolled-back": {
-      const reinstate = change.condemned ? `evenkeel release reinstate ${room.name} ${room.nameOf(before)} ${text} && ` : "";
-      return `${reinstate}evenkeel promote ${room.name} ${room.nameOf(before)} ${text}`;
-    }
-    case "shadow-started":
-    case "canary-started":
-    case "canary-changed":
-      return `evenkeel release stop ${room.name} ${room.nameOf(change.release)} ${text}`;
-    case "shadow-stopped":
-      return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as shadow ${text}`;
-    case "canary-stopped":
-      return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as canary:<percent> ${text}`;
-    case "reinstated":
-      return `evenkeel rollback ${room.name} ${text} (once it serves)`;
-    default:
-      return "nothing to take back";
-  }
-}
 
 export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
   const [tests, open] = [

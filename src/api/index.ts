@@ -35,6 +35,8 @@ export type { LineageView } from "./lineage-routes.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
+export { rolloutRoutes } from "./rollout-routes.ts";
+export type { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 export { buildServer, type Server } from "./server.ts";
 export { sessionRoutes } from "./session.ts";
 export { homeView } from "./ui-home.ts";
