@@ -32,7 +32,9 @@ for (const major of values.node.split(",").map(Number)) {
   const isGood = ended.exitCode === 0 && counts !== undefined && counts.passed > 0 && counts.failed === 0;
   if (!isGood) failed++;
   const said = counts ? `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped` : "no result";
-  console.log(`${isGood ? "ok  " : "FAIL"} Node ${mustRun(node, ["-p", "process.versions.node"]).trim()} (${projects.join(", ")}): ${said}`);
+  console.log(
+    `${isGood ? "ok  " : "FAIL"} Node ${mustRun(node, ["-p", "process.versions.node"]).trim()} (${projects.join(", ")}): ${said}`,
+  );
   if (!isGood) console.log([...(counts?.failures ?? []), ended.out.slice(-2000), ended.err.slice(-2000)].join("\n"));
 }
 rmSync(folder, { recursive: true, force: true });
@@ -66,7 +68,11 @@ interface Report {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages: readonly string[] }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 /** What Vitest's reporter `json` prints. */

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { logisticModel } from "../test/fixtures/onnx-models.ts";
 import { mustRun, nodeOfMajor, ROOT } from "./programs.ts";
 
 const { values } = parseArgs({ options: { node: { type: "string" }, keep: { type: "boolean" } } });
@@ -32,7 +33,7 @@ try {
 }
 const people = new EvenkeelClient({ url, token });
 const { route } = await people.get<EndpointView>("/v1/endpoints/loans");
-console.log(`${String(wrong)} by ${route.live}`);
+console.log(String(wrong), "by", route.live);
 await web.close();
 await people.close();
 `;
@@ -77,6 +78,28 @@ function checkTypes(): void {
   say("the client's types check, with every declaration that they rest on");
 }
 
+/** The smallest endpoint that a model can answer: sigmoid(2 · income - 4). */
+function writeModel(): void {
+  const policy = {
+    bands: [
+      { action: "deny", from: 0 },
+      { action: "approve", from: 0.5 },
+    ],
+  };
+  const rule = { name: "rule", scorer: { kind: "rules", rules: [], otherwise: { score: 0.5 } }, policy };
+  const inputs = { income: { type: "number" } };
+  const endpoint = {
+    kind: "endpoint",
+    name: "small",
+    inputs,
+    actions: { approve: { favourable: true }, deny: { favourable: false } },
+    fallback: rule,
+  };
+  writeFileSync(join(folder, "small.json"), JSON.stringify(endpoint));
+  writeFileSync(join(folder, "policy.json"), JSON.stringify(policy));
+  writeFileSync(join(folder, "model.onnx"), logisticModel([2], -4));
+}
+
 async function tryWith(major: number): Promise<void> {
   const node = nodeOfMajor(major);
   if (!node) throw new Error(`Node ${major} can't be had`);
@@ -85,7 +108,10 @@ async function tryWith(major: number): Promise<void> {
   const binary = join(folder, "node_modules/evenkeel/bin/evenkeel.cjs");
   const example = (name: string) => join(folder, "node_modules/evenkeel/examples/loans", name);
   const evenkeel = (...args: string[]) => mustRun(node, [binary, ...args, "--data", data, "--json"], { cwd: folder });
-  const server = spawn(node, [binary, "up", "--data", data, "--port", "0", "--json"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const server = spawn(node, [binary, "up", "--data", data, "--port", "0", "--json"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const ended = new Promise<number | null>((resolve) => server.on("close", resolve));
   try {
     const { url, token } = asStarted(JSON.parse(await firstLine(server)));
@@ -94,7 +120,23 @@ async function tryWith(major: number): Promise<void> {
     const application = asToken(JSON.parse(evenkeel("token", "create", "--name", "web", "--role", "application"))).token;
     const decided = mustRun(node, [binary, "decide", "loans", "--file", example("application.json"), "--url", url, "--token", application]);
     say(`${version}: applied, decided: ${decided.trim().split("\n")[0]}`);
-    evenkeel("apply", "-f", join(folder, "model.yaml"));
+    writeModel();
+    evenkeel("apply", "-f", "small.json");
+    evenkeel("models", "register", "model.onnx", "--name", "small");
+    evenkeel(
+      "deploy",
+      "small",
+      "--model",
+      "small/1",
+      "--features",
+      "features.json",
+      "--policy",
+      "policy.json",
+      "--as",
+      "live",
+      "--reason",
+      "first",
+    );
     const scored = mustRun(node, [binary, "decide", "small", "--input", "income=3", "--url", url, "--token", application]);
     if (!scored.includes("score 0.881")) throw new Error(`sigmoid(3 · 2 - 4) is 0.881, not: ${scored}`);
     say(`${version}: an ONNX model answers: ${scored.trim()}`);
@@ -105,7 +147,10 @@ async function tryWith(major: number): Promise<void> {
     const loaded = await fetch(new URL(script, url));
     if (loaded.status !== 200) throw new Error(`${script} answers ${loaded.status}`);
     say(`${version}: / is HTML, its script is there`);
-    const body = JSON.stringify({ inputs: asApplication(JSON.parse(readFileSync(example("application.json"), "utf8"))).inputs, groups: {} });
+    const body = JSON.stringify({
+      inputs: asApplication(JSON.parse(readFileSync(example("application.json"), "utf8"))).inputs,
+      groups: {},
+    });
     say(`${version}: the client says ${mustRun(node, ["program.js", url, token, application, body], { cwd: folder }).trim()}`);
     server.kill("SIGTERM");
     const timer = setTimeout(() => server.kill("SIGKILL"), STOPS_WITHIN_MS);

@@ -1,6 +1,8 @@
 /* oxlint-disable no-control-regex -- control characters are what this file keeps out */
 /** What a verb says and to whom: results on standard output, everything else on standard error. */
 import { styleText } from "node:util";
+import type { Problem } from "../api/index.ts";
+import type { Issue } from "../std.ts";
 
 export interface Io {
   /** Whether colours, progress bars and aligned tables make sense: standard output is a terminal. */
@@ -84,3 +86,10 @@ export function table(
   return [styled(io, "dim", line(columns)), ...text.map(line)].join("\n");
 }
 const visibleLength = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;
+
+/** One thing that is wrong with a file or a request, as one line. */
+export function issueLine({ path, line, column, expected, got, hint }: IssueText): string {
+  const place = line === undefined ? path || "/" : `line ${line}, column ${column ?? 1}${path ? ` (${path})` : ""}`;
+  return `  ${place}: expected ${expected}${got === undefined ? "" : `, got ${got}`}${hint ? `; ${hint}` : ""}`;
+}
+type IssueText = NonNullable<Problem["errors"]>[number] | Issue;

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { nearest } from "../checked.ts";
 import { EvenkeelClient, EvenkeelProblem, EvenkeelUnreachable } from "../client.ts";
-import { streamsIo, styled, type Io } from "./io.ts";
+import { issueLine, streamsIo, styled, type Io } from "./io.ts";
 import { UsageError, type Verb, type VerbContext } from "./verb.ts";
 import { verbs } from "./verbs.ts";
 
@@ -44,13 +44,7 @@ function overview(io: Io): string {
 
 function describeProblem(io: Io, error: EvenkeelProblem): string {
   const { title, detail, errors, requestId } = error.problem;
-  const places = (errors ?? []).map((issue) => {
-    const place =
-      issue.line === undefined
-        ? issue.path || "/"
-        : `line ${issue.line}, column ${issue.column ?? 1}${issue.path ? ` (${issue.path})` : ""}`;
-    return `  ${place}: expected ${issue.expected}${issue.got === undefined ? "" : `, got ${issue.got}`}${issue.hint ? `; ${issue.hint}` : ""}`;
-  });
+  const places = (errors ?? []).map(issueLine);
   const reference = error.problem.status >= 500 && requestId ? [`  request ${requestId}`] : [];
   return [`${styled(io, "red", title)}${detail ? `: ${detail}` : ""}`, ...places, ...reference].join("\n");
 }
