@@ -5,7 +5,7 @@ import type { Problem } from "./api/index.ts";
 export interface ClientOptions {
   /** `http://127.0.0.1:7070`; left out when `socket` is given. */
   readonly url?: string;
-  /** An access token, `ek_…`. The control socket needs none. */
+  /** An access token, `ek_…`. The control socket needs none, and takes one to act as its holder. */
   readonly token?: string;
   /** Path of a server's control socket (`control.sock` in its data folder). */
   readonly socket?: string;

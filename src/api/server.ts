@@ -30,7 +30,7 @@ export interface ServerOptions {
   readonly ids: Ids;
   /** Names besides IP literals and `localhost` that a `Host` header may carry. */
   readonly allowedHosts?: readonly string[];
-  /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. */
+  /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. With one, as its holder. */
   readonly localPrincipal?: Principal;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
@@ -168,7 +168,7 @@ function checkHost(request: FastifyRequest, allowed: readonly string[]): void {
 }
 
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
-  if (options.localPrincipal) return options.localPrincipal;
+  if (request.headers.authorization === undefined && options.localPrincipal) return options.localPrincipal;
   if (request.headers.authorization !== undefined) {
     const token = bearerOf(request.headers.authorization);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);

@@ -1,7 +1,7 @@
 import type { AffectedView } from "../api/index.ts";
 import { moment, plural } from "./format.ts";
 import { styled, table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { PAGE, incidentNumber, UsageError, verb, wholeNumber } from "./verb.ts";
 
 export const affected = verb({
   name: "affected",
@@ -12,11 +12,15 @@ usage: evenkeel affected <incident> [--limit <n>]
 One line a person: the earliest decision that harmed them. Nothing is ever taken from somebody who was lucky.
 
 example:
-  evenkeel affected 7 --json`,
+  evenkeel affected 1 --limit 10`,
+  words: 1,
   options: { limit: { type: "string" } },
-  async run({ positionals: [n], values }, { client, io }) {
-    if (!n) throw new UsageError("which incident? `evenkeel incidents` lists them");
-    const found = await client().get<AffectedView>(`/v1/incidents/${encodeURIComponent(n)}/affected`, { limit: values.limit ?? 50 });
+  async run({ positionals: [word], values }, { client, io }) {
+    if (!word) throw new UsageError("which incident? `evenkeel incidents` lists them");
+    const n = incidentNumber(word);
+    const found = await client().get<AffectedView>(`/v1/incidents/${n}/affected`, {
+      limit: wholeNumber("--limit", values.limit ?? "50", PAGE),
+    });
     if (values.json) io.out(JSON.stringify(found));
     else {
       io.out(

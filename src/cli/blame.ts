@@ -6,7 +6,7 @@ import { makingsOf, retrain, type RecordedMakings } from "../retraining.ts";
 import { systemRuntime } from "../store/index.ts";
 import { points } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { UsageError, incidentNumber, verb } from "./verb.ts";
 
 export const blame = verb({
   name: "blame",
@@ -25,11 +25,11 @@ Shares are differences of selection rates in points, with 95 % intervals. Withou
 examples:
   evenkeel blame 1
   evenkeel blame 1 --retrain --in examples/loans --yes`,
+  words: 1,
   options: { retrain: { type: "boolean" }, in: { type: "string" }, yes: { type: "boolean" } },
   async run({ positionals: [word], values }, { client, io, cwd }) {
     if (!word) throw new UsageError("which incident? `evenkeel incidents` lists them");
-    const n = Number(word);
-    if (!Number.isInteger(n) || n < 1) throw new UsageError(`an incident has a number, such as 7, not "${word}"`);
+    const n = incidentNumber(word);
     if (values.retrain) {
       const makings = await makingsOf(client(), n);
       if (!makings.ok) {

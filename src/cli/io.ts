@@ -26,7 +26,7 @@ export function styled(io: Io, style: Style, text: string): string {
 export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly err: NodeJS.WriteStream }): Io {
   // `evenkeel decisions | head -1` closes our output early: that is not an error.
   for (const stream of [streams.out, streams.err]) stream.on("error", () => undefined);
-  const isTerminal = streams.out.isTTY && process.env["NO_COLOR"] === undefined;
+  const isTerminal = streams.out.isTTY && !process.env["NO_COLOR"];
   let hasProgress = false;
   const clear = () => {
     if (hasProgress) streams.err.write("\r\u001b[2K");
@@ -40,7 +40,8 @@ export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly 
     },
     note(text) {
       clear();
-      streams.err.write(`${withoutControls(text, isTerminal)}\n`);
+      // Colours were chosen for standard output; they go to standard error only where that is a terminal as well.
+      streams.err.write(`${streams.err.isTTY ? withoutControls(text, isTerminal) : withoutControls(withoutColours(text), false)}\n`);
     },
     progress(label, done, total) {
       if (!streams.err.isTTY) return;
@@ -85,7 +86,8 @@ export function table(
       .join("  ");
   return [styled(io, "dim", line(columns)), ...text.map(line)].join("\n");
 }
-const visibleLength = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;
+const withoutColours = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "");
+const visibleLength = (text: string) => withoutColours(text).length;
 
 /** One thing that is wrong with a file or a request, as one line. */
 export function issueLine({ path, line, column, expected, got, hint }: IssueText): string {

@@ -34,6 +34,7 @@ Both directions are shown when none is named.
 examples:
   evenkeel lineage model credit@champion --upstream
   evenkeel lineage dataset credit/2 --downstream --json`,
+  words: 2,
   options: { upstream: { type: "boolean" }, downstream: { type: "boolean" } },
   async run({ positionals: [word, id], values }, { client, io }) {
     if (!word || !id) throw new UsageError("a kind and an id are needed");

@@ -1,14 +1,13 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { parse } from "yaml";
 import type { EvenkeelClient } from "../client.ts";
 import { parsePipeline, spawnExecutor, type Cooked, type StepFailure } from "../pipelines/index.ts";
-import type { Issue } from "../std.ts";
 import { systemRuntime, type Json } from "../store/index.ts";
 import { train as trainHere } from "../training.ts";
+import { brokenText, readText, readYaml } from "./files.ts";
 import { milliseconds } from "./format.ts";
-import { issueLine, styled, table, type Io } from "./io.ts";
+import { styled, table, type Io } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
 
 const LOG_LINES_SHOWN = 20;
@@ -30,6 +29,7 @@ Commands run on this machine, never on the server. A step whose code, parameters
 
 example:
   evenkeel train -f examples/loans/evenkeel.logistic.yaml --params examples/loans/params.logistic.yaml --model credit --out made`,
+  words: 1,
   options: {
     file: { type: "string", short: "f" },
     params: { type: "string" },
@@ -45,8 +45,11 @@ example:
     const seed = Number(values.seed ?? 1);
     if (!Number.isInteger(seed) || seed < 0) throw new UsageError(`--seed takes a whole number, not "${values.seed ?? ""}"`);
     const file = resolve(cwd, named);
-    const pipeline = parsePipeline(await readFile(file, "utf8"));
-    if (!pipeline.ok) return refuse(io, named, pipeline.error);
+    const pipeline = parsePipeline(await readText(cwd, named));
+    if (!pipeline.ok) {
+      io.note(brokenText(styled(io, "red", `${named} is no pipeline that can run:`), pipeline.error));
+      return 1;
+    }
     const { clock } = systemRuntime();
     const kitchen = { client: client(), folder: dirname(file), execute: spawnExecutor, now: () => clock.monotonicUs() / 1000 };
     const trained = await trainHere(kitchen, {
@@ -72,11 +75,6 @@ example:
   },
 });
 
-function refuse(io: Io, file: string, issues: readonly Issue[]): number {
-  io.note([styled(io, "red", `${file} is no pipeline that can run:`), ...issues.map(issueLine)].join("\n"));
-  return 1;
-}
-
 function failed(io: Io, { step, exitCode, log }: StepFailure): number {
   const last = log.trimEnd().split("\n").slice(-LOG_LINES_SHOWN);
   io.note(
@@ -88,7 +86,7 @@ function failed(io: Io, { step, exitCode, log }: StepFailure): number {
 /** @param said - where the user named the file; without, having none is fine */
 async function paramsIn(path: string, said: string | undefined): Promise<Readonly<Record<string, Json>>> {
   if (said === undefined && !existsSync(path)) return {};
-  const value: unknown = parse(await readFile(path, "utf8"));
+  const value = await readYaml("/", path);
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new UsageError(`${said ?? path} should be a YAML file with parameters by name`);
   return asParams(value);

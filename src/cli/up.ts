@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { startApp } from "../app.ts";
 import { styled } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { verb, wholeNumber } from "./verb.ts";
 
 const STOP_WITHIN_MS = 25_000;
 
@@ -21,6 +21,7 @@ The first start prints an admin token, once. Ctrl+C finishes what is under way a
 examples:
   evenkeel up
   evenkeel up --data /var/lib/evenkeel --port 8080`,
+  words: 0,
   options: {
     port: { type: "string" },
     host: { type: "string" },
@@ -28,9 +29,7 @@ examples:
     postgres: { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
-    const port = values.port === undefined ? 7070 : Number(values.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}"`);
+    const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
     const folder = resolve(cwd, values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data");
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
     const app = await startApp({
