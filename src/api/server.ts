@@ -88,6 +88,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.addHook("onRoute", (route) => {
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
+    // The description of the API says who may call what.
+    if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
     checkHost(request, options.allowedHosts ?? []);

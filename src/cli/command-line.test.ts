@@ -52,7 +52,7 @@ test("every example in a help is a call that its verb takes", async () => {
   expect(calls.length).toBeGreaterThan(25);
   for (const [, ...argv] of calls) {
     const said = await evenkeel(...argv);
-    expect(said.exitCode, `${argv.join(" ")}: ${said.note}`).not.toBe(2);
+    expect({ argv, ...said }).not.toMatchObject({ exitCode: 2 });
   }
 });
 
@@ -81,7 +81,7 @@ const nonsense: readonly (readonly [call: string, said: string, exitCode: number
   ["apply -f nowhere.yaml", "evenkeel apply: nowhere.yaml can't be read: there is no such file", 1],
   ["data add src --dataset x", "evenkeel data: src can't be read: it is a folder, not a file", 1],
   ["incidents 9", "There is no incident 9 here, or this token may not know of it.", 1],
-  ["status lones", "There is no endpoint lones: did you mean loans?", 1],
+  ["status loanz", "There is no endpoint loanz: did you mean loans?", 1],
   ["models show credit/1", "There is no model credit.", 1],
   ["status --token ek_viewer_x", "The token is unknown, expired, revoked or mistyped. `evenkeel token create` makes a new one.", 1],
   ["status --url http://127.0.0.1:1", "evenkeel status: no answer from http://127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1", 1],
@@ -103,8 +103,7 @@ test("a broken file is named, with what is wrong in it", async () => {
 test("everything that reads gives JSON with --json", async () => {
   for (const call of ["status", "incidents", "data ls", "models ls", "runs ls", "audit ls", "audit verify", "token ls"]) {
     const said = await evenkeel(...call.split(" "), "--json");
-    expect(said.exitCode, call).toBe(0);
-    expect(typeof JSON.parse(said.out), call).toBe("object");
+    expect({ call, exitCode: said.exitCode, read: typeof JSON.parse(said.out) }).toEqual({ call, exitCode: 0, read: "object" });
   }
 });
 
