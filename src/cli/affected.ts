@@ -7,14 +7,14 @@ export const affected = verb({
   name: "affected",
   help: `list the people whose answer the restored release would change
 
-usage: evenkeel affected <incident> [--limit <n>]
+usage: evenkeel affected <incident> [--limit <n>] [--after <id>]
 
 One line a person: the earliest decision that harmed them. Nothing is ever taken from somebody who was lucky.
 
 example:
   evenkeel affected 1 --limit 10`,
   words: 1,
-  options: { limit: { type: "string" } },
+  options: { limit: { type: "string" }, after: { type: "string" } },
   async run({ positionals: [word], values }, { client, io }) {
     if (!word) throw new UsageError("which incident? `evenkeel incidents` lists them");
     const n = incidentNumber(word);
@@ -35,6 +35,7 @@ example:
         one.decision,
       ]);
       io.out(table(io, ["decided", "class", "group", "was", "would be", "decision"], rows, "nobody"));
+      if (found.next !== null) io.note(`further ones: evenkeel affected ${n} --after ${found.next}`);
     }
     return 0;
   },
