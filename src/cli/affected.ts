@@ -20,6 +20,7 @@ example:
     const n = incidentNumber(word);
     const found = await client().get<AffectedView>(`/v1/incidents/${n}/affected`, {
       limit: wholeNumber("--limit", values.limit ?? "50", PAGE),
+      after: values.after,
     });
     if (values.json) io.out(JSON.stringify(found));
     else {
