@@ -74,6 +74,12 @@ const nonsense: readonly (readonly [call: string, said: string, exitCode: number
   ["blame 1 --yes", "evenkeel blame: --in and --yes go with --retrain (evenkeel blame --help shows options and examples)", 2],
   ["up --port x", 'evenkeel up: --port takes a whole number from 0 to 65,535, not "x" (evenkeel up --help shows options and examples)', 2],
   [
+    "up --postgres nonsense",
+    "evenkeel up: --postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel (evenkeel up --help shows options and examples)",
+    2,
+  ],
+  ["up --data package.json --port 0", "evenkeel up: package.json is not a folder: choose another --data", 1],
+  [
     "token create --name a --role viewer --days soon",
     'evenkeel token: --days takes a whole number from 1, not "soon" (evenkeel token --help shows options and examples)',
     2,
@@ -88,6 +94,15 @@ const nonsense: readonly (readonly [call: string, said: string, exitCode: number
 ];
 test.each(nonsense)("evenkeel %s: one clear line, and the documented exit code", async (call, said, exitCode) => {
   expect(await evenkeel(...wordsOf(call))).toEqual({ exitCode, out: "", note: said });
+});
+
+test("a server that can't listen says why, and leaves nothing running", async () => {
+  const { port } = new URL(server.url);
+  const other = join(server.folder, "other");
+  const taken = await evenkeel("up", "--data", other, "--port", port);
+  expect(taken).toEqual({ exitCode: 1, out: "", note: `evenkeel up: another program listens on 127.0.0.1:${port}: choose another --port` });
+  const away = await evenkeel("up", "--data", other, "--port", "0", "--postgres", "postgresql://nobody:secret@127.0.0.1:1/none");
+  expect(away).toEqual({ exitCode: 1, out: "", note: "evenkeel up: PostgreSQL doesn't answer: connect ECONNREFUSED 127.0.0.1:1" });
 });
 
 test("a broken file is named, with what is wrong in it", async () => {

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { startApp } from "../app.ts";
 import { styled } from "./io.ts";
-import { verb, wholeNumber } from "./verb.ts";
+import { startTrouble } from "./start-trouble.ts";
+import { UsageError, verb, wholeNumber } from "./verb.ts";
 
 const STOP_WITHIN_MS = 25_000;
 
@@ -30,12 +31,16 @@ examples:
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
-    const folder = resolve(cwd, values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data");
+    const said = values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data";
+    const folder = resolve(cwd, said);
+    const host = values.host ?? "127.0.0.1";
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
-    const app = await startApp({
+    if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
+      throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
+    const starting = startApp({
       folder,
       port,
-      ...(values.host ? { host: values.host } : {}),
+      host,
       ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
       ...(postgresUrl ? { postgresUrl } : {}),
       onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
@@ -43,6 +48,11 @@ examples:
         io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
         process.kill(process.pid, "SIGKILL");
       },
+    });
+    const app = await starting.catch((error: unknown) => {
+      const why =
+        error instanceof Error ? startTrouble(error, { folder: said, host, port, hasPostgres: postgresUrl !== undefined }) : undefined;
+      throw why === undefined ? error : new Error(why, { cause: error });
     });
     if (values.json) io.out(JSON.stringify({ url: app.url, folder, token: app.firstAdmin?.token ?? null }));
     else {
