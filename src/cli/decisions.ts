@@ -12,7 +12,7 @@ usage: evenkeel decisions <endpoint> [<id>] [--release <r12>] [--action <name>] 
 Groups and requests are shown to readers with protected:read.
 
 examples:
-  evenkeel decisions loans --release r12 --action deny
+  evenkeel decisions loans --release r1 --action refer
   evenkeel decisions loans 019ab3c4-0000-7000-8000-000000000000`,
   words: 2,
   options: { release: { type: "string" }, action: { type: "string" }, limit: { type: "string" }, after: { type: "string" } },

@@ -16,8 +16,8 @@ places: shadow · canary:<percent> · live · none (the default: known, and nowh
 The model is loaded and tried in a process of its own first; one that crashes, hangs or doesn't fit is refused.
 
 examples:
-  evenkeel deploy loans --model credit@champion --policy policy.json --as shadow --reason "first look"
-  evenkeel deploy loans --release r12 --as canary:5 --reason "shadow agrees"`,
+  evenkeel deploy loans --model credit/1 --policy tour/policy.json --as shadow --reason "first look"
+  evenkeel deploy loans --release r2 --as canary:5 --reason "shadow agrees"`,
   words: 1,
   options: {
     model: { type: "string" },

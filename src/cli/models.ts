@@ -24,9 +24,9 @@ usage: evenkeel models ls
 A file that can't be served (no ONNX, weights in other files, a pickle) is refused with the reason before anything loads it.
 
 examples:
-  evenkeel models register model.onnx --name credit --features credit-basic/1
-  evenkeel models show credit@champion
-  evenkeel models alias credit champion 3 --reason "best on held-out clients"`,
+  evenkeel models register tour/model.onnx --name credit --features tour/feature-set.json
+  evenkeel models alias credit champion 1 --reason "best on held-out clients"
+  evenkeel models show credit@champion`,
   words: 4,
   options: { name: { type: "string" }, features: { type: "string" }, run: { type: "string" }, reason: { type: "string" } },
   async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {

@@ -20,7 +20,7 @@ usage: evenkeel promote <endpoint> <release> --reason <text>
 The release that was live becomes the standby, loaded and ready to be put back.
 
 example:
-  evenkeel promote loans r12 --reason "canary holds after 2,000 decisions"`,
+  evenkeel promote loans r2 --reason "canary holds after 2,000 decisions"`,
   words: 2,
   options: { reason: { type: "string" } },
   async run({ positionals: [endpoint, release], values }, { client, io }) {
@@ -65,7 +65,7 @@ usage: evenkeel release stop <endpoint> <release> --reason <text>        end its
        evenkeel release resume <endpoint> --reason <text>                automatic rollouts may go on
 
 example:
-  evenkeel release reinstate loans r12 --reason "the data were right, the guardrail's groups were not; see ticket 7"`,
+  evenkeel release reinstate loans r2 --reason "the data were right, the guardrail's groups were not; see ticket 7"`,
   words: 3,
   options: { reason: { type: "string" } },
   async run({ positionals: [act, endpoint, name], values }, { client, io }) {

@@ -28,7 +28,7 @@ usage: evenkeel train -f <evenkeel.yaml> [--params <file>] [--model <name>] [--s
 Commands run on this machine, never on the server. A step whose code, parameters, inputs and environment were there before isn't run again.
 
 example:
-  evenkeel train -f examples/loans/evenkeel.logistic.yaml --params examples/loans/params.logistic.yaml --model credit --out made`,
+  evenkeel train -f examples/loans/evenkeel.logistic.yaml --params examples/loans/params.logistic.yaml --model credit --out tour`,
   words: 1,
   options: {
     file: { type: "string", short: "f" },
