@@ -96,6 +96,8 @@ function writeModel(): void {
     fallback: rule,
   };
   writeFileSync(join(folder, "small.json"), JSON.stringify(endpoint));
+  const features = { name: "small", features: [{ name: "income", from: "income" }] };
+  writeFileSync(join(folder, "features.json"), JSON.stringify(features));
   writeFileSync(join(folder, "policy.json"), JSON.stringify(policy));
   writeFileSync(join(folder, "model.onnx"), logisticModel([2], -4));
 }
@@ -122,7 +124,7 @@ async function tryWith(major: number): Promise<void> {
     say(`${version}: applied, decided: ${decided.trim().split("\n")[0]}`);
     writeModel();
     evenkeel("apply", "-f", "small.json");
-    evenkeel("models", "register", "model.onnx", "--name", "small");
+    evenkeel("models", "register", "model.onnx", "--name", "small", "--features", "features.json");
     evenkeel(
       "deploy",
       "small",
