@@ -30,12 +30,12 @@ export function parseYaml(text: string): Result<readonly YamlDocument[], readonl
   const broken = list.flatMap((document) => [...document.errors, ...document.warnings]);
   if (broken.length > 0) {
     return err(
-      broken.slice(0, 20).map((error): Issue => {
+      broken.slice(0, 5).map((error): Issue => {
         const [at] = error.linePos ?? [];
         return {
           path: "",
           expected: "valid YAML",
-          got: error.message.split("\n")[0] ?? error.code,
+          got: (error.message.split("\n")[0] ?? error.code).replace(/ at line \d+, column \d+:?$/, "").slice(0, 200),
           ...(at ? { line: at.line, column: at.col } : {}),
         };
       }),

@@ -43,7 +43,7 @@ export interface ServerOptions {
   readonly timers: Timers;
   /** Names besides IP literals and `localhost` that a `Host` header may carry. */
   readonly allowedHosts?: readonly string[];
-  /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. */
+  /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. With one, as its holder. */
   readonly localPrincipal?: Principal;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
@@ -116,6 +116,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
+    // The description of the API says who may call what.
+    if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
     checkTarget(request, allowedHosts);
@@ -206,7 +208,7 @@ export function principalOf(request: FastifyRequest): Principal {
 export const notFound = (what: string) => new ProblemError("not-found", `There is no ${what} here, or this token may not know of it.`);
 
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
-  if (options.localPrincipal) return options.localPrincipal;
+  if (request.headers.authorization === undefined && options.localPrincipal) return options.localPrincipal;
   if (request.headers.authorization !== undefined) {
     const token = bearerOf(request.headers.authorization);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);

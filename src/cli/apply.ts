@@ -12,8 +12,9 @@ usage: evenkeel apply -f <file> [--dry-run]
 Applying the same file twice changes nothing. A mistake is shown with its line and column, and then nothing is changed.
 
 examples:
-  evenkeel apply -f loans.yaml
-  evenkeel apply -f loans.yaml --dry-run`,
+  evenkeel apply -f examples/loans/loans.yaml --dry-run
+  evenkeel apply -f examples/loans/loans.yaml`,
+  words: 1,
   options: { file: { type: "string", short: "f" }, "dry-run": { type: "boolean" } },
   async run({ values, positionals }, { client, io, cwd }) {
     const file = values.file ?? positionals[0];

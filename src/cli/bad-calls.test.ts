@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpoint } from "../../test/lender.ts";
 import { freshServer, type FreshServer } from "../../test/server.ts";
-import { call } from "./call.ts";
+import { commandLine } from "./command-line.ts";
 import type { Io } from "./io.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-calls-"));
@@ -52,7 +52,7 @@ async function said(words: string, role?: string): Promise<Said> {
     progress: () => undefined,
   };
   const env = role ? { EVENKEEL_URL: server.url, EVENKEEL_TOKEN: tokens.get(role) ?? role } : {};
-  return { code: await call(words.split(" "), io, env, folder), out, err };
+  return { code: await commandLine(words.split(" "), io, env, folder), out, err };
 }
 
 /** What is called, by whom, the exit code, and what must be said. */
@@ -63,19 +63,19 @@ const CALLS: readonly (readonly [words: string, role: string | undefined, code: 
   ["apply -f typo.yaml", "operator", 1, /line 3, column 1 \(\/guardrils\).*did you mean "guardrails"\?/],
   ["apply -f broken.yaml", "operator", 1, /line 3, column 1: expected valid YAML/],
   ["apply -f expression.yaml", "operator", 1, /line 3, column 40 .*did you mean income\?/],
-  ["apply -f nowhere.yaml", "operator", 1, /nowhere\.yaml: there is no such file/],
-  ["apply -f .", "operator", 1, /\.: that is a folder/],
+  ["apply -f nowhere.yaml", "operator", 1, /nowhere\.yaml can't be read: there is no such file/],
+  ["apply -f .", "operator", 1, /\. can't be read: it is a folder/],
   ["apply -f typo.yaml", "viewer", 1, /lacks the right apply, which operator, admin can have/],
   ["apply -f typo.yaml", "ek_viewer_nonsense", 1, /The token is unknown, expired, revoked or mistyped/],
   ["apply -f typo.yaml --url http://127.0.0.1:9", undefined, 1, /no answer from http:\/\/127\.0\.0\.1:9/],
   ["apply -f typo.yaml --url nonsense", undefined, 2, /--url takes http/],
-  ["deploy loans --model credit/1 --policy policy.yaml", "operator", 1, /policy\.yaml.*line 2, column 1/],
+  ["deploy loans --model credit/1 --policy policy.yaml", "operator", 1, /policy\.yaml is no YAML:\s+line 2, column 1/],
   ["deploy loans --release r1 --as canary:150% --reason x", "operator", 2, /canary/],
   ["deploy lones --release r1", "operator", 1, /There is no endpoint lones/],
   ["rollback loans", "operator", 2, /--reason/],
   ["models register model.pkl --name credit", "operator", 1, /pickle.*ONNX/s],
   ["data add data.csv --dataset people", "operator", 1, /line 3/],
-  ["decide loans --file broken.json", "application", 1, /broken\.json: expected JSON/],
+  ["decide loans --file broken.json", "application", 1, /broken\.json is no JSON/],
   ["decide loans --file wrong.json", "application", 1, /\/inputs\/incme: .*did you mean "income"\?/],
   ["up --port 99999", undefined, 2, /--port/],
 ];

@@ -35,10 +35,13 @@ usage: evenkeel data add <file.csv> --dataset <name> [--key <column>]… [--labe
 The declaration is made with a dataset's first version and holds for all. Groups are shown to readers with protected:read.
 
 examples:
-  evenkeel data add clients.csv --dataset credit --key id --label default --protected sex --tag clean --reason "checked by hand"
-  evenkeel data show credit@clean
-  evenkeel data diff credit@clean credit/2 --by sex
-  evenkeel data tag credit live 2 --reason "new extract"`,
+  evenkeel data add tour/clients-v1.csv --dataset loans --spec examples/loans/dataset.yaml --tag v1 --reason "checked by hand"
+  evenkeel data add tour/clients-v2.csv --dataset clients --key id --label default_payment_next_month --protected sex
+  evenkeel data add tour/clients-v2.csv --dataset loans --tag v2 --reason "a month later"
+  evenkeel data show loans@v1
+  evenkeel data diff loans@v1 loans@v2 --by sex
+  evenkeel data tag loans live 1 --reason "new extract"`,
+  words: 4,
   options: {
     dataset: { type: "string" },
     key: { type: "string", multiple: true },
@@ -49,9 +52,8 @@ examples:
     reason: { type: "string" },
     by: { type: "string", multiple: true },
   },
-  async run({ positionals: [act, first, second, third, ...more], values }, context) {
+  async run({ positionals: [act, first, second, third], values }, context) {
     const { client, io } = context;
-    if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is too much`);
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
       case "add": {
@@ -142,5 +144,5 @@ async function declaration(
   const isSaid = Object.keys(said).length > 0;
   if (values.spec === undefined) return isSaid ? said : undefined;
   if (isSaid) throw new UsageError("--spec says it all: leave --key, --label and --protected out");
-  return await readYaml(cwd, values.spec);
+  return readYaml(cwd, values.spec);
 }

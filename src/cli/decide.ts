@@ -11,8 +11,10 @@ usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--gr
 Needs an application's token: whoever administers can't move the tallies that guardrails read.
 
 examples:
-  evenkeel decide loans --file application.json --token ek_application_…
-  evenkeel decide loans --subject client-7 --input income=32000 --input months=24 --group sex=female`,
+  TOKEN=$(evenkeel token create --name "loans web" --role application --endpoint loans)
+  evenkeel decide loans --token $TOKEN --file examples/loans/application.json
+  evenkeel decide credit --token $TOKEN --subject client-7 --input income=32000 --input months=24 --group sex=female`,
+  words: 1,
   options: {
     file: { type: "string" },
     input: { type: "string", multiple: true },

@@ -1,5 +1,6 @@
-/** The process that `evenkeel` is: its words, its streams, its exit code. */
-import { call } from "./call.ts";
+/** The process behind `evenkeel`: its arguments, streams, environment and exit code. */
+import { commandLine } from "./command-line.ts";
 import { streamsIo } from "./io.ts";
 
-process.exitCode = await call(process.argv.slice(2), streamsIo({ out: process.stdout, err: process.stderr }), process.env, process.cwd());
+const io = streamsIo({ out: process.stdout, err: process.stderr });
+process.exitCode = await commandLine(process.argv.slice(2), io, process.env, process.cwd());

@@ -10,7 +10,7 @@ import { columnIssues, diffVersions, type DatasetDiff } from "./dataset-diffs.ts
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
-import { REFERENCE_FORM, labelIssue, nameIssue, parseReference, pointsAt } from "./names.ts";
+import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
 import { indexTable, inspectTable, openBytes, openFile, type OpenTable, type TableIndex, type TableInspection } from "./table-scan.ts";
 
@@ -268,8 +268,12 @@ export class Datasets {
   async #unknown(dataset: string, reference: string): Promise<Refusal> {
     const datasets = await this.list();
     const view = datasets.find(({ name }) => name === dataset);
-    const tags = view && (Object.keys(view.tags).join(", ") || "none");
-    if (view) return unknown("dataset version", reference, `${dataset} has versions 1 to ${view.latest.number} and the tags ${tags}`);
+    if (view)
+      return unknown(
+        "dataset version",
+        reference,
+        `${dataset} has ${versionsText(view.latest.number)} and ${namesText("tag", "tags", Object.keys(view.tags))}`,
+      );
     const near = nearest(
       dataset,
       datasets.map(({ name }) => name),

@@ -21,11 +21,11 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
     case "invalid":
       return "Something in it is not as expected.";
     case "unknown":
-      return `There is no ${refusal.what} ${refusal.name}${refusal.hint ? `: ${refusal.hint}` : ""}.`;
+      return noSuch(`${refusal.what} ${refusal.name}`, refusal.hint);
     case "conflict":
       return `${refusal.message}.`;
     case "unknown-endpoint":
-      return `There is no endpoint ${refusal.endpoint}${refusal.hint ? `: ${refusal.hint}` : ""}.`;
+      return noSuch(`endpoint ${refusal.endpoint}`, refusal.hint);
     case "unknown-reference":
       return `There is no release ${refusal.reference} here: ${refusal.hint}.`;
     case "cannot-load":
@@ -120,3 +120,6 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return unreachable(refusal);
   }
 }
+
+const noSuch = (what: string, hint: string | undefined): string =>
+  hint === undefined ? `There is no ${what}.` : `There is no ${what}: ${hint}${hint.endsWith("?") ? "" : "."}`;

@@ -1,9 +1,10 @@
-/** `evenkeel <verb> …`: finds the verb, runs it, and turns what went wrong into one clear line and an exit code. */
+/** `evenkeel <verb> …`: finds the verb, runs it, and turns what went wrong into a clear line and an exit code. */
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { nearest } from "../checked.ts";
 import { EvenkeelClient, EvenkeelProblem, EvenkeelUnreachable } from "../client.ts";
-import { styled, type Io } from "./io.ts";
+import { issueLine, styled, type Io } from "./io.ts";
 import { UsageError, type Verb, type VerbContext } from "./verb.ts";
 import { verbs } from "./verbs.ts";
 
@@ -22,7 +23,7 @@ function connect(argv: readonly string[], env: VerbContext["env"], cwd: string):
   if (url !== undefined) return new EvenkeelClient({ url, ...(token === undefined ? {} : { token }) });
   const folder = resolve(cwd, option("data") ?? env["EVENKEEL_DATA"] ?? DEFAULT_DATA);
   const socket = join(folder, "control.sock");
-  if (token === undefined && existsSync(socket)) return new EvenkeelClient({ socket });
+  if (existsSync(socket)) return new EvenkeelClient({ socket, ...(token === undefined ? {} : { token }) });
   if (token !== undefined) return new EvenkeelClient({ token });
   throw new EvenkeelUnreachable(
     `no server runs on ${folder}. Start one with \`evenkeel up\`, or name one with --url and --token (or EVENKEEL_URL and EVENKEEL_TOKEN)`,
@@ -45,20 +46,31 @@ function overview(io: Io): string {
 
 function describeProblem(io: Io, error: EvenkeelProblem): string {
   const { title, detail, errors, requestId } = error.problem;
-  const places = (errors ?? []).map((issue) => {
-    const place =
-      issue.line === undefined
-        ? issue.path || "/"
-        : `line ${issue.line}, column ${issue.column ?? 1}${issue.path ? ` (${issue.path})` : ""}`;
-    return `  ${place}: expected ${issue.expected}${issue.got === undefined ? "" : `, got ${issue.got}`}${issue.hint ? `; ${issue.hint}` : ""}`;
-  });
+  // A single one that the sentence has named already isn't said twice.
+  const isSaid = ({ line, got }: NonNullable<typeof errors>[number]) =>
+    errors?.length === 1 && line === undefined && got !== undefined && (detail?.includes(got) ?? false);
+  const places = (errors ?? []).filter((issue) => !isSaid(issue)).map(issueLine);
   const reference = error.problem.status >= 500 && requestId ? [`  request ${requestId}`] : [];
-  return [`${styled(io, "red", title)}${detail ? `: ${detail}` : ""}`, ...places, ...reference].join("\n");
+  // Of a refusal the detail says all; what is wrong on the server's side needs both.
+  const head = detail === undefined ? title : error.problem.status >= 500 ? `${title}: ${detail}` : detail;
+  return [styled(io, "red", head), ...places, ...reference].join("\n");
+}
+
+/** Both `src/cli/` and `dist/cli/` lie two folders below the package. */
+async function ownVersion(): Promise<string> {
+  const value: unknown = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof value === "object" && value !== null && "version" in value ? String(value.version) : "unknown";
 }
 
 /** @returns the exit code */
-export async function call(argv: readonly string[], io: Io, env: VerbContext["env"], cwd: string): Promise<number> {
+export async function commandLine(argv: readonly string[], io: Io, env: VerbContext["env"], cwd: string): Promise<number> {
   const [name, ...rest] = argv;
+  if (name === "--version") {
+    io.out(await ownVersion());
+    return 0;
+  }
+  const [asked] = rest;
+  if (name === "help" && asked !== undefined) return await commandLine([asked, "--help"], io, env, cwd);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     io.out(overview(io));
     return name === undefined ? 2 : 0;
@@ -77,7 +89,7 @@ export async function call(argv: readonly string[], io: Io, env: VerbContext["en
     return await verb.run(rest, { io, cwd, env, client: () => (client ??= connect(rest, env, cwd)) });
   } catch (error) {
     if (error instanceof UsageError) {
-      io.note(`evenkeel ${name}: ${error.message}\n\n${verb.help}`);
+      io.note(`evenkeel ${name}: ${error.message} (evenkeel ${name} --help shows options and examples)`);
       return 2;
     }
     if (error instanceof EvenkeelProblem) io.note(rest.includes("--json") ? JSON.stringify(error.problem) : describeProblem(io, error));
