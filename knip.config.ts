@@ -8,6 +8,7 @@ export default {
     "src/decisions/commit-sqlite.ts",
     "src/serving/onnx-process.ts",
     "src/store/sqlite-thread.ts",
+    "src/cli/watchdog-thread.ts",
     "bench/*.ts",
     "examples/loans/{demo,applicants,tables}.ts",
     "examples/loans/steps/*.ts",
@@ -25,4 +26,5 @@ export default {
     "playwright-core", // tests in a browser, `*.e2e.test.ts`
     "@fontsource-variable/inter", // by a style sheet
   ],
+  ignoreBinaries: ["mount", "umount", "strace"], // of the system: the torture suite skips what isn't there
 } satisfies KnipConfig;
