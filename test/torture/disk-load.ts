@@ -1,6 +1,8 @@
 /** What the faults of the disk have in common: a server on a folder of its own, applicants, and what must hold afterwards. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { NewTokenView } from "../../src/api/index.ts";
+import { EvenkeelClient } from "../../src/client.ts";
 import type { Torment } from "./case.ts";
 import { acknowledgedOf, inspect } from "./invariants.ts";
 import { startLoad, type LoadReport, type RunningLoad, type Sent } from "./load-order.ts";
@@ -22,6 +24,19 @@ export async function begin(
   mkdirSync(root, { recursive: true });
   const folder = copyOf(prepared, join(root, "data"));
   return { folder, token, server: await ServerProcess.start({ folder }) };
+}
+
+/** Decisions that a reader without `protected:read` gets: a read of protected fields has to be noted first, which needs room. */
+export async function readerOf({ control, port }: ServerProcess): Promise<{ read(): Promise<number>; close(): Promise<void> }> {
+  const { token } = await control.post<NewTokenView>("/v1/tokens", { name: "reader", role: "analyst" });
+  const client = new EvenkeelClient({ url: `http://127.0.0.1:${port}`, token, timeoutMs: 10_000 });
+  return {
+    async read() {
+      const page = await client.get<{ readonly decisions: readonly unknown[] }>("/v1/endpoints/loans/decisions", { limit: 5 });
+      return page.decisions.length;
+    },
+    close: () => client.close(),
+  };
 }
 
 export function load(server: ServerProcess, token: string, perSecond: number, durationMs: number): RunningLoad {
