@@ -1,6 +1,7 @@
 /** What turns a person's inputs into a score. */
 import { Type, type Static } from "typebox";
 import type { BlobId } from "../std.ts";
+import { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 
 const Score = Type.Number({ minimum: 0, maximum: 1 });
@@ -43,7 +44,7 @@ export const OnnxScorerSpec = Type.Object(
 export type OnnxScorerSpec = Static<typeof OnnxScorerSpec>;
 
 /** How a release scores. */
-export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec], { title: "Scorer" });
+export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec, HttpScorerSpec], { title: "Scorer" });
 export type ScorerSpec = Static<typeof ScorerSpec>;
 
 /** The schema has checked its form. */
@@ -63,16 +64,22 @@ export type ScorerTrouble =
   | "timeout"
   /** The process ended while it had the batch. */
   | "crashed"
-  /** The process is being replaced. */
+  /** The process is being replaced, or the server can't be reached. */
   | "down"
+  /** The server failed too often: it isn't asked for a while. */
+  | "breaker-open"
   /** More rows wait than the scorer will ever answer in time. */
   | "overloaded"
   /** The model gave no number, or one outside of [0, 1]. */
   | "bad-score"
   /** An expression could not be computed for these inputs. */
   | "not-computable"
-  /** The runtime refused the batch. */
+  /** The runtime or the server refused the batch. */
   | "failed"
+  /** What the server answered holds no score for every row. */
+  | "bad-answer"
+  /** The server answered labels, over which no policy can be laid. */
+  | "labels"
   | "closed";
 
 /** There is no score. The world's fault, not the program's: the gateway asks the next release. */
