@@ -61,7 +61,9 @@ test("of several forms, only the one that is meant is held against the value", (
     { path: "/scorer/url", expected: "a value", got: "nothing" },
     { path: "/scorer/urls", expected: "one of kind, url, protocol", got: "an unknown field", hint: 'did you mean "url"?' },
   ]);
-  expect(wrong({ kind: "http", protocol: "c", url: "x" })).toEqual([{ path: "/scorer/protocol", expected: "one of a, b", got: '"c"' }]);
+  expect(wrong({ kind: "http", protocol: "other", url: "x" })).toEqual([
+    { path: "/scorer/protocol", expected: "one of a, b", got: '"other"' },
+  ]);
   expect(wrong({ kind: "rule" })).toEqual([
     { path: "/scorer/kind", expected: "one of rules, http", got: '"rule"', hint: 'did you mean "rules"?' },
   ]);

@@ -267,7 +267,7 @@ test("a request is sent once more only where nothing of it was sent before", asy
   // The next one needs a connection, and the first address refuses it.
   server.fault = null;
   isAway = true;
-  expect(await release.value.scorer.score({ income: 50, debt: 1 }, 1000)).toEqual({ score: 0.5, reason: null });
+  expect(await release.value.scorer.score({ income: 50, debt: 1 }, 1000)).toEqual({ score: 0.5, reasons: [] });
   expect(asked).toBe(2);
   expect(statsOf(release.value).retries).toBe(1);
 });
@@ -310,8 +310,8 @@ describe("a release is loaded from a server of every protocol", () => {
         { income: 50, debt: 1 },
       ]),
     ).toEqual([
-      { score: 0.25, reason: null },
-      { score: 0.5, reason: null },
+      { score: 0.25, reasons: [] },
+      { score: 0.5, reasons: [] },
     ]);
   });
 

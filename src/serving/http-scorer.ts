@@ -49,7 +49,7 @@ export class HttpScorer implements Scorer {
 
   async score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
     const scores = await this.#model.run([this.#rowOf(inputs)], Math.min(timeoutMs, this.#timeoutMs));
-    return { score: checkedScore(scores[0] ?? Number.NaN), reason: null };
+    return { score: checkedScore(scores[0] ?? Number.NaN), reasons: [] };
   }
 
   async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
@@ -76,7 +76,7 @@ export class HttpScorer implements Scorer {
       if (row instanceof ScorerError) return row;
       if (scores instanceof ScorerError) return scores;
       const score = scores[next++] ?? Number.NaN;
-      return caught(() => ({ score: checkedScore(score), reason: null }));
+      return caught(() => ({ score: checkedScore(score), reasons: [] }));
     });
   }
 }

@@ -53,10 +53,9 @@ export interface Answer {
 }
 
 /** A score and what the release's policy makes of it. */
-export function answerOf(release: LoadedRelease, { score, reason }: Scored): Answer {
-  const { action, favourable, reason: bandReason } = release.policy.decide(score);
-  const reasons = reason === null ? (bandReason === null ? [] : [bandReason]) : bandReason === null ? [reason] : [reason, bandReason];
-  return { score, action, favourable, reasons };
+export function answerOf(release: LoadedRelease, { score, reasons }: Scored): Answer {
+  const { action, favourable, reason } = release.policy.decide(score);
+  return { score, action, favourable, reasons: reason === null ? reasons : [...reasons, reason] };
 }
 
 /** Which release, and for which endpoint. */
@@ -90,7 +89,7 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   const { id, number, bundle, endpoint } = options;
   const features = compileFeatures(bundle.features, endpoint.variables);
   const policy = compilePolicy(bundle.policy, endpoint.actions);
-  const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint.variables) : null;
+  const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint) : null;
   const issues = [...below("/features", features), ...below("/policy", policy), ...(rules ? below("/scorer", rules) : [])];
   if (!features.ok || !policy.ok || (rules && !rules.ok) || issues.length > 0) return err(issues);
 
