@@ -27,16 +27,7 @@ export type {
   TransitionRecordView,
 } from "./api/index.ts";
 export { EvenkeelClient, EvenkeelProblem, EvenkeelUnreachable, type ClientOptions, type RequestOptions } from "./client.ts";
-export { pipelineStoreOf } from "./pipeline-store.ts";
-export {
-  capture,
-  cook,
-  inlineExecutor,
-  parsePipeline,
-  spawnExecutor,
-  trainHybrids,
-  type Executor,
-  type PipelineStore,
-  type Recipe,
-} from "./pipelines/index.ts";
+export { inlineExecutor, outOfKind, parsePipeline, spawnExecutor, type Executor } from "./pipelines/index.ts";
+export { makingsOf, retrain, type RecordedMakings, type RetrainOrder, type Retrained } from "./retraining.ts";
+export { train, type Kitchen, type TrainOrder, type Trained } from "./training.ts";
 export { simulatedRuntime, systemRuntime, type Runtime, type SimulatedRuntime } from "./store/index.ts";

@@ -14,6 +14,7 @@ With an endpoint, every guardrail and group. Exits 3 when a guardrail is breache
 examples:
   evenkeel status
   evenkeel status loans --json`,
+  words: 1,
   options: {},
   async run({ positionals: [name], values }, { client, io }) {
     const endpoints = name

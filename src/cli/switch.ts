@@ -20,7 +20,8 @@ usage: evenkeel promote <endpoint> <release> --reason <text>
 The release that was live becomes the standby, loaded and ready to be put back.
 
 example:
-  evenkeel promote loans r12 --reason "canary holds after 2,000 decisions"`,
+  evenkeel promote loans r2 --reason "canary holds after 2,000 decisions"`,
+  words: 2,
   options: { reason: { type: "string" } },
   async run({ positionals: [endpoint, release], values }, { client, io }) {
     if (!endpoint || !release || !values.reason) throw new UsageError("an endpoint, a release and --reason are needed");
@@ -41,6 +42,7 @@ The release that is taken out is condemned: it gets no traffic until somebody re
 examples:
   evenkeel rollback loans --reason "complaints from applicants with high school education"
   evenkeel rollback loans --to r1 --reason "model server unreliable" --keep`,
+  words: 1,
   options: { reason: { type: "string" }, to: { type: "string" }, keep: { type: "boolean" } },
   async run({ positionals: [endpoint], values }, { client, io }) {
     if (!endpoint || !values.reason) throw new UsageError("an endpoint and --reason are needed");
@@ -63,7 +65,8 @@ usage: evenkeel release stop <endpoint> <release> --reason <text>        end its
        evenkeel release resume <endpoint> --reason <text>                automatic rollouts may go on
 
 example:
-  evenkeel release reinstate loans r12 --reason "the data were right, the guardrail's groups were not; see ticket 7"`,
+  evenkeel release reinstate loans r2 --reason "the data were right, the guardrail's groups were not; see ticket 7"`,
+  words: 3,
   options: { reason: { type: "string" } },
   async run({ positionals: [act, endpoint, name], values }, { client, io }) {
     if (!act || !["stop", "reinstate", "resume"].includes(act)) throw new UsageError("release can stop, reinstate or resume");

@@ -13,6 +13,7 @@ import { runs } from "./runs.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
+import { train } from "./train.ts";
 import { up } from "./up.ts";
 import type { Verb } from "./verb.ts";
 
@@ -31,6 +32,7 @@ export const verbs: readonly Verb[] = [
   blame,
   affected,
   data,
+  train,
   models,
   runs,
   lineage,

@@ -1,8 +1,10 @@
 export { parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
+export { DrillMode, Drills, type Drill } from "./drill.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
-export { GuardrailControl, decisionsOf } from "./guardrail-control.ts";
+export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
+export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";
 export type { ReleaseInfo } from "./release-rows.ts";
 export { ReleaseSpec } from "./release-spec.ts";

@@ -123,6 +123,9 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   });
 }
 
+/** What stands beside the model in the bundle; all else is about the file itself. */
+const CHOSEN: ReadonlySet<string> = new Set(["/output", "/column"]);
+
 function below(path: string, result: Result<unknown, readonly Issue[]>): readonly Issue[] {
   return result.ok ? [] : result.error.map((issue) => ({ ...issue, path: path + issue.path }));
 }
@@ -140,7 +143,8 @@ async function openModel(
       throw new Error("rules are compiled");
     case "onnx": {
       const opened = await openOnnx(scorer, features, dependencies);
-      return opened.ok ? opened : err(below("/scorer/model", opened));
+      if (opened.ok) return opened;
+      return err(opened.error.map((issue) => ({ ...issue, path: `${CHOSEN.has(issue.path) ? "/scorer" : "/scorer/model"}${issue.path}` })));
     }
     case "http": {
       if (scorer.gives === "labels" && policy.bands.length > 2)
