@@ -72,4 +72,7 @@ test("of several forms, only the one that is meant is held against the value", (
     { path: "/scorer/table/row", expected: "one of rows", got: "an unknown field", hint: 'did you mean "rows"?' },
   ]);
   expect(wrong({ kind: "rules", table: { rows: 1 } })).toEqual([]);
+  const TextOrObject = checked(object({ features: Type.Union([Type.String(), object({ name: Type.String({ pattern: "^[a-z]+$" }) })]) }));
+  expect(TextOrObject({ features: { name: "Two" } })).toMatchObject({ ok: false, error: [{ path: "/features/name" }] });
+  expect(TextOrObject({ features: 3 })).toMatchObject({ ok: false, error: [{ path: "/features" }] });
 });

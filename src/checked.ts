@@ -42,7 +42,7 @@ const flattened = (anyOf: readonly unknown[]): readonly unknown[] =>
 
 function alternative(union: Readonly<Record<string, unknown>>, all: readonly unknown[], value: unknown): unknown {
   let left = all.filter((each) => isObject(each) && isObject(each["properties"])).filter(isObject);
-  if (left.length < all.length || !isObject(value) || Array.isArray(value)) return union;
+  if (left.length === 0 || !isObject(value) || Array.isArray(value)) return union;
   // What tells them apart: fields that have one fixed value in each, first `kind` for example, then `protocol`.
   const told = new Set<string>();
   for (;;) {

@@ -293,11 +293,11 @@ describe("a release is loaded from a server of every protocol", () => {
     ["oip without an output named", () => ({ protocol: "oip", model: "credit", content_type: "pd" })],
     ["mlflow", () => ({ protocol: "mlflow" })],
     ["kserve_v1", () => ({ protocol: "kserve_v1", model: "credit" })],
-    ["sagemaker, CSV", ({ url }) => ({ protocol: "sagemaker", url: `${url}/csv` })],
+    ["sagemaker, CSV", () => ({ protocol: "sagemaker" })],
     ["sagemaker, JSON", () => ({ protocol: "sagemaker", layout: "lists" })],
     [
       "template, one person a request",
-      ({ url }) => ({ protocol: "template", url: `${url}/one`, rows: "/input", layout: "object", scores: "/output", ready: "/health" }),
+      ({ url }) => ({ protocol: "template", url: `${url}/predict`, rows: "/input", layout: "object", scores: "/output", ready: "/health" }),
     ],
     ["the endpoint's inputs instead of features", () => ({ protocol: "mlflow", send: "inputs" })],
   ])("%s", async (_what, change) => {
