@@ -63,6 +63,21 @@ test("a model server that fails is nobody's failed request: the release before i
   model.fault = null;
 });
 
+test("an operator releases at a server's address that is known, and names a new one by grant only", async () => {
+  const known = here(releases[2] ?? "").replace("send: inputs", "send: inputs, batch: 20");
+  const other = known.replace(model.url, `http://localhost:${model.port}`);
+  const [plain, granted] = [await server.as("operator"), await server.as("operator", ["targets:write"])];
+  expect(await plain.post("/v1/apply", { yaml: known })).toMatchObject({ changes: [{ change: "created" }] });
+  expect(await problemOf(plain.post("/v1/apply", { yaml: other }))).toMatchObject({
+    status: 403,
+    detail: expect.stringContaining("targets:write, which operator, admin can have"),
+  });
+  const body = { scorer: { kind: "http", protocol: "mlflow", url: `http://localhost:${model.port}`, send: "inputs" }, policy: {} };
+  expect(await problemOf(plain.post("/v1/endpoints/cards/releases", body))).toMatchObject({ status: 403 });
+  expect(await granted.post("/v1/apply", { yaml: other })).toMatchObject({ changes: [{ change: "created" }] });
+});
+});
+
 test("an address that the server may not call is refused with what to do, and the route table stays as it was", async () => {
   const before = await server.admin.get<{ readonly route: unknown }>("/v1/endpoints/cards");
   const yaml = (releases[2] ?? "").replace("http://mlflow.internal:5000", "http://169.254.169.254");
