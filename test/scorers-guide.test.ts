@@ -76,7 +76,6 @@ test("an operator releases at a server's address that is known, and names a new 
   expect(await problemOf(plain.post("/v1/endpoints/cards/releases", body))).toMatchObject({ status: 403 });
   expect(await granted.post("/v1/apply", { yaml: other })).toMatchObject({ changes: [{ change: "created" }] });
 });
-});
 
 test("an address that the server may not call is refused with what to do, and the route table stays as it was", async () => {
   const before = await server.admin.get<{ readonly route: unknown }>("/v1/endpoints/cards");
