@@ -240,6 +240,44 @@ test("one person whom the server fails on costs nobody else in the batch the ans
   expect(statsOf(live)).toMatchObject({ breaker: "closed" });
 });
 
+test("faults that come and go under load: everybody is answered in time and by the right one, the record agrees, and it heals", async () => {
+  const server = await newServer();
+  const { decide, gateway, live, rows } = await chain(server);
+  const replies: Awaited<ReturnType<typeof decide>>[] = [];
+  let isOver = false;
+  const clients = Array.from({ length: 16 }, async (_, i) => {
+    for (let n = 0; !isOver; n++) {
+      replies.push(await decide((i * 7 + n) % 100));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
+  for (let i = 0; i < 40; i++) {
+    server.fault = i % 3 === 0 ? (FAULTS[(i * 5) % FAULTS.length] ?? null) : null;
+    server.isFlapping = i % 2 === 0;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  server.fault = null;
+  await vi.waitFor(() => expect(statsOf(live).breaker).toBe("closed"), 10_000);
+  isOver = true;
+  await Promise.all(clients);
+  expect(new Set(replies.map(({ route }) => route))).toEqual(new Set(["live", "standby"]));
+  expect(replies.filter(({ route, score }) => route === "standby" && score !== 0.7)).toEqual([]);
+  expect(Math.max(...replies.map(({ tookMs }) => tookMs))).toBeLessThan(1500);
+  expect(gateway.stats().decided).toBe(replies.length);
+  const recorded = new Map((await rows()).map((row) => [row.id, row]));
+  expect(recorded.size).toBe(replies.length);
+  const wrong = replies.filter(({ id, route, score }) => {
+    const row = recorded.get(id);
+    return (
+      row?.answered_by !== route ||
+      row.score !== score ||
+      row.arm !== (route === "live" ? "live" : "fallback") ||
+      (row.because === null) !== (route === "live")
+    );
+  });
+  expect(wrong).toEqual([]);
+});
+
 test("a request is sent once more only where nothing of it was sent before", async () => {
   const server = await newServer();
   const endpoint = newEndpoint();
