@@ -240,6 +240,22 @@ test("one person whom the server fails on costs nobody else in the batch the ans
   expect(statsOf(live)).toMatchObject({ breaker: "closed" });
 });
 
+test("a server without a score for most is as bad as one that fails; without one for some, it isn't", async () => {
+  const server = await newServer();
+  const { live } = await chain(server);
+  const people = Array.from({ length: 10 }, (_, i) => ({ income: i, debt: 1 }));
+  const openings: string[] = [];
+  for (const least of [4, 6]) {
+    server.scoreOf = ([income]) => (Number(income) < least ? null : 0.5);
+    for (let i = 0; i < 5; i++) {
+      const scored = await live.scorer.scoreMany(people);
+      expect(scored.filter((each) => "score" in each)).toHaveLength(10 - least);
+    }
+    openings.push(statsOf(live).breaker);
+  }
+  expect(openings).toEqual(["closed", "open"]);
+});
+
 test("faults that come and go under load: everybody is answered in time and by the right one, the record agrees, and it heals", async () => {
   const server = await newServer();
   const { decide, gateway, live, rows } = await chain(server);
