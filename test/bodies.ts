@@ -88,6 +88,17 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       value: { to: "r1", condemn: true, ...command },
       optional: ["/to", "/condemn", ...optionalOfCommand],
     },
+    "POST /v1/endpoints/{endpoint}/rollout": {
+      value: { release: "r2", rollout: { steps: [{ place: "canary", share: 0.1 }] }, ...command },
+      optional: ["/rollout", "/rollout/steps/0", ...optionalOfCommand],
+    },
+    ...Object.fromEntries(
+      ["approve", "pause", "continue", "abort"].map((act) => [
+        `POST /v1/endpoints/{endpoint}/rollout/${act}`,
+        { value: command, optional: optionalOfCommand },
+      ]),
+    ),
+    "POST /v1/endpoints/{endpoint}/drills": { value: { mode: "replay", reason: "because" } },
     "POST /v1/endpoints/{endpoint}/resume": { value: command, optional: optionalOfCommand },
     "POST /v1/incidents/{n}/blame": {
       value: {

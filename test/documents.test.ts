@@ -5,14 +5,20 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import type { ChangeView, ReleaseView } from "../src/api/index.ts";
 import { commandLine } from "../src/cli/command-line.ts";
 import type { Io } from "../src/cli/io.ts";
 import { parsePipeline } from "../src/pipelines/index.ts";
+import { parsePlan } from "../src/releases/rollout-plan.ts";
 import { freshServer } from "./server.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DOCUMENTS = ["README.md", "docs/guide.md"] as const;
+
+/** A part of a release's YAML. */
+const asRollout = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && "rollout" in value ? value.rollout : undefined;
 
 interface Block {
   readonly language: string;
@@ -88,6 +94,10 @@ test("the YAML and JSON of the guide is what the server takes", async () => {
       ["endpoint", "created"],
       ["release", "created"],
     ]);
+    for (const text of all("yaml", "rollout")) {
+      const guardrails = ["approval-parity"];
+      expect(parsePlan(asRollout(parse(text)), guardrails, false)).toMatchObject({ ok: true });
+    }
     for (const text of all("yaml", "pipeline")) expect(parsePipeline(text)).toMatchObject({ ok: true });
     const application = await server.as("application");
     for (const text of all("json", "decision"))
@@ -103,7 +113,7 @@ test("the YAML and JSON of the guide is what the server takes", async () => {
       const made = await server.admin.post<ReleaseView>("/v1/endpoints/loans/releases", { scorer, policy: JSON.parse(text) });
       expect(made.policy).toEqual(JSON.parse(text));
     }
-    const tried = ["release", "pipeline", "decision", "outcomes", "feature-set", "policy", ""];
+    const tried = ["release", "rollout", "pipeline", "decision", "outcomes", "feature-set", "policy", ""];
     expect(blocks.filter(({ language, of }) => language !== "sh" && !tried.includes(of))).toEqual([]);
     expect(all("yaml", "")).toHaveLength(1);
   } finally {

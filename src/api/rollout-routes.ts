@@ -4,7 +4,6 @@ import { orNull } from "../checked.ts";
 import type { Principal } from "../access/index.ts";
 import {
   DrillMode,
-  RolloutSpec,
   previewRollback,
   type Drill,
   type Drills,
@@ -35,7 +34,13 @@ export interface RolloutRouteParts {
 }
 
 const StartBody = Type.Object(
-  { release: Type.String({ description: "r12" }), rollout: Type.Optional(RolloutSpec), ...command },
+  {
+    release: Type.String({
+      description: "r12",
+    }) /** A strategy's name or its steps; the plan's own schema checks it, with paths of its own. */,
+    rollout: Type.Optional(Type.Unknown({ description: "all_at_once, canary, shadow_first, blue_green, or { steps: [...] }" })),
+    ...command,
+  },
   { additionalProperties: false },
 );
 const ReasonBody = Type.Object(command, { additionalProperties: false });
@@ -134,15 +139,19 @@ export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
           to: Type.Optional(Type.String({ description: "r11; where a rollback goes by itself when left out" })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 5000, description: "Applications; 500 when left out" })),
         }),
-        response: { 200: RollbackPreviewView },
+        response: {
+          200: Type.Object({ preview: orNull(RollbackPreviewView), why: orNull(Type.String({ description: "Why there is none" })) }),
+        },
       },
     },
     async (request) => {
       const room = roomOf(request.params.endpoint);
       const { to, limit } = request.query;
       const preview = await previewRollback({ store, releases }, room, to === undefined ? null : idOf(room, to), limit ?? 500);
-      if (!preview.ok) throw releaseProblem(preview.error, room);
-      return previewView(room, preview.value, namesIn(room, principalOf(request)));
+      if (preview.ok) return { preview: previewView(room, preview.value, namesIn(room, principalOf(request))), why: null };
+      const problem = releaseProblem(preview.error, room);
+      if (preview.error.kind === "nowhere-to-roll-back") return { preview: null, why: problem.message };
+      throw problem;
     },
   );
 

@@ -1,6 +1,7 @@
 import type { RouteTableView, SwitchView } from "../api/index.ts";
 import { milliseconds } from "./format.ts";
 import { styled, type Io } from "./io.ts";
+import { showPreview } from "./rollout.ts";
 import { UsageError, verb } from "./verb.ts";
 
 const path = (endpoint: string, act: string) => `/v1/endpoints/${encodeURIComponent(endpoint)}/${act}`;
@@ -36,15 +37,20 @@ export const rollback = verb({
   help: `put the last good release, or the fallback, back
 
 usage: evenkeel rollback <endpoint> --reason <text> [--to <release>] [--keep]
+       evenkeel rollback <endpoint> --dry-run [--to <release>]
 
 The release that is taken out is condemned: it gets no traffic until somebody reinstates it by name. --keep doesn't condemn it.
+--dry-run says whose answer would change, group by group, and changes nothing.
 
 examples:
+  evenkeel rollback loans --dry-run
   evenkeel rollback loans --reason "complaints from applicants with high school education"
   evenkeel rollback loans --to r1 --reason "model server unreliable" --keep`,
   words: 1,
-  options: { reason: { type: "string" }, to: { type: "string" }, keep: { type: "boolean" } },
+  options: { reason: { type: "string" }, to: { type: "string" }, keep: { type: "boolean" }, "dry-run": { type: "boolean" } },
   async run({ positionals: [endpoint], values }, { client, io }) {
+    if (endpoint && values["dry-run"])
+      return await showPreview(client(), io, { endpoint, isJson: values.json ?? false, ...(values.to ? { to: values.to } : {}) });
     if (!endpoint || !values.reason) throw new UsageError("an endpoint and --reason are needed");
     const done = await client().post<SwitchView>(path(endpoint, "rollback"), {
       reason: values.reason,

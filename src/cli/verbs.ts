@@ -9,6 +9,7 @@ import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { models } from "./models.ts";
+import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
@@ -25,6 +26,8 @@ export const verbs: readonly Verb[] = [
   deploy,
   promote,
   rollback,
+  rollout,
+  drill,
   release,
   decide,
   decisions,

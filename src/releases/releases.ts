@@ -257,7 +257,7 @@ export class Releases {
 
   #planOf({ definition }: EndpointRoom, rollout: unknown): Result<readonly RolloutStep[], ReleaseRefusal> {
     const names = definition.guardrails.map(({ name }) => name);
-    const plan = parsePlan(rollout ?? "all_at_once", names, definition.spec.approval ?? false);
+    const plan = parsePlan(rollout === undefined ? "all_at_once" : rollout, names, definition.spec.approval ?? false);
     if (plan.ok) return plan;
     return err({ kind: "invalid", issues: plan.error.map((issue) => ({ ...issue, path: `/rollout${issue.path}` })) });
   }

@@ -27,7 +27,7 @@ export const scorerFaults: Case = {
     model.scoreOf = ([income]) => (Number(income) >= LIMIT ? 0.9 : 0.1);
     const server = await freshServer({ egress: { allow: [`127.0.0.1:${model.port}`] } });
     try {
-      return await survived(model, server, torment.isShort ? SHORT : FAULTS, torment.say);
+      return await survived(model, server, torment.isShort ? SHORT : FAULTS, (text) => torment.say(text));
     } finally {
       await server.drop();
       await model.close();
