@@ -1,7 +1,7 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { Audit, ClockWatch, ProtectedReads, Tokens, type NewToken, type Principal } from "./access/index.ts";
+import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
   accessRoutes,
@@ -44,6 +44,10 @@ export interface AppOptions {
   readonly runtime?: Runtime;
   /** When a decision is answered: once it is on disk (default), once it is queued, or (benchmarks only) without being recorded. */
   readonly ack?: Ack;
+  /** `host:port` that model servers may be called at though it is private or loopback; public addresses may always. */
+  readonly egress?: { readonly allow: readonly string[] };
+  /** Values for headers of calls to model servers, by the names that releases know them by. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Models in processes of their own (default), or in this one: deterministic and blocking, for simulations. */
   readonly scorers?: "process" | "inline";
   /** Between two looks of the guardrails. Default 500. */
@@ -109,7 +113,9 @@ export async function startApp(options: AppOptions): Promise<App> {
       subjectKey: await subjectKey(store),
       onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
     });
-    const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline" };
+    const ownPorts = new Set([options.port ?? 7070]);
+    const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
+    const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline", http };
     const releases = await Releases.open({ store, audit, registry, gateway, load, onTrouble: (error) => onError(error, "releases") });
     undo.push(() => releases.close());
     const incidents = new Incidents(store, audit);
@@ -197,6 +203,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => events.close());
     await listenOnSocket(local, join(options.folder, "control.sock"));
     const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
+    ownPorts.add(Number(new URL(url).port));
     const settled = async () => {
       await gateway.idle();
       await looking.settled();
@@ -208,6 +215,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     await stop();
     throw error;
   }
+}
+
+/** @throws Error that says which entry of the configuration is wrong */
+function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress {
+  const rules = parseEgress(egress?.allow ?? []);
+  if (rules.ok) return new Egress({ rules: rules.value, ownPorts: () => ownPorts });
+  const [{ expected, got, hint } = { expected: "", got: "", hint: "" }] = rules.error;
+  throw new Error(`egress: expected ${expected}, got "${got}" (${hint})`);
 }
 
 const CLOCK_EVERY_MS = 1000;

@@ -1,6 +1,6 @@
-import { Type } from "typebox";
+import { Type, type TSchema } from "typebox";
 import { expect, test } from "vitest";
-import { checked } from "./checked.ts";
+import { checked, object } from "./checked.ts";
 
 const parse = checked(
   Type.Object(
@@ -41,3 +41,38 @@ test("places inside are found by their pointer", () =>
     got: "an unknown field",
     hint: 'did you mean "type"?',
   }));
+
+test("of several forms, only the one that is meant is held against the value", () => {
+  const form = (kind: string, rest: Record<string, TSchema>) => object({ kind: Type.Literal(kind), ...rest });
+  const Form = Type.Union([
+    form("rules", { rules: Type.Array(Type.Number()) }),
+    form("rules", { table: object({ rows: Type.Number() }) }),
+    Type.Union([
+      object({ kind: Type.Literal("http"), url: Type.String(), protocol: Type.Literal("a"), model: Type.String() }),
+      object({ kind: Type.Literal("http"), url: Type.String(), protocol: Type.Literal("b") }),
+    ]),
+  ]);
+  const parseForm = checked(object({ scorer: Form }));
+  const wrong = (scorer: unknown) => {
+    const parsed = parseForm({ scorer });
+    return parsed.ok ? [] : parsed.error;
+  };
+  expect(wrong({ kind: "http", protocol: "b", urls: "x" })).toEqual([
+    { path: "/scorer/url", expected: "a value", got: "nothing" },
+    { path: "/scorer/urls", expected: "one of kind, url, protocol", got: "an unknown field", hint: 'did you mean "url"?' },
+  ]);
+  expect(wrong({ kind: "http", protocol: "other", url: "x" })).toEqual([
+    { path: "/scorer/protocol", expected: "one of a, b", got: '"other"' },
+  ]);
+  expect(wrong({ kind: "rule" })).toEqual([
+    { path: "/scorer/kind", expected: "one of rules, http", got: '"rule"', hint: 'did you mean "rules"?' },
+  ]);
+  expect(wrong({ kind: "rules", table: { row: 1 } })).toEqual([
+    { path: "/scorer/table/rows", expected: "a value", got: "nothing" },
+    { path: "/scorer/table/row", expected: "one of rows", got: "an unknown field", hint: 'did you mean "rows"?' },
+  ]);
+  expect(wrong({ kind: "rules", table: { rows: 1 } })).toEqual([]);
+  const TextOrObject = checked(object({ features: Type.Union([Type.String(), object({ name: Type.String({ pattern: "^[a-z]+$" }) })]) }));
+  expect(TextOrObject({ features: { name: "Two" } })).toMatchObject({ ok: false, error: [{ path: "/features/name" }] });
+  expect(TextOrObject({ features: 3 })).toMatchObject({ ok: false, error: [{ path: "/features" }] });
+});

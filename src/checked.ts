@@ -1,6 +1,7 @@
 /** From `unknown` to a type, once, at the border: TypeBox schemas with errors that a person can act on. */
 import { Type, type Static, type TProperties, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { Errors } from "typebox/value";
 import { err, ok, type Issue, type Result } from "./std.ts";
 
 /** A schema, or null. */
@@ -14,8 +15,53 @@ export const object = <P extends TProperties>(properties: P) => Type.Object(prop
 /** Checks a value against a schema; nothing is coerced, filled in or dropped. Compiled once: keep it. */
 export function checked<S extends TSchema>(schema: S): (value: unknown) => Result<Static<S>, readonly Issue[]> {
   const validator = Compile(schema);
-  return (value) => (validator.Check(value) ? ok(value) : err(issuesOf(schema, value, validator.Errors(value))));
+  return (value) => {
+    if (validator.Check(value)) return ok(value);
+    // Of several forms only the one that is meant is held against the value: errors about all others would bury the one that counts.
+    const meant = asSchema(narrowed(schema, value));
+    const errors = Errors(meant, value);
+    return err(issuesOf(meant, value, errors.length > 0 ? errors : validator.Errors(value)));
+  };
 }
+
+/** Narrowing leaves schemas that are schemas. */
+const asSchema = (schema: unknown) => schema as TSchema;
+
+/** The schema with each union of objects replaced by the alternative that the value is most like. */
+function narrowed(schema: unknown, value: unknown): unknown {
+  if (!isObject(schema)) return schema;
+  const { anyOf, properties } = schema;
+  if (Array.isArray(anyOf)) return alternative(schema, flattened(anyOf), value);
+  if (!isObject(properties) || !isObject(value)) return schema;
+  const inside = Object.entries(properties).map(([key, each]) => [key, Object.hasOwn(value, key) ? narrowed(each, value[key]) : each]);
+  return { ...schema, properties: Object.fromEntries(inside) };
+}
+
+const flattened = (anyOf: readonly unknown[]): readonly unknown[] =>
+  anyOf.flatMap((each: unknown) => (isObject(each) && Array.isArray(each["anyOf"]) ? flattened(each["anyOf"]) : [each]));
+
+function alternative(union: Readonly<Record<string, unknown>>, all: readonly unknown[], value: unknown): unknown {
+  let left = all.filter((each) => isObject(each) && isObject(each["properties"])).filter(isObject);
+  if (left.length === 0 || !isObject(value) || Array.isArray(value)) return union;
+  // What tells them apart: fields that have one fixed value in each, first `kind` for example, then `protocol`.
+  const told = new Set<string>();
+  for (;;) {
+    const constants = (name: string) => left.map((each) => asObject(asObject(each["properties"])[name])["const"]);
+    const name = Object.keys(asObject(left[0]?.["properties"])).find((each) => !told.has(each) && !constants(each).includes(undefined));
+    if (left.length < 2 || name === undefined) break;
+    const fixed = constants(name);
+    const same = left.filter((_, i) => fixed[i] === value[name]);
+    if (same.length === 0) return { type: "object", required: [name], properties: { [name]: { enum: [...new Set(fixed)] } } };
+    told.add(name);
+    left = same;
+  }
+  const known = (each: Readonly<Record<string, unknown>>) =>
+    Object.keys(asObject(each["properties"])).filter((key) => Object.hasOwn(value, key));
+  const [likest] = left.toSorted((a, b) => known(b).length - known(a).length);
+  return narrowed(likest, value);
+}
+
+const asObject = (value: unknown): Readonly<Record<string, unknown>> => (isObject(value) ? value : {});
 
 interface SchemaError {
   readonly keyword: string;

@@ -131,7 +131,7 @@ test("every link of the documents leads to a file, and every anchor to a heading
           .replaceAll(" ", "-"),
       ),
     );
-  for (const document of [...DOCUMENTS, "docs/api.md", "CONTRIBUTING.md"]) {
+  for (const document of [...DOCUMENTS, "docs/api.md", "docs/scorers.md", "CONTRIBUTING.md"]) {
     const text = readFileSync(join(ROOT, document), "utf8");
     for (const [, link = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(link)) continue;

@@ -42,7 +42,7 @@ const principal = (role: Role, more: Partial<Principal> = {}): Principal => ({
 });
 
 test("nobody who controls can move a tally, by no grant, and nobody who moves tallies controls", () => {
-  const control = ["apply", "route:write", "reinstate", "tokens:write"] as const;
+  const control = ["apply", "route:write", "reinstate", "targets:write", "tokens:write"] as const;
   for (const role of roles) {
     const most = principal(role, { grants: rights });
     const moves = mayDo(most, "decide") || mayDo(most, "outcomes:write");

@@ -1,5 +1,6 @@
 export { parseAuditHead, type AuditHead, type AuditProblem, type AuditVerdict } from "./audit-chain.ts";
 export { Audit, type AuditNote, type AuditPage, type AuditRecord } from "./audit.ts";
+export { EGRESS_HINT, Egress, EgressDenied, parseEgress, type EgressOptions, type EgressRules } from "./egress.ts";
 export {
   actorOf,
   grantable,

@@ -25,6 +25,8 @@ export const rights = [
   "route:write",
   /** Let a condemned release serve again. */
   "reinstate",
+  /** Have the server call another one: name a model server's address. */
+  "targets:write",
   /** Decide about an affected person's case. */
   "review",
   "tokens:write",
@@ -52,6 +54,7 @@ const holdings = {
   apply: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "route:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
+  "targets:write": { viewer: "no", analyst: "no", operator: "grant", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   review: { viewer: "no", analyst: "yes", operator: "no", admin: "grant", application: "no", outcomes: "no", trainer: "no" },
   "tokens:write": { viewer: "no", analyst: "no", operator: "no", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "audit:read": { viewer: "no", analyst: "yes", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },

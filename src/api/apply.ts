@@ -8,6 +8,7 @@ import { byOf } from "./by.ts";
 import type { ChangeView } from "./endpoint-view.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
+import { refuseNewTarget } from "./server-targets.ts";
 import { notFound } from "./server.ts";
 
 /** First a dry run over everything, so that a mistake in the last document changes nothing either. */
@@ -41,6 +42,8 @@ export async function apply(releases: Releases, yaml: string, principal: Princip
         const endpoint = endpointIn(value);
         // In a dry run its endpoint may not be there yet; what can be said of it then was said by its schema.
         if (isDry && endpoint !== undefined && !releases.room(endpoint).ok && changes.some(({ name }) => name === endpoint)) continue;
+        const room = endpoint === undefined ? undefined : releases.room(endpoint);
+        refuseNewTarget(principal, room?.ok ? room.value : undefined, value);
         const done = await releases.createRelease(value, by, isDry);
         if (!done.ok) throw locatedProblem(done.error, locate);
         // Applied again it is known already, and its rollout is what people have made of it since.

@@ -12,6 +12,7 @@ import { GroupNames } from "./group-names.ts";
 import { namesIn, releaseView, routeView, switchView, transitionView } from "./route-views.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
+import { refuseNewTarget } from "./server-targets.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export interface EndpointRouteParts {
@@ -175,6 +176,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
         throw new ProblemError("invalid", undefined, [
           { path: "/endpoint", expected: `${room.name}, as in the address, or nothing`, got: shown(named) },
         ]);
+      refuseNewTarget(principalOf(request), room, request.body);
       const made = await releases.createRelease(
         { ...request.body, endpoint: room.name },
         byOf(principalOf(request), { reason: "made a release" }),

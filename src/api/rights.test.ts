@@ -81,6 +81,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   ],
   reinstate: ["POST /v1/endpoints/{endpoint}/reinstate"],
   review: [],
+  "targets:write": [], // over and above the right to release: server-targets.ts
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
   "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
 };

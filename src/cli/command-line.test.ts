@@ -58,6 +58,11 @@ test("every example in a help is a call that its verb takes", async () => {
 
 /** What a user typed wrong; what is said of it; the exit code. */
 const nonsense: readonly (readonly [call: string, said: string, exitCode: number])[] = [
+  [
+    "up --allow-egress 127.0.0.1",
+    'evenkeel up: --allow-egress takes host:port, [::1]:8080 or 10.0.0.0/8:8080, not "127.0.0.1" (evenkeel up --help shows options and examples)',
+    2,
+  ],
   ["statsu", 'evenkeel: there is no verb "statsu"; did you mean "status"? (evenkeel --help lists them)', 2],
   [
     "status --jsn",

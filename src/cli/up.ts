@@ -1,5 +1,6 @@
 import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
+import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
 import { styled } from "./io.ts";
 import { startTrouble } from "./start-trouble.ts";
@@ -15,12 +16,16 @@ export const up = verb({
   help: `start the server
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
+                   [--allow-egress <host:port>]…
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
   --host      default 127.0.0.1
   --postgres  keep the database in PostgreSQL (or EVENKEEL_POSTGRES_URL); blobs stay in the folder
+  --allow-egress  a model server on this machine or its network that releases may call: models.internal:8080, 127.0.0.1:8501,
+                  10.0.0.0/8:8080 (or EVENKEEL_ALLOW_EGRESS, with commas); public addresses need none
 
+Headers of calls to model servers may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
 
 examples:
@@ -32,6 +37,7 @@ examples:
     host: { type: "string" },
     "allowed-host": { type: "string", multiple: true },
     postgres: { type: "string" },
+    "allow-egress": { type: "string", multiple: true },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -39,6 +45,9 @@ examples:
     const folder = resolve(cwd, said);
     const host = values.host ?? "127.0.0.1";
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
+    const allow = values["allow-egress"] ?? env["EVENKEEL_ALLOW_EGRESS"]?.split(",").map((entry) => entry.trim()) ?? [];
+    const egress = parseEgress(allow);
+    if (!egress.ok) throw new UsageError(`--allow-egress takes ${egress.error[0]?.expected}, not "${egress.error[0]?.got}"`);
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
     const starting = startApp({
@@ -47,6 +56,8 @@ examples:
       host,
       ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
       ...(postgresUrl ? { postgresUrl } : {}),
+      egress: { allow },
+      secrets: secretsIn(env),
       onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
       onFatal: (why) => {
         io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
@@ -77,6 +88,14 @@ examples:
     return 0;
   },
 });
+
+const SECRET = "EVENKEEL_SECRET_";
+const secretsIn = (env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      name.startsWith(SECRET) && value !== undefined ? [[name.slice(SECRET.length).toLowerCase(), value]] : [],
+    ),
+  );
 
 function stopSignal(): Promise<void> {
   return new Promise((resolve_) => {

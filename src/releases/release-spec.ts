@@ -116,12 +116,13 @@ async function resolveFeatures(
   }
   if (features) return ok({ set: features, version: null });
   if (model?.featureSet) return found(await featureSets.get(model.featureSet), model.featureSet);
-  if (scorer?.kind === "rules") return ok({ set: inputFeatures(endpoint.spec.inputs), version: null });
+  if (scorer?.kind === "rules" || (scorer?.kind === "http" && scorer.send === "inputs"))
+    return ok({ set: inputFeatures(endpoint.spec.inputs), version: null });
   return invalid({
     path: "/features",
     expected: "the features that the model takes, in their order",
     got: "nothing",
-    hint: "the model was registered without a feature set",
+    hint: model ? "the model was registered without a feature set" : "or send: inputs, where the server takes the endpoint's inputs",
   });
 }
 

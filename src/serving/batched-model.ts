@@ -6,6 +6,7 @@ import { err, ok, type Issue, type Result } from "../std.ts";
 import type { Clock } from "../store/index.ts";
 import { MAX_BATCH_ROWS, ModelProcess, type LoadedModel, type ModelProcessOptions } from "./model-process.ts";
 import { ScorerError, type Model } from "./scorer.ts";
+import { WaitingCalls, type Call } from "./waiting-calls.ts";
 
 export interface BatchedModelOptions extends ModelProcessOptions {
   readonly clock: Clock;
@@ -21,27 +22,15 @@ const PROVEN_MS = 30_000;
 /** Beyond it nobody would be answered in time: refuse at once. */
 const MAX_WAITING_ROWS = 4 * MAX_BATCH_ROWS;
 
-interface Call {
-  readonly rows: Float32Array;
-  readonly deadlineUs: number;
-  readonly resolve: (scores: Float64Array) => void;
-  readonly reject: (error: ScorerError) => void;
-  isSettled: boolean;
-  /** The batch it was in failed: it is asked again by itself, so that one person's odd inputs cost nobody else the answer. */
-  isAlone: boolean;
-}
-
 export class BatchedModel implements Model {
   readonly loaded: LoadedModel;
   readonly #options: BatchedModelOptions;
   readonly #width: number;
   readonly #clock: Clock;
   #state: { kind: "up"; process: ModelProcess; sinceUs: number } | { kind: "down"; timer: NodeJS.Timeout | undefined } | { kind: "closed" };
-  #waiting: Call[] = [];
-  #waitingRows = 0;
-  #batch: { readonly calls: readonly Call[]; readonly sentUs: number } | null = null;
+  readonly #calls: WaitingCalls<Float32Array>;
+  #batch: { readonly calls: readonly Call<Float32Array>[]; readonly sentUs: number; readonly hangTimer: NodeJS.Timeout } | null = null;
   #isPlanned = false;
-  #watch: { readonly timer: NodeJS.Timeout; readonly atUs: number } | null = null;
   #backoffMs: number;
   #replacements = 0;
   #batches = 0;
@@ -50,6 +39,7 @@ export class BatchedModel implements Model {
     this.#options = options;
     this.#width = options.width;
     this.#clock = options.clock;
+    this.#calls = new WaitingCalls({ clock: options.clock, maxRows: MAX_WAITING_ROWS });
     this.#backoffMs = options.backoffMs ?? 100;
     this.loaded = loaded;
     this.#state = this.#up(process);
@@ -82,26 +72,18 @@ export class BatchedModel implements Model {
       throw new RangeError(`${rows.length} numbers in rows of ${this.#width}`);
     if (this.#state.kind === "closed") return Promise.reject(new ScorerError("closed", "the release is no longer loaded"));
     if (this.#state.kind === "down") return Promise.reject(new ScorerError("down", "the scorer process is being replaced"));
-    if (this.#waitingRows + count > MAX_WAITING_ROWS) return Promise.reject(new ScorerError("overloaded", "too many wait for the scorer"));
-    const nowUs = this.#clock.monotonicUs();
     // A process that is late with its batch would be late with this row too: don't wait to find out.
-    if (this.#batch && nowUs - this.#batch.sentUs > timeoutMs * 1000)
+    if (this.#batch && this.#clock.monotonicUs() - this.#batch.sentUs > timeoutMs * 1000)
       return Promise.reject(new ScorerError("timeout", "the scorer does not answer"));
-    return new Promise((resolve, reject) => {
-      const call: Call = { rows, deadlineUs: nowUs + timeoutMs * 1000, resolve, reject, isSettled: false, isAlone: false };
-      this.#waiting.push(call);
-      this.#waitingRows += count;
-      this.#watchUntil(call.deadlineUs);
-      this.#planSend();
-    });
+    const scores = this.#calls.add(rows, count, timeoutMs);
+    this.#planSend();
+    return scores;
   }
 
   async close(): Promise<void> {
     const state = this.#state;
     this.#state = { kind: "closed" };
-    if (this.#watch) clearTimeout(this.#watch.timer);
-    this.#watch = null;
-    this.#giveUp(() => true, new ScorerError("closed", "the release is no longer loaded"));
+    this.#calls.failAll(new ScorerError("closed", "the release is no longer loaded"));
     if (state.kind === "up") await state.process.kill();
     if (state.kind === "down") clearTimeout(state.timer);
   }
@@ -119,22 +101,11 @@ export class BatchedModel implements Model {
   #send(): void {
     if (this.#batch || this.#state.kind !== "up") return;
     const { process } = this.#state;
-    const calls: Call[] = [];
-    let numbers = 0;
-    let taken = 0;
-    for (const call of this.#waiting) {
-      if (!call.isSettled) {
-        if (numbers + call.rows.length > MAX_BATCH_ROWS * this.#width || calls[0]?.isAlone || (calls.length > 0 && call.isAlone)) break;
-        numbers += call.rows.length;
-        calls.push(call);
-      }
-      this.#waitingRows -= call.rows.length / this.#width;
-      taken++;
-    }
-    this.#waiting = this.#waiting.slice(taken);
+    const calls = this.#calls.take(MAX_BATCH_ROWS);
     const [first] = calls;
     if (first === undefined) return;
-    const rows = calls.length === 1 ? first.rows : new Float32Array(numbers);
+    const count = calls.reduce((sum, call) => sum + call.count, 0);
+    const rows = calls.length === 1 ? first.rows : new Float32Array(count * this.#width);
     if (calls.length > 1) {
       let at = 0;
       for (const call of calls) {
@@ -143,76 +114,32 @@ export class BatchedModel implements Model {
       }
     }
     this.#batches++;
-    this.#batch = { calls, sentUs: this.#clock.monotonicUs() };
-    process.run(rows, numbers / this.#width).then(
+    const killIfHanging = () => {
+      if (this.#batch?.calls === calls) void process.kill();
+    };
+    const hangTimer = setTimeout(() => setImmediate(killIfHanging), this.#options.hangMs ?? 1000);
+    this.#batch = { calls, sentUs: this.#clock.monotonicUs(), hangTimer };
+    process.run(rows, count).then(
       (scores) => {
-        this.#batch = null;
-        this.#deliver(calls, scores);
+        this.#endBatch();
+        this.#calls.deliver(calls, scores);
         this.#send();
       },
       (error: unknown) => {
-        this.#batch = null;
+        this.#endBatch();
         const trouble = error instanceof ScorerError ? error : new ScorerError("failed", String(error), { cause: error });
-        if (trouble.trouble === "failed" && calls.length > 1) this.#askAlone(calls);
-        else for (const call of calls) settle(call, trouble);
+        if (trouble.trouble === "failed" && calls.length > 1) {
+          for (const call of calls) call.isAlone = true;
+          this.#calls.putBack(calls);
+        } else this.#calls.fail(calls, trouble);
         this.#send();
       },
     );
   }
 
-  #askAlone(calls: readonly Call[]): void {
-    for (const call of calls) call.isAlone = true;
-    this.#waiting = [...calls, ...this.#waiting];
-    this.#waitingRows += calls.reduce((rows, call) => rows + call.rows.length / this.#width, 0);
-  }
-
-  #deliver(calls: readonly Call[], scores: Float64Array): void {
-    let at = 0;
-    for (const call of calls) {
-      const count = call.rows.length / this.#width;
-      if (!call.isSettled) {
-        call.isSettled = true;
-        call.resolve(calls.length === 1 ? scores : scores.subarray(at, at + count));
-      }
-      at += count;
-    }
-  }
-
-  /** One timer for all: set to the earliest deadline, and looked at again when it comes. */
-  #watchUntil(atUs: number): void {
-    if (this.#watch) {
-      if (this.#watch.atUs <= atUs) return;
-      clearTimeout(this.#watch.timer);
-    }
-    const inMs = Math.max(1, Math.ceil((atUs - this.#clock.monotonicUs()) / 1000));
-    // Timers run before sockets are read: an answer that has already come, while this thread was busy, gets its turn first.
-    this.#watch = { atUs, timer: setTimeout(() => setImmediate(() => this.#look()), inMs) };
-  }
-
-  #look(): void {
-    this.#watch = null;
-    if (this.#state.kind === "closed") return;
-    const nowUs = this.#clock.monotonicUs();
-    this.#giveUp((call) => call.deadlineUs <= nowUs, new ScorerError("timeout", "the scorer did not answer in time"));
-    this.#waiting = this.#waiting.filter((call) => !call.isSettled);
-    this.#waitingRows = this.#waiting.reduce((rows, call) => rows + call.rows.length / this.#width, 0);
-    let nextUs = Number.POSITIVE_INFINITY;
-    for (const call of this.#calls()) if (!call.isSettled) nextUs = Math.min(nextUs, call.deadlineUs);
-    if (this.#batch) {
-      const hangsUs = this.#batch.sentUs + (this.#options.hangMs ?? 1000) * 1000;
-      if (hangsUs <= nowUs && this.#state.kind === "up") void this.#state.process.kill();
-      else nextUs = Math.min(nextUs, hangsUs);
-    }
-    if (nextUs < Number.POSITIVE_INFINITY) this.#watchUntil(nextUs);
-  }
-
-  *#calls(): Iterable<Call> {
-    if (this.#batch) yield* this.#batch.calls;
-    yield* this.#waiting;
-  }
-
-  #giveUp(isOver: (call: Call) => boolean, error: ScorerError): void {
-    for (const call of this.#calls()) if (isOver(call)) settle(call, error);
+  #endBatch(): void {
+    if (this.#batch) clearTimeout(this.#batch.hangTimer);
+    this.#batch = null;
   }
 
   #up(process: ModelProcess): { kind: "up"; process: ModelProcess; sinceUs: number } {
@@ -221,9 +148,7 @@ export class BatchedModel implements Model {
       if (this.#state.kind !== "up" || this.#state.process !== process) return;
       if (this.#clock.monotonicUs() - sinceUs > PROVEN_MS * 1000) this.#backoffMs = this.#options.backoffMs ?? 100;
       this.#goDown();
-      this.#giveUp(() => true, new ScorerError("crashed", `the scorer process ended: ${how}`));
-      this.#waiting = [];
-      this.#waitingRows = 0;
+      this.#calls.failAll(new ScorerError("crashed", `the scorer process ended: ${how}`));
     });
     return { kind: "up", process, sinceUs };
   }
@@ -251,10 +176,4 @@ export class BatchedModel implements Model {
     if (process) this.#state = this.#up(process);
     else this.#goDown();
   }
-}
-
-function settle(call: Call, error: ScorerError): void {
-  if (call.isSettled) return;
-  call.isSettled = true;
-  call.reject(error);
 }

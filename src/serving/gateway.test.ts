@@ -297,7 +297,7 @@ test("200 requests at once share the batches of the scorer process", async () =>
   await gateway.swap(viewOf(model, { fallback: rule }));
   const replies = await Promise.all(Array.from({ length: 200 }, (_, i) => decide(gateway, endpoint, bodyOf(i))));
   const alone = await model.scorer.scoreMany(replies.map((_reply, i) => ({ income: i, debt: 10 })));
-  expect(replies.map(({ score }) => ({ score, reason: null }))).toEqual(alone);
+  expect(replies.map(({ score }) => ({ score, reasons: [] }))).toEqual(alone);
   expect(new Set(replies.map(({ route }) => route))).toEqual(new Set(["live"]));
 });
 

@@ -11,6 +11,8 @@ export {
   type ReleaseTrouble,
   type RequestMeta,
 } from "./gateway.ts";
+export type { HttpDependencies } from "./http-scorer.ts";
+export { HttpScorerSpec } from "./http-scorer-spec.ts";
 export { celVariables, type DecisionRequest, type Inputs } from "./inputs.ts";
 export {
   ReleaseBundle,

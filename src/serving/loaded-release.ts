@@ -1,12 +1,13 @@
 /** A release, ready to answer: compiled, its model warm, proven on samples. */
 import { Type, type Static } from "typebox";
 import { FeatureSetSpec } from "../registry/index.ts";
-import { err, ok, type Issue, type ReleaseId, type Result } from "../std.ts";
+import { err, ok, unreachable, type Issue, type ReleaseId, type Result } from "../std.ts";
 import { contentId, type Blobs, type Clock } from "../store/index.ts";
 import { BatchedModel } from "./batched-model.ts";
 import { CelFailure } from "./cel.ts";
 import type { CompiledEndpoint } from "./endpoint.ts";
 import { compileFeatures, type CompiledFeatures } from "./features.ts";
+import { openHttpScorer, type HttpDependencies } from "./http-scorer.ts";
 import { openInlineModel } from "./inline-model.ts";
 import { OnnxScorer } from "./onnx-scorer.ts";
 import { PolicySpec, compilePolicy, type Policy } from "./policy.ts";
@@ -52,10 +53,9 @@ export interface Answer {
 }
 
 /** A score and what the release's policy makes of it. */
-export function answerOf(release: LoadedRelease, { score, reason }: Scored): Answer {
-  const { action, favourable, reason: bandReason } = release.policy.decide(score);
-  const reasons = reason === null ? (bandReason === null ? [] : [bandReason]) : bandReason === null ? [reason] : [reason, bandReason];
-  return { score, action, favourable, reasons };
+export function answerOf(release: LoadedRelease, { score, reasons }: Scored): Answer {
+  const { action, favourable, reason } = release.policy.decide(score);
+  return { score, action, favourable, reasons: reason === null ? reasons : [...reasons, reason] };
 }
 
 /** Which release, and for which endpoint. */
@@ -76,6 +76,8 @@ export interface LoadDependencies {
   readonly startTimeoutMs?: number;
   /** A scorer process that holds a batch longer than this is killed. Default 1 s. */
   readonly hangMs?: number;
+  /** For releases whose model is behind a server; without it they are refused. */
+  readonly http?: HttpDependencies;
 }
 
 /**
@@ -87,7 +89,7 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   const { id, number, bundle, endpoint } = options;
   const features = compileFeatures(bundle.features, endpoint.variables);
   const policy = compilePolicy(bundle.policy, endpoint.actions);
-  const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint.variables) : null;
+  const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint) : null;
   const issues = [...below("/features", features), ...below("/policy", policy), ...(rules ? below("/scorer", rules) : [])];
   if (!features.ok || !policy.ok || (rules && !rules.ok) || issues.length > 0) return err(issues);
 
@@ -95,11 +97,12 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   const wrong = featureTrouble(features.value, samples);
   if (wrong) return err([wrong]);
 
-  const opened = rules ? ok({ scorer: rules.value, pid: () => undefined }) : await openOnnx(bundle.scorer, features.value, dependencies);
-  if (!opened.ok)
-    return err(opened.error.map((issue) => ({ ...issue, path: `${CHOSEN.has(issue.path) ? "/scorer" : "/scorer/model"}${issue.path}` })));
+  const opened = rules
+    ? ok({ scorer: rules.value, pid: () => undefined })
+    : await openModel(bundle, features.value, { endpoint, dependencies });
+  if (!opened.ok) return opened;
   const { scorer, pid } = opened.value;
-  const tested = await selfTest(scorer, policy.value, samples);
+  const tested = await selfTest(scorer, policy.value, samples, bundle.scorer);
   if (!tested.ok) {
     await scorer.close();
     return err(below("/scorer", tested));
@@ -127,12 +130,41 @@ function below(path: string, result: Result<unknown, readonly Issue[]>): readonl
   return result.ok ? [] : result.error.map((issue) => ({ ...issue, path: path + issue.path }));
 }
 
+type Opened = Result<{ readonly scorer: Scorer; readonly pid: () => number | undefined }, readonly Issue[]>;
+
+/** Issues have paths into the bundle. */
+async function openModel(
+  { scorer, policy }: ReleaseBundle,
+  features: CompiledFeatures,
+  { endpoint, dependencies }: { readonly endpoint: CompiledEndpoint; readonly dependencies: LoadDependencies },
+): Promise<Opened> {
+  switch (scorer.kind) {
+    case "rules":
+      throw new Error("rules are compiled");
+    case "onnx": {
+      const opened = await openOnnx(scorer, features, dependencies);
+      if (opened.ok) return opened;
+      return err(opened.error.map((issue) => ({ ...issue, path: `${CHOSEN.has(issue.path) ? "/scorer" : "/scorer/model"}${issue.path}` })));
+    }
+    case "http": {
+      if (scorer.gives === "labels" && policy.bands.length > 2)
+        return err([{ path: "/scorer/gives", expected: "scores, for a policy of more than two bands", got: "labels" }]);
+      const { http, clock } = dependencies;
+      if (!http)
+        return err([{ path: "/scorer", expected: "a scorer that runs here", got: "one behind a server, which can't be called here" }]);
+      const opened = await openHttpScorer(scorer, { features, endpoint }, { clock, http });
+      return opened.ok ? ok({ scorer: opened.value, pid: () => undefined }) : err(below("/scorer", opened));
+    }
+    default:
+      return unreachable(scorer);
+  }
+}
+
 async function openOnnx(
-  spec: ScorerSpec,
+  spec: OnnxScorerSpec,
   features: CompiledFeatures,
   { blobs, clock, inline = false, startTimeoutMs = 10_000, hangMs }: LoadDependencies,
-): Promise<Result<{ scorer: Scorer; pid: () => number | undefined }, readonly Issue[]>> {
-  if (spec.kind !== "onnx") throw new Error("an ONNX scorer");
+): Promise<Opened> {
   const blob = blobOf(spec);
   if (!(await blobs.has(blob))) return err([{ path: "", expected: "a model in the blob store", got: `${blob}, which is not there` }]);
   const options = {
@@ -176,6 +208,7 @@ async function selfTest(
   scorer: Scorer,
   policy: Policy,
   samples: readonly Sample[],
+  spec: ScorerSpec,
 ): Promise<Result<LoadedRelease["selfTest"], readonly Issue[]>> {
   const all = samples.map(({ inputs }) => inputs);
   const first = await scorer.scoreMany(all);
@@ -184,6 +217,7 @@ async function selfTest(
     const scored = first[i];
     const again = second[i];
     const failure = [scored, again].find((each) => each instanceof ScorerError);
+    if (failure?.trouble === "labels") return err([labelIssue(failure.message)]);
     if (failure) {
       const hint = failure.trouble === "bad-score" ? "the output must be a probability" : MISSING;
       return err([{ path: "", expected: "a score for every valid request", got: `when ${what}: ${failure.message}`, hint }]);
@@ -198,8 +232,19 @@ async function selfTest(
         },
       ]);
   }
+  const scores = new Set(first.filter(isScored).map(({ score }) => score));
+  if (spec.kind === "http" && spec.gives !== "labels" && [...scores].every((score) => score === 0 || score === 1))
+    return err([labelIssue(`nothing but ${[...scores].join(" and ")} for ${samples.length} different people`)]);
   const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score).action }));
   return ok({ samples: samples.length, digest: contentId("test", answers) });
 }
+
+/** A policy over labels would have bands that nobody ever falls into. */
+const labelIssue = (got: string): Issue => ({
+  path: "",
+  expected: "scores from 0 to 1",
+  got,
+  hint: "labels are no scores: ask the server for probabilities (predict_proba; output, column and field say where they are), or say gives: labels for a policy of two bands",
+});
 
 const isScored = (scored: Scored | ScorerError | undefined): scored is Scored => scored !== undefined && !(scored instanceof ScorerError);

@@ -21,7 +21,7 @@ export class OnnxScorer implements Scorer {
     const row = new Float32Array(this.#features.width);
     this.#derive(inputs, row, 0);
     const scores = await this.#model.run(row, timeoutMs);
-    return { score: checkedScore(scores[0] ?? Number.NaN), reason: null };
+    return { score: checkedScore(scores[0] ?? Number.NaN), reasons: [] };
   }
 
   async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
@@ -48,7 +48,7 @@ export class OnnxScorer implements Scorer {
     return failures.map((failure, i) => {
       if (failure) return failure;
       const score = scores[i] ?? Number.NaN;
-      return caught(() => void checkedScore(score)) ?? { score, reason: null };
+      return caught(() => void checkedScore(score)) ?? { score, reasons: [] };
     });
   }
 

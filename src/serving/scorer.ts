@@ -1,13 +1,17 @@
 /** What turns a person's inputs into a score. */
 import { Type, type Static } from "typebox";
 import type { BlobId } from "../std.ts";
+import { CellTest } from "./cell-tests.ts";
+import { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 
 const Score = Type.Number({ minimum: 0, maximum: 1 });
 const Reason = Type.Optional(Type.String({ maxLength: 1000, description: "Told to the person with the answer" }));
 
-/** The first rule whose condition holds gives the score. Runs in process: it can't hang and needs nothing. */
-export const RulesScorerSpec = Type.Object(
+const Otherwise = Type.Object({ score: Score, reason: Reason }, { additionalProperties: false, description: "Where no rule holds" });
+
+/** The first rule whose condition holds gives the score. */
+export const ConditionsSpec = Type.Object(
   {
     kind: Type.Literal("rules"),
     rules: Type.Array(
@@ -21,10 +25,117 @@ export const RulesScorerSpec = Type.Object(
       ),
       { maxItems: 1000 },
     ),
-    otherwise: Type.Object({ score: Score, reason: Reason }, { additionalProperties: false, description: "Where no rule holds" }),
+    otherwise: Otherwise,
   },
-  { additionalProperties: false },
+  { title: "Conditions", additionalProperties: false },
 );
+export type ConditionsSpec = Static<typeof ConditionsSpec>;
+
+const Points = Type.Number({ minimum: -1e6, maximum: 1e6 });
+const Cel = Type.String({
+  minLength: 1,
+  maxLength: 4096,
+  description: "CEL expression over the inputs that gives a number, or true or false",
+});
+
+/** Points for what each characteristic of a person is, added up; the credit industry's form. */
+export const ScorecardSpec = Type.Object(
+  {
+    kind: Type.Literal("rules"),
+    scorecard: Type.Object(
+      {
+        base: Type.Optional(Type.Number({ minimum: -1e6, maximum: 1e6, description: "Points that everybody has; 0 by default" })),
+        scale: Type.Union(
+          [
+            Type.Object({ from: Points, to: Points }, { additionalProperties: false, description: "Points of the scores 0 and 1" }),
+            Type.Object(
+              {
+                at: Points,
+                odds: Type.Number({ exclusiveMinimum: 0, maximum: 1e9 }),
+                double: Type.Number({ exclusiveMinimum: 0, maximum: 1e6 }),
+              },
+              { additionalProperties: false, description: "At so many points the odds are so many to 1, and so many more double them" },
+            ),
+          ],
+          { description: "How points become a score" },
+        ),
+        characteristics: Type.Array(
+          Type.Object(
+            {
+              name: Type.Optional(Type.String({ minLength: 1, maxLength: 250, description: "The input's by default" })),
+              input: Type.Optional(Type.String({ maxLength: 250 })),
+              cel: Type.Optional(Cel),
+              reason: Reason,
+              bins: Type.Array(
+                Type.Object({ is: CellTest, points: Points, reason: Reason }, { title: "Bin", additionalProperties: false }),
+                { minItems: 1, maxItems: 200 },
+              ),
+              otherwise: Type.Optional(Type.Object({ points: Points, reason: Reason }, { additionalProperties: false })),
+            },
+            { title: "Characteristic", additionalProperties: false },
+          ),
+          { minItems: 1, maxItems: 200 },
+        ),
+        reasons: Type.Optional(Type.Integer({ minimum: 0, maximum: 4, description: "Principal reasons at most; 4 by default" })),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { title: "Scorecard", additionalProperties: false },
+);
+export type ScorecardSpec = Static<typeof ScorecardSpec>;
+
+/** What a table does where several of its rows hold, by the names of DMN. */
+export const HitPolicy = Type.Union(
+  [
+    Type.Literal("unique"),
+    Type.Literal("first"),
+    Type.Literal("priority"),
+    Type.Literal("any"),
+    Type.Literal("collect_sum"),
+    Type.Literal("collect_min"),
+    Type.Literal("collect_max"),
+  ],
+  { description: "unique: never more than one; any: all that hold say the same; priority: the highest; collect: all together" },
+);
+export type HitPolicy = Static<typeof HitPolicy>;
+
+/** Rows of tests, each with a score. */
+export const DecisionTableSpec = Type.Object(
+  {
+    kind: Type.Literal("rules"),
+    table: Type.Object(
+      {
+        hit: HitPolicy,
+        columns: Type.Optional(
+          Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,249}$" }), Cel, { maxProperties: 50, additionalProperties: false }),
+        ),
+        rows: Type.Array(
+          Type.Object(
+            {
+              when: Type.Record(Type.String({ maxLength: 250 }), CellTest, {
+                maxProperties: 50,
+                description: "Tests of inputs and columns, which must all hold; of what isn't named, anything will do",
+              }),
+              score: Score,
+              reason: Reason,
+              priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, description: "For hit: priority; 0 by default" })),
+            },
+            { title: "Row", additionalProperties: false },
+          ),
+          { minItems: 1, maxItems: 1000 },
+        ),
+        otherwise: Type.Optional(Otherwise),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { title: "Decision table", additionalProperties: false },
+);
+export type DecisionTableSpec = Static<typeof DecisionTableSpec>;
+
+/** Rules run in process: they can't hang and need nothing. */
+export const RulesScorerSpec = Type.Union([ConditionsSpec, ScorecardSpec, DecisionTableSpec], { title: "Rules" });
 export type RulesScorerSpec = Static<typeof RulesScorerSpec>;
 
 /** A model in ONNX format. Runs in a process of its own. */
@@ -43,7 +154,7 @@ export const OnnxScorerSpec = Type.Object(
 export type OnnxScorerSpec = Static<typeof OnnxScorerSpec>;
 
 /** How a release scores. */
-export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec], { title: "Scorer" });
+export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec, HttpScorerSpec], { title: "Scorer" });
 export type ScorerSpec = Static<typeof ScorerSpec>;
 
 /** The schema has checked its form. */
@@ -53,8 +164,8 @@ export const blobOf = (spec: OnnxScorerSpec): BlobId => spec.model as BlobId;
 export interface Scored {
   /** In [0, 1]. */
   readonly score: number;
-  /** The rule that gave it; null where there is none. */
-  readonly reason: string | null;
+  /** What gave it, the weightiest first; none where the scorer has none. */
+  readonly reasons: readonly string[];
 }
 
 /** Why there is no score. Decisions are then answered by the next release in line. */
@@ -63,16 +174,22 @@ export type ScorerTrouble =
   | "timeout"
   /** The process ended while it had the batch. */
   | "crashed"
-  /** The process is being replaced. */
+  /** The process is being replaced, or the server can't be reached. */
   | "down"
+  /** The server failed too often: it isn't asked for a while. */
+  | "breaker-open"
   /** More rows wait than the scorer will ever answer in time. */
   | "overloaded"
   /** The model gave no number, or one outside of [0, 1]. */
   | "bad-score"
   /** An expression could not be computed for these inputs. */
   | "not-computable"
-  /** The runtime refused the batch. */
+  /** The runtime or the server refused the batch. */
   | "failed"
+  /** What the server answered holds no score for every row. */
+  | "bad-answer"
+  /** The server answered labels, over which no policy can be laid. */
+  | "labels"
   | "closed";
 
 /** There is no score. The world's fault, not the program's: the gateway asks the next release. */

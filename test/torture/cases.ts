@@ -10,6 +10,7 @@ import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
+import { scorerFaults } from "./scorer-faults.ts";
 
 export const cases: readonly Case[] = [
   decideHeld,
@@ -25,6 +26,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  scorerFaults,
   fsyncOff,
   synchronousNormal,
   tallyApart,
