@@ -34,7 +34,7 @@ try {
   const result = await playStory(world, tell, options.seed);
   if (values.json) console.log(JSON.stringify(result, null, 2));
   else tell.fact(`done in ${result.seconds} s`);
-  if (keep) tell.fact(`the server goes on at ${world.url} (data in ${world.folder}); sign in with ${world.adminToken}`);
+  if (keep) tell.fact(`the server goes on at ${world.url} (data in ${world.folder}); sign in with ${world.analystToken}`);
   // A demo that tells of a failed request, or of a chain that isn't whole, has failed.
   if (result.failedRequests > 0 || !result.auditVerified || !result.rollback.automatic) process.exitCode = 1;
 } finally {

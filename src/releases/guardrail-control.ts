@@ -16,7 +16,7 @@ import type { Store } from "../store/index.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import type { CandidateTried, IncidentBody } from "./incident-record.ts";
 import type { Incidents, NewEvent } from "./incidents.ts";
-import { judgeTarget, type ComparedAnswer } from "./preflight.ts";
+import { FAILURE_WORDS, judgeTarget, type ComparedAnswer } from "./preflight.ts";
 import { explain } from "./refusals.ts";
 import type { ReleaseInfo } from "./release-rows.ts";
 import type { Releases, Switched } from "./releases.ts";
@@ -172,7 +172,7 @@ export class GuardrailControl {
       return {
         ...base,
         passes: verdict.passes,
-        why: verdict.passes ? null : verdict.why,
+        why: verdict.passes ? null : FAILURE_WORDS[verdict.why],
         figures: verdict.figures,
         durationUs: clock.monotonicUs() - startedUs,
       };

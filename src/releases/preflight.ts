@@ -57,6 +57,16 @@ export type PreflightVerdict =
 export const ENOUGH_FOR_LIMIT = 30;
 const BAND_ALPHA = 0.05;
 
+/** Why a target was passed over, as people read it. */
+export const FAILURE_WORDS: Readonly<Record<PreflightFailure, string>> = {
+  "nothing-to-replay": "there is no recent application to ask it about",
+  "does-not-answer-all": "it doesn't answer every recent application",
+  "worse-for-the-harmed": "it would turn down more of the people who are harmed",
+  "ratio-unknown": "it approves nobody on the other side, so that nothing can be compared",
+  "ratio-not-better": "it would do the same to the same people",
+  "ratio-below-limit": "it is below the limit itself",
+};
+
 export interface PreflightDemand {
   /** The guardrail's limit for the ratio; null where the target needn't keep it, or the guardrail isn't about a ratio. */
   readonly ratioLimit: number | null;
