@@ -42,7 +42,7 @@ export const DecisionReplyView = Type.Object(
     reasons: Type.Array(Type.String()),
     release: Type.String({ description: "r12" }),
     generation: Type.Integer(),
-    route: Type.Enum(["live", "canary", "standby", "fallback"]),
+    route: Type.Enum(["live", "canary", "standby", "fallback", "pinned"]),
     decidedAt: Type.String(),
   },
   { title: "Decision" },
