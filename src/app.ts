@@ -5,6 +5,7 @@ import { Audit, ClockWatch, Tokens, type NewToken, type Principal } from "./acce
 import {
   EventStream,
   accessRoutes,
+  batchRoutes,
   buildServer,
   decisionRoutes,
   endpointRoutes,
@@ -147,6 +148,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       healthRoutes(() => !isStopping && releases.rooms().every((room) => room.isReady)),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
+      batchRoutes(gateway, runtime.clock),
       decisionRoutes({
         gateway,
         store,

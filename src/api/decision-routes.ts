@@ -115,7 +115,7 @@ export interface DecisionRouteParts {
   readonly releaseId: (endpoint: string, name: string) => ReleaseId | undefined;
 }
 
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
   const { gateway, store } = parts;
@@ -290,16 +290,29 @@ function viewOf(decision: RecordedDecision, parts: DecisionRouteParts, seesGroup
   };
 }
 
-function refusal(refused: DecisionRefusal, endpoint: string): ProblemError {
+/** Why there is no decision, for the caller. @param rowsAt - where many applications stand in the body */
+export function refusal(refused: DecisionRefusal, endpoint: string, rowsAt = ""): ProblemError {
   switch (refused.kind) {
     case "unknown-endpoint":
       return notFound(`endpoint "${endpoint}"`);
     case "invalid":
-      return new ProblemError("invalid", "Nothing was decided and nothing recorded.", refused.issues);
+      return new ProblemError(
+        "invalid",
+        "Nothing was decided and nothing recorded.",
+        refused.issues.map((issue) => ({ ...issue, path: rowsAt + issue.path })),
+      );
     case "overloaded":
       return new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
     case "key-reused":
-      return new ProblemError("key-reused", "Give every request a key of its own, and the same key only to a retry of the same body.");
+      return new ProblemError(
+        "key-reused",
+        "Give every request a key of its own, and the same key only to a retry of the same body.",
+        (refused.rows ?? [])
+          .slice(0, 20)
+          .map((row) => ({ path: `${rowsAt}/${row}/key`, expected: "a key that no other body was sent with" })),
+      );
+    case "not-loaded":
+      return new ProblemError("conflict", "That release is not loaded, so it can't decide. `evenkeel status` shows those that are.");
     case "too-late":
       return new ProblemError(
         "overloaded",

@@ -1,4 +1,5 @@
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
+export { batchRoutes } from "./batch-routes.ts";
 export {
   decisionRoutes,
   type DecisionDetailView,

@@ -111,7 +111,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (endpoint !== undefined && !reaches(request.principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
-    const { kind, detail, issues } = explain(error);
+    const { kind, detail, issues } = explain(error, request.routeOptions.bodyLimit);
     if (kind === "internal") options.onError?.(error, request.id);
     const body = problem(kind, detail, issues, request.id);
     if (body.status === 503) void reply.header("retry-after", "1");
@@ -210,13 +210,17 @@ export function sessionToken(request: FastifyRequest): string | undefined {
   return undefined;
 }
 
-function explain(error: FastifyError | Error): { kind: ProblemKind; detail: string; issues: ProblemError["issues"] } {
+/** What an error is to the caller. @param bodyLimit - of the route that it happened on */
+export function explain(
+  error: FastifyError | Error,
+  bodyLimit: number = MAX_BODY_BYTES,
+): { kind: ProblemKind; detail: string; issues: ProblemError["issues"] } {
   if (error instanceof ProblemError) return { kind: error.kind, detail: error.message, issues: error.issues };
   if (error instanceof StorageError) return { kind: error.trouble, detail: "Nothing else was changed. Try again in a moment.", issues: [] };
   if (error instanceof BlobError) return { kind: error.kind === "missing" ? "not-found" : "internal", detail: error.message, issues: [] };
   const code = "code" in error ? error.code : "";
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
-    return { kind: "too-large", detail: `At most ${MAX_BODY_BYTES.toLocaleString("en")} bytes.`, issues: [] };
+    return { kind: "too-large", detail: `At most ${bodyLimit.toLocaleString("en")} bytes.`, issues: [] };
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
     return { kind: "unsupported-media-type", detail: "Send JSON with `content-type: application/json`.", issues: [] };
   if (code === "FST_ERR_CTP_EMPTY_JSON_BODY") return { kind: "bad-json", detail: "The body is empty.", issues: [] };
