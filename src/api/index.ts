@@ -21,7 +21,9 @@ export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
 export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, ProofView } from "./incident-view.ts";
+export { oipRoutes, type ProtocolParts } from "./oip-routes.ts";
 export type { Problem } from "./problem.ts";
+export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";
 export type {
   AddedDatasetVersionView,
   DatasetDetailView,

@@ -1,4 +1,4 @@
-export { parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
+export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
 export { GuardrailControl, decisionsOf } from "./guardrail-control.ts";
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";

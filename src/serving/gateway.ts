@@ -23,6 +23,8 @@ export interface RequestMeta {
   readonly receivedAtUs?: number;
   /** Release to ask whatever the route table plans, one that is loaded; the fallback stands behind it. */
   readonly pinned?: ReleaseId;
+  /** Time for all scorers together, where the caller has less than the gateway gives. */
+  readonly deadlineMs?: number;
 }
 
 /** Why there is no reply. Nothing was recorded, unless `isRecorded`. */
@@ -273,7 +275,12 @@ export class Gateway {
     if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
     const order = pinned ?? (isCanary ? table.canaryOrder : table.liveOrder);
 
-    const answered = await this.#firstAnswer(order, request, startedUs);
+    const answered = await this.#firstAnswer(
+      order,
+      request,
+      startedUs,
+      Math.min(this.#options.deadlineMs, meta.deadlineMs ?? Number.POSITIVE_INFINITY),
+    );
     if (!answered.ok) return answered;
     const decidedAtMs = clock.nowMs();
     const latencyUs = clock.monotonicUs() - startedUs;
@@ -301,12 +308,17 @@ export class Gateway {
   }
 
   /** Asks one after the other within the deadline. `because` says why the first one didn't answer. */
-  async #firstAnswer(order: readonly Candidate[], request: DecisionRequest, startedUs: number): Promise<Result<Given, DecisionRefusal>> {
+  async #firstAnswer(
+    order: readonly Candidate[],
+    request: DecisionRequest,
+    startedUs: number,
+    deadlineMs: number,
+  ): Promise<Result<Given, DecisionRefusal>> {
     const { clock } = this.#options.runtime;
     let because: string | null = null;
     for (const [i, candidate] of order.entries()) {
       const { release } = candidate;
-      const leftMs = i === 0 ? this.#options.deadlineMs : this.#options.deadlineMs - (clock.monotonicUs() - startedUs) / 1000;
+      const leftMs = i === 0 ? deadlineMs : deadlineMs - (clock.monotonicUs() - startedUs) / 1000;
       const isLast = i === order.length - 1;
       if (leftMs <= 0 && !isLast) continue;
       try {
