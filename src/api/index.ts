@@ -32,6 +32,8 @@ export type {
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
+export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";
 export type { FeatureSetView } from "./feature-set-routes.ts";
 export type { LineageView } from "./lineage-routes.ts";

@@ -311,8 +311,8 @@ describe("what clients ask besides", () => {
       inputs: [
         { name: "income", datatype: "FP64", shape: [-1] },
         { name: "debt", datatype: "FP64", shape: [-1] },
-        { name: "sex", datatype: "BYTES", shape: [-1], parameters: { required: false } },
-        { name: "subject", datatype: "BYTES", shape: [-1], parameters: { required: false } },
+        { name: "sex", datatype: "BYTES", shape: [-1], parameters: { required: false, role: "group", attribute: "sex" } },
+        { name: "subject", datatype: "BYTES", shape: [-1], parameters: { required: false, role: "subject" } },
       ],
       outputs: [
         { name: "action", datatype: "BYTES", shape: [-1] },

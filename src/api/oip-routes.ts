@@ -261,11 +261,15 @@ const DATATYPE_OF = { number: "FP64", integer: "INT64", boolean: "BOOL", string:
 function described({ inputs, groups }: CompiledEndpoint, outputs: readonly OutputName[]) {
   const optional = { parameters: { required: false } };
   const tensor = (name: string, datatype: string) => ({ name, datatype, shape: [-1] });
-  const groupNames = Object.keys(groups).map((name) => (Object.hasOwn(inputs, name) ? `group_${name}` : name));
   return {
     inputs: [
       ...Object.entries(inputs).map(([name, input]) => ({ ...tensor(name, DATATYPE_OF[input.type]), ...(input.optional ? optional : {}) })),
-      ...[...groupNames, "subject"].map((name) => ({ ...tensor(name, "BYTES"), ...optional })),
+      // Where an input has the attribute's name, the group has another.
+      ...Object.keys(groups).map((name) => ({
+        ...tensor(Object.hasOwn(inputs, name) ? `group_${name}` : name, "BYTES"),
+        parameters: { required: false, role: "group", attribute: name },
+      })),
+      { ...tensor("subject", "BYTES"), parameters: { required: false, role: "subject" } },
     ],
     outputs: outputs.map((name) => tensor(name, OUTPUTS[name].datatype)),
   };

@@ -10,6 +10,7 @@ import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { models } from "./models.ts";
 import { runs } from "./runs.ts";
+import { score } from "./score.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -26,6 +27,7 @@ export const verbs: readonly Verb[] = [
   rollback,
   release,
   decide,
+  score,
   decisions,
   incidents,
   blame,
