@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 import traceback
 
 import numpy as np
@@ -24,6 +25,7 @@ def bearer(token=None):
 
 
 CHECKS = []
+CLIENTS = ("tritonclient", "mlflow-skinny", "mlserver", "kserve", "pandas", "numpy", "requests")
 
 
 def check(function):
@@ -214,10 +216,74 @@ def mlflow_scoring_by_requests_as_its_documentation_does():
     expect(answer.json()["predictions"], ["approve", "refer"])
 
 
+# --- MLServer's codecs: what its clients send ---
+
+
+@check
+def mlserver_data_frames_decide():
+    import pandas as pd
+    import requests
+    from mlserver.codecs import PandasCodec
+    from mlserver.types import InferenceResponse
+
+    frame = pd.DataFrame({"income": [52000, 18000], "debt": [0.31, 0.62], "sex": ["f", "m"]})
+    request = PandasCodec.encode_request(frame)
+    # With every optional field as null, as pydantic writes it, and without.
+    for body in (request.model_dump_json(), request.model_dump_json(exclude_none=True)):
+        answer = requests.post(f"{URL}/v2/models/loans/infer", data=body, headers=bearer(), timeout=10)
+        back = PandasCodec.decode_response(InferenceResponse.model_validate_json(answer.text))
+        expect(texts(back["action"]), ["approve", "refer"])
+
+
+# --- KServe's client, in a process of its own: its message types and MLServer's can't be loaded together ---
+
+
+@check
+def kserve_client_decides_and_looks():
+    from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+
+    async def run():
+        client = InferenceRESTClient(RESTConfig(protocol="v2"))
+        assert await client.is_server_live(URL) and await client.is_server_ready(URL)
+        assert await client.is_model_ready(URL, "loans", headers=bearer())
+        for binary in (False, True):
+            inputs = []
+            for name, values in (("income", [52000.0, 18000.0]), ("debt", [0.31, 0.62])):
+                tensor = InferInput(name, [2], "FP64")
+                tensor.set_data_from_numpy(np.array(values), binary_data=binary)
+                inputs.append(tensor)
+            request = InferRequest("loans", inputs)
+            answer = await client.infer(URL, request, model_name="loans", headers=bearer())
+            expect(texts(answer.outputs[0].as_numpy()), ["approve", "refer"])
+        first = InferenceRESTClient(RESTConfig(protocol="v1"))
+        instances = {"instances": [[52000, 0.31], [18000, 0.62]]}
+        expect(await first.infer(URL, instances, model_name="loans", headers=bearer()), {"predictions": ["approve", "refer"]})
+
+    asyncio.run(run())
+
+
+@check
+def kserve_client_shows_what_is_wrong():
+    from kserve import InferenceRESTClient, RESTConfig
+
+    async def run():
+        client = InferenceRESTClient(RESTConfig(protocol="v1"))
+        try:
+            await client.infer(URL, {"instances": [[1, "high"]]}, model_name="loans", headers=bearer())
+        except Exception as error:  # httpx.HTTPStatusError
+            assert "must be a number" in str(error), str(error)
+            return
+        raise AssertionError("it was not refused")
+
+    asyncio.run(run())
+
+
 def main():
-    versions = {name: importlib.metadata.version(name) for name in ("tritonclient", "mlflow-skinny", "numpy", "requests")}
+    versions = {name: importlib.metadata.version(name) for name in CLIENTS}
     print(json.dumps({"versions": {"python": platform.python_version(), **versions}}), flush=True)
     for function in CHECKS:
+        if function.__name__.startswith("kserve_") != (sys.argv[1:] == ["kserve"]):
+            continue
         said = {"check": function.__name__.replace("_", " ")}
         try:
             function()

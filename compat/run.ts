@@ -73,33 +73,32 @@ let [passed, failed] = [0, 0];
 try {
   await admin.post("/v1/apply", { yaml: stringify(vectorEndpoint) });
   const token = async (role: string) => (await admin.post<{ readonly token: string }>("/v1/tokens", { name: role, role })).token;
-  const child = spawn(program, [here("clients.py")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      HOME: folder,
-      EVENKEEL_URL: app.url,
-      EVENKEEL_APPLICATION_TOKEN: await token("application"),
-      EVENKEEL_OPERATOR_TOKEN: await token("operator"),
-      MLFLOW_HTTP_REQUEST_MAX_RETRIES: "0",
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-    timeout: 120_000,
-  });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { check, ok, error, trace, versions } = asSaid(line);
-    if (versions)
-      console.log(
-        Object.entries(versions)
-          .map(([name, version]) => `${name} ${version}`)
-          .join(", "),
-      );
-    if (check === undefined) continue;
-    console.log(`${ok ? "ok  " : "FAIL"} ${check}${ok ? "" : `: ${error}\n${trace}`}`);
-    if (ok) passed++;
-    else failed++;
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    EVENKEEL_URL: app.url,
+    EVENKEEL_APPLICATION_TOKEN: await token("application"),
+    EVENKEEL_OPERATOR_TOKEN: await token("operator"),
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES: "0",
+  };
+  for (const group of [[], ["kserve"]]) {
+    const child = spawn(program, [here("clients.py"), ...group], { env, stdio: ["ignore", "pipe", "inherit"], timeout: 120_000 });
+    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+    for await (const line of createInterface({ input: child.stdout })) {
+      const { check, ok, error, trace, versions } = asSaid(line);
+      if (versions && group.length === 0)
+        console.log(
+          Object.entries(versions)
+            .map(([name, version]) => `${name} ${version}`)
+            .join(", "),
+        );
+      if (check === undefined) continue;
+      console.log(`${ok ? "ok  " : "FAIL"} ${check}${ok ? "" : `: ${error}\n${trace}`}`);
+      if (ok) passed++;
+      else failed++;
+    }
+    if ((await ended) !== 0) failed++;
   }
-  if ((await ended) !== 0) failed++;
 } finally {
   await admin.close();
   await app.stop();
