@@ -11,7 +11,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["{src,test,examples,bench}/**/*.test.ts"],
+          include: ["{src,test,examples,bench,web}/**/*.test.ts"],
           exclude: ["**/*.{pg,e2e}.test.ts", "**/node_modules/**"],
         },
       },

@@ -12,7 +12,11 @@ interface Gate {
 }
 
 const gates: readonly Gate[] = [
-  { name: "format", command: ["oxfmt", "--check", "src", "web", "examples", "bench", "compat", "test", "scripts"], counted: /on (\d+) files/ },
+  {
+    name: "format",
+    command: ["oxfmt", "--check", "src", "web", "examples", "bench", "compat", "test", "scripts"],
+    counted: /on (\d+) files/,
+  },
   {
     name: "lint",
     command: ["oxlint", "--type-aware", "--deny-warnings", "src", "web", "examples", "bench", "compat", "test", "scripts"],
@@ -21,6 +25,8 @@ const gates: readonly Gate[] = [
   { name: "types", command: ["tsc", "--noEmit", "--listFilesOnly"], counted: null },
   { name: "types of the server", command: ["tsc", "--noEmit"], counted: null },
   { name: "types of the web", command: ["tsc", "-p", "web/tsconfig.json", "--noEmit"], counted: null },
+  { name: "files and packages that nothing uses", command: ["knip", "--files", "--dependencies", "--no-config-hints"], counted: null },
+  { name: "API reference", command: ["node", "scripts/docs-api.ts", "--check"], counted: /all (\d+) routes/ },
   { name: "rooms", command: ["depcruise", "src", "--config", ".dependency-cruiser.mjs"], counted: /(\d+) modules/ },
 ];
 
@@ -38,7 +44,7 @@ for (const gate of gates) {
   const isEmpty = (gate.counted !== null || lists) && !(looked > 0);
   const isGood = run.status === 0 && !isEmpty;
   if (!isGood) failed++;
-  const count = Number.isNaN(looked) ? "" : `, ${looked} files`;
+  const count = Number.isNaN(looked) ? "" : `, ${looked} looked at`;
   console.log(`${isGood ? "ok  " : "FAIL"} ${gate.name} (${seconds} s${count})${isEmpty ? ": it looked at nothing" : ""}`);
   if (!isGood) console.log(lists ? "" : output || run.error?.message);
 }

@@ -1,7 +1,7 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { Audit, ClockWatch, Tokens, type NewToken, type Principal } from "./access/index.ts";
+import { Audit, ClockWatch, ProtectedReads, Tokens, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
   accessRoutes,
@@ -17,6 +17,7 @@ import {
   mlflowScoringRoutes,
   oipRoutes,
   registryRoutes,
+  rolloutRoutes,
   sessionRoutes,
   uiRoutes,
   webRoutes,
@@ -29,7 +30,7 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { GuardrailControl, Incidents, Releases } from "./releases/index.ts";
+import { Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
 import { Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -91,6 +92,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     );
     undo.push(() => store.close());
     const audit = new Audit(store);
+    const reads = new ProtectedReads(store, audit);
     const tokens = new Tokens(store, audit);
     const firstAdmin = await tokens.ensureFirstAdmin();
 
@@ -124,12 +126,18 @@ export async function startApp(options: AppOptions): Promise<App> {
       incidents,
       evaluator: new GuardrailEvaluator(store),
     });
+    const rollouts = new RolloutControl({ store, releases, control });
+    const drills = new Drills({ store, releases, gateway });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeatedly(
       runtime,
       lookEveryMs,
-      () => control.tick(),
+      async () => {
+        await control.tick();
+        await rollouts.tick();
+        await drills.tick();
+      },
       (error) => onError(error, "guardrails"),
     );
     undo.push(() => looking.stop());
@@ -142,8 +150,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     );
     undo.push(() => following.stop());
 
-    const ui = { store, gateway, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
-    const events = new EventStream(runtime.timers, (principal) => homeView(ui, principal));
+    const ui = { store, reads, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const events = new EventStream({
+      runtime,
+      compose: (principal) => homeView(ui, principal),
+      onTrouble: (error) => onError(error, "pages"),
+    });
     const numberOf = (endpoint: string, id: ReleaseId) => {
       const room = releases.room(endpoint);
       return room.ok ? room.value.releases.get(id)?.number : undefined;
@@ -174,6 +186,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        reads,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -189,13 +202,20 @@ export async function startApp(options: AppOptions): Promise<App> {
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
       endpointRoutes({ releases, control, incidents }),
-      incidentRoutes({ incidents, releases, blame, redress }),
-      registryRoutes({ store, registry, steps: new StepOutcomes(store) }),
+      rolloutRoutes({ store, releases, rollouts, drills }),
+      incidentRoutes({ incidents, releases, blame, redress, reads }),
+      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
       uiRoutes(ui),
       eventRoutes(events),
       webRoutes(),
     ];
-    const common = { tokens, ids: runtime.ids, onError, ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}) };
+    const common = {
+      tokens,
+      ids: runtime.ids,
+      timers: runtime.timers,
+      onError,
+      ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
+    };
     const server = await buildServer(common, routes);
     undo.push(() => server.close());
     const local = await buildServer({ ...common, localPrincipal: LOCAL }, routes);

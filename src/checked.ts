@@ -5,6 +5,9 @@ import { err, ok, type Issue, type Result } from "./std.ts";
 
 /** A schema, or null. */
 export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+/** A whole number that no database and no other language rounds. */
+export const wholeNumber = (options: { readonly minimum?: number; readonly description?: string } = {}) =>
+  Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, ...options, maximum: Number.MAX_SAFE_INTEGER });
 /** An object with these properties and no others. */
 export const object = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 
@@ -71,7 +74,9 @@ function issuesOf(schema: TSchema, value: unknown, errors: readonly SchemaError[
       default:
         add({
           path: at,
-          expected: error.message.replace(/^must (be|have|match) ?/, (_all, verb: string) => (verb === "be" ? "" : `${verb} `)),
+          expected: error.message
+            .replace(/^must not have (fewer|more) than/, (_all, which: string) => (which === "fewer" ? "at least" : "at most"))
+            .replace(/^must (be|have|match) ?/, (_all, verb: string) => (verb === "be" ? "" : `${verb} `)),
           got: shown(valueAt(value, at)),
         });
     }
@@ -103,17 +108,21 @@ export function valueAt(value: unknown, pointer: string): unknown {
   return at;
 }
 
+/** Fields that an object there may have; in a union, those of all its forms. */
 function propertiesAt(schema: unknown, pointer: string): string[] {
-  let at: unknown = schema;
-  for (const part of pointer.split("/").slice(1)) {
-    if (!isObject(at)) return [];
-    const properties = at["properties"];
-    if (isObject(properties) && unescapePointer(part) in properties) at = properties[unescapePointer(part)];
-    else
-      at = at["items"] ?? at["additionalProperties"] ?? Object.values(isObject(at["patternProperties"]) ? at["patternProperties"] : {})[0];
-  }
-  const properties = isObject(at) ? at["properties"] : undefined;
-  return isObject(properties) ? Object.keys(properties) : [];
+  let forms = formsOf(schema);
+  for (const part of pointer.split("/").slice(1).map(unescapePointer)) forms = forms.flatMap((form) => formsOf(memberOf(form, part)));
+  return [...new Set(forms.flatMap((form) => (isObject(form["properties"]) ? Object.keys(form["properties"]) : [])))];
+}
+
+function formsOf(schema: unknown): Readonly<Record<string, unknown>>[] {
+  if (!isObject(schema)) return [];
+  return Array.isArray(schema["anyOf"]) ? schema["anyOf"].flatMap(formsOf) : [schema];
+}
+
+function memberOf({ properties, items, patternProperties, additionalProperties }: Readonly<Record<string, unknown>>, key: string): unknown {
+  if (isObject(properties) && Object.hasOwn(properties, key)) return properties[key];
+  return [items, ...(isObject(patternProperties) ? Object.values(patternProperties) : []), additionalProperties].find(isObject);
 }
 
 /** The known name that a person most likely meant, if one is near enough (Levenshtein distance up to a third of its length). */

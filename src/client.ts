@@ -5,7 +5,7 @@ import type { Problem } from "./api/index.ts";
 export interface ClientOptions {
   /** `http://127.0.0.1:7070`; left out when `socket` is given. */
   readonly url?: string;
-  /** An access token, `ek_…`. The control socket needs none. */
+  /** An access token, `ek_…`. The control socket needs none, and takes one to act as its holder. */
   readonly token?: string;
   /** Path of a server's control socket (`control.sock` in its data folder). */
   readonly socket?: string;
@@ -31,6 +31,8 @@ export class EvenkeelUnreachable extends Error {
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Instead of the client's own, for what takes long. */
+  readonly timeoutMs?: number;
 }
 
 export class EvenkeelClient {
@@ -82,6 +84,7 @@ export class EvenkeelClient {
     body: string | Uint8Array | undefined,
     options: RequestOptions,
   ): Promise<Dispatcher.ResponseData> {
+    const limitMs = options.timeoutMs ?? this.#timeoutMs;
     try {
       return await request(`${this.#base}${path}`, {
         method,
@@ -89,7 +92,8 @@ export class EvenkeelClient {
         headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...this.#headers, ...options.headers },
         ...(body === undefined ? {} : { body }),
         ...(options.query ? { query: Object.fromEntries(Object.entries(options.query).filter(([, value]) => value !== undefined)) } : {}),
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        headersTimeout: limitMs,
+        signal: AbortSignal.timeout(limitMs),
       });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

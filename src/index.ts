@@ -11,6 +11,7 @@ export type {
   DecisionPageView,
   DecisionReplyView,
   DecisionView,
+  DrillView,
   EndpointView,
   GuardrailStateView,
   IncidentDetailView,
@@ -20,6 +21,8 @@ export type {
   Problem,
   ProofView,
   ReleaseView,
+  RollbackPreviewView,
+  RolloutView,
   RouteTableView,
   RunView,
   SwitchView,
@@ -27,16 +30,7 @@ export type {
   TransitionRecordView,
 } from "./api/index.ts";
 export { EvenkeelClient, EvenkeelProblem, EvenkeelUnreachable, type ClientOptions, type RequestOptions } from "./client.ts";
-export { pipelineStoreOf } from "./pipeline-store.ts";
-export {
-  capture,
-  cook,
-  inlineExecutor,
-  parsePipeline,
-  spawnExecutor,
-  trainHybrids,
-  type Executor,
-  type PipelineStore,
-  type Recipe,
-} from "./pipelines/index.ts";
+export { inlineExecutor, outOfKind, parsePipeline, spawnExecutor, type Executor } from "./pipelines/index.ts";
+export { makingsOf, retrain, type RecordedMakings, type RetrainOrder, type Retrained } from "./retraining.ts";
+export { train, type Kitchen, type TrainOrder, type Trained } from "./training.ts";
 export { simulatedRuntime, systemRuntime, type Runtime, type SimulatedRuntime } from "./store/index.ts";

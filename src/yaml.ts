@@ -1,6 +1,6 @@
 /** YAML that people write: bounded, parsed once, with line and column in every complaint. */
 import type { Static, TSchema } from "typebox";
-import { LineCounter, isMap, isPair, isScalar, isSeq, parseAllDocuments, type Document, type Node } from "yaml";
+import { LineCounter, isMap, isPair, isScalar, isSeq, parseAllDocuments, type Document, type Node, type Scalar } from "yaml";
 import { checked } from "./checked.ts";
 import { err, ok, type Issue, type Result } from "./std.ts";
 
@@ -30,12 +30,12 @@ export function parseYaml(text: string): Result<readonly YamlDocument[], readonl
   const broken = list.flatMap((document) => [...document.errors, ...document.warnings]);
   if (broken.length > 0) {
     return err(
-      broken.slice(0, 20).map((error): Issue => {
+      broken.slice(0, 5).map((error): Issue => {
         const [at] = error.linePos ?? [];
         return {
           path: "",
           expected: "valid YAML",
-          got: error.message.split("\n")[0] ?? error.code,
+          got: (error.message.split("\n")[0] ?? error.code).replace(/ at line \d+, column \d+:?$/, "").slice(0, 200),
           ...(at ? { line: at.line, column: at.col } : {}),
         };
       }),
@@ -71,7 +71,10 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
 }
 
-/** The place of the value that a JSON pointer names; where there is none (a missing field), of its parent. */
+/**
+ * The place of the value that a JSON pointer names; where there is none (a missing field), of its parent. An issue that has a place within
+ * a text of one line (an expression) is shown there.
+ */
 function located(document: Document.Parsed, lines: LineCounter, issue: Issue): Issue {
   let node: Node | null = document.contents;
   let offset = node?.range?.[0] ?? 0;
@@ -87,9 +90,19 @@ function located(document: Document.Parsed, lines: LineCounter, issue: Issue): I
       offset = node?.range?.[0] ?? offset;
     } else break;
   }
+  if (issue.line === 1 && issue.column !== undefined && isScalar(node) && isOfOneLine(node)) {
+    const quote = node.type === "PLAIN" ? 0 : 1;
+    offset = (node.range?.[0] ?? offset) + quote + issue.column - 1;
+  }
   const { line, col } = lines.linePos(offset);
   return { ...issue, line, column: col };
 }
+
+/** Where what is written is what is meant, letter for letter. */
+const isOfOneLine = ({ type, source, range }: Scalar): boolean => {
+  const length = (range?.[1] ?? 0) - (range?.[0] ?? 0) - (type === "PLAIN" ? 0 : 2);
+  return (type === "PLAIN" || type === "QUOTE_SINGLE" || type === "QUOTE_DOUBLE") && source?.length === length;
+};
 
 /** Values of pairs and items of lists are nodes in a parsed document. */
 const asNode = (value: unknown): Node | null => (typeof value === "object" && value !== null ? (value as Node) : null);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NewTokenView } from "../src/api/index.ts";
-import { startApp } from "../src/app.ts";
+import { startApp, type AppOptions } from "../src/app.ts";
 import { EvenkeelClient, EvenkeelProblem } from "../src/client.ts";
 
 export interface FreshServer {
@@ -12,12 +12,14 @@ export interface FreshServer {
   readonly admin: EvenkeelClient;
   /** A client with a token of that role, and of those grants on top. */
   as(role: string, grants?: readonly string[]): Promise<EvenkeelClient>;
+  /** The text of a new token, for tests that write their own requests. */
+  token(role: string, limits?: { readonly grants?: readonly string[]; readonly endpoints?: readonly string[] }): Promise<string>;
   drop(): Promise<void>;
 }
 
-export async function freshServer(): Promise<FreshServer> {
+export async function freshServer(options: Partial<AppOptions> = {}): Promise<FreshServer> {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-test-"));
-  const app = await startApp({ folder, port: 0 });
+  const app = await startApp({ folder, port: 0, ...options });
   const clients: EvenkeelClient[] = [];
   const connect = (token: string) => {
     const client = new EvenkeelClient({ url: app.url, token });
@@ -25,13 +27,16 @@ export async function freshServer(): Promise<FreshServer> {
     return client;
   };
   const admin = connect(app.firstAdmin?.token ?? "");
+  const tokenOf: FreshServer["token"] = async (role, limits = {}) =>
+    (await admin.post<NewTokenView>("/v1/tokens", { name: `a ${role}`, role, ...limits })).token;
   return {
     url: app.url,
     folder,
     admin,
     async as(role, grants = []) {
-      return connect((await admin.post<NewTokenView>("/v1/tokens", { name: `a ${role}`, role, grants })).token);
+      return connect(await tokenOf(role, { grants }));
     },
+    token: tokenOf,
     async drop() {
       for (const client of clients) await client.close();
       await app.stop();

@@ -1,21 +1,23 @@
 /** The story of Evenkeel on real data: a lender's model starts to turn people down, and what becomes of that. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type {
-  AffectedView,
-  AuditVerdictView,
-  BlameReportView,
-  DecisionPageView,
-  EndpointView,
-  GuardrailStateView,
-  IncidentDetailView,
-  IncidentHeadView,
-  ReleaseView,
-  TransitionRecordView,
+import {
+  makingsOf,
+  retrain,
+  type AffectedView,
+  type AuditVerdictView,
+  type BlameReportView,
+  type DecisionPageView,
+  type EndpointView,
+  type GuardrailStateView,
+  type IncidentDetailView,
+  type IncidentHeadView,
+  type Kitchen,
+  type ReleaseView,
+  type TransitionRecordView,
 } from "../../src/index.ts";
-import { trainForBlame } from "./blaming.ts";
 import { tellStory } from "./data.ts";
-import { make, registerData, type Kitchen, type Made } from "./making.ts";
+import { FOLDER, make, registerData, type Made } from "./making.ts";
 import type { Teller } from "./teller.ts";
 import type { World } from "./world.ts";
 
@@ -50,7 +52,7 @@ const points = (value: number) => `${(value * 100).toFixed(1)} points`;
 export async function playStory(world: World, tell: Teller, seed: number): Promise<StoryResult> {
   const startedMs = performance.now();
   const { admin, trainer, analyst } = world.people;
-  const kitchen: Kitchen = { trainer, execute: world.execute, now: world.now, tell };
+  const kitchen: Kitchen = { client: trainer, folder: FOLDER, execute: world.execute, now: world.now };
 
   tell.chapter("Data, pipelines, models");
   const { version1, version2 } = tellStory(seed);
@@ -59,8 +61,8 @@ export async function playStory(world: World, tell: Teller, seed: number): Promi
   tell.fact(
     `loans@v1 has ${n(v1.rows)} clients; loans@v2 lost ${n(v1.rows - v2.rows)} of them, and nobody has noticed: good payers with a high-school education`,
   );
-  const logistic = await make(kitchen, "logistic", seed);
-  const forest = await make(kitchen, "forest", seed);
+  const logistic = await make(kitchen, tell, "logistic", seed);
+  const forest = await make(kitchen, tell, "forest", seed);
   tell.fact(`logistic regression on v1 is ${logistic.model}${figures(logistic)}; random forest on v2 is ${forest.model}${figures(forest)}`);
 
   tell.chapter("The endpoint opens, answered by a rule");
@@ -133,7 +135,19 @@ export async function playStory(world: World, tell: Teller, seed: number): Promi
   for (const part of tier0.parts)
     tell.fact(`${part.step.padEnd(14)} ${points(part.share)} (95 %: ${points(part.low)} to ${points(part.high)})`);
   tell.fact("so much from the recorded answers alone; now the steps of the model, by training every mixture of the two again");
-  const tier1 = await trainForBlame({ world, kitchen, incident: head.n, good: logistic, bad: forest, tell });
+  const makings = await makingsOf(admin, head.n);
+  if (!makings.ok) throw new Error(makings.error);
+  const { groups } = await retrain(kitchen, {
+    incident: head.n,
+    makings: makings.value,
+    judge: admin,
+    onProgress: (done, total) => tell.progress(`${done} of ${total} mixtures trained`),
+  });
+  for (const { members, mergedBecause } of groups)
+    if (mergedBecause) tell.fact(`${members.join(" and ")} can only change together (${mergedBecause})`);
+  // Read again by somebody who may see groups: the sentence names them.
+  const tier1 = reportOf(await reports(world, head.n), 1);
+  if (!tier1) throw new Error("the server has kept no report");
   for (const part of tier1.parts)
     tell.fact(`${part.step.padEnd(34)} ${points(part.share)} (95 %: ${points(part.low)} to ${points(part.high)})`);
   tell.alarm(tier1.verdict);

@@ -69,6 +69,13 @@ test("a token reaches the endpoints it names, or all", () => {
   expect(reaches(principal("viewer", { endpoints: ["loans"] }), "cards")).toBe(false);
 });
 
+test("the audit log tells of every endpoint: a token that is limited to some doesn't open it", () => {
+  for (const role of ["analyst", "operator"] as const) {
+    expect(mayDo(principal(role), "audit:read")).toBe(true);
+    expect(mayDo(principal(role, { endpoints: ["loans"] }), "audit:read")).toBe(false);
+  }
+});
+
 test("a token is read from an Authorization header in the one form there is", () => {
   expect(bearerOf("Bearer ek_x")).toBe("ek_x");
   expect(bearerOf("bearer ek_x")).toBe("ek_x");

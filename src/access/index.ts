@@ -1,6 +1,19 @@
 export { parseAuditHead, type AuditHead, type AuditProblem, type AuditVerdict } from "./audit-chain.ts";
 export { Audit, type AuditNote, type AuditPage, type AuditRecord } from "./audit.ts";
-export { actorOf, grantable, mayDo, reaches, rights, roles, rolesWith, type Principal, type Right, type Role } from "./rights.ts";
+export {
+  actorOf,
+  grantable,
+  isBeyondLimits,
+  mayDo,
+  reaches,
+  rights,
+  roles,
+  rolesWith,
+  type Principal,
+  type Right,
+  type Role,
+} from "./rights.ts";
+export { ProtectedReads, type ProtectedRead } from "./protected-reads.ts";
 export { ClockWatch } from "./clock-watch.ts";
 export { bearerOf } from "./token-text.ts";
 export { Tokens, type NewToken, type RevokeRefusal, type TokenRequest, type TokenView, type TokensOptions } from "./tokens.ts";

@@ -11,7 +11,10 @@ export const rights = [
   "registry:read",
   /** See single decisions, without what is protected in them. */
   "decisions:read",
-  /** See groups, subjects and protected inputs; each such read is audited by the route that answers it. */
+  /**
+   * See groups, subjects and protected inputs. Each read of people's rows, of groups of a dataset and of raw bytes is noted in the audit
+   * log before it is answered (`ProtectedReads`); names of groups over an endpoint's aggregates, which pages show all the time, aren't.
+   */
   "protected:read",
   "decide",
   /** Ask one release by name, whatever the route table says: recorded apart, evidence for nothing, so that whoever controls may try it. */
@@ -70,7 +73,14 @@ export interface Principal {
   readonly grants: readonly Right[];
 }
 
+/** What these open tells of every endpoint, so a token that is limited to some doesn't hold them, whatever its role. */
+const serverWide: ReadonlySet<Right> = new Set<Right>(["audit:read", "tokens:write"]);
+
+/** Whether a right is kept from a token only because that is limited to some endpoints. */
+export const isBeyondLimits = (principal: Principal, right: Right): boolean => principal.endpoints !== null && serverWide.has(right);
+
 export function mayDo(principal: Principal, right: Right): boolean {
+  if (isBeyondLimits(principal, right)) return false;
   const holding: Holding = holdings[right][principal.role];
   return holding === "yes" || (holding === "grant" && principal.grants.includes(right));
 }

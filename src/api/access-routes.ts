@@ -1,9 +1,10 @@
 /** Tokens and the audit log. */
 import { Type, type Static } from "typebox";
 import { iso } from "./iso.ts";
-import { actorOf, parseAuditHead, rights, roles, type Audit, type Tokens } from "../access/index.ts";
+import { actorOf, mayDo, parseAuditHead, rights, roles, type Audit, type Tokens } from "../access/index.ts";
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
+import { shownPayload } from "./shown-reason.ts";
 
 const Role = Type.Enum(roles);
 const Right = Type.Enum(rights);
@@ -144,7 +145,9 @@ export const accessRoutes = (tokens: Tokens, audit: Audit) => (app: Server) => {
     },
     async (request) => {
       const page = await audit.list(request.query);
-      return { entries: [...page.entries], next: page.next };
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      const entries = page.entries.map((entry) => ({ ...entry, payload: shownPayload(entry.actor, entry.payload, seesGroups) }));
+      return { entries, next: page.next };
     },
   );
   app.get(

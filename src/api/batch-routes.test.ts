@@ -70,6 +70,17 @@ test("a row's key makes it one decision however often it is sent, in a batch or 
   expect(await ask([{ ...application(20), key: "row-0" }])).toEqual({ decisions: [again.decisions[0]], replayed: [0] });
 });
 
+test("a request's own key stands for all of its rows, and can't stand beside theirs", async () => {
+  const batch = { applications: [application(20), application(70)] };
+  const headers = { "idempotency-key": '"whole-1"' };
+  const first = await app.post<Reply>(BATCH, batch, { headers });
+  expect(await app.post<Reply>(BATCH, batch, { headers })).toEqual({ ...first, replayed: [0, 1] });
+  const changed = { applications: [application(20), application(71)] };
+  expect((await problemOf(app.post(BATCH, changed, { headers }))).status).toBe(422);
+  const both = { applications: [{ ...application(20), key: "a" }] };
+  expect((await problemOf(app.post(BATCH, both, { headers }))).errors).toMatchObject([{ path: "/applications/0/key" }]);
+});
+
 test("a key that was used with another application refuses the batch and is named", async () => {
   await ask([{ ...application(20), key: "used" }]);
   const before = await recorded();

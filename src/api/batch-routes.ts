@@ -4,10 +4,11 @@ import { shown } from "../checked.ts";
 import type { Application, Gateway } from "../serving/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import { canonicalJson, sha256Hex, type Clock } from "../store/index.ts";
-import { DecisionReplyView, IDEMPOTENCY_KEY, refusal } from "./decision-routes.ts";
+import { DecisionReplyView, refusal } from "./decision-routes.ts";
+import { IDEMPOTENCY_KEY, idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
-import { principalOf, type Server } from "./server.ts";
-import { JSON_LIMITS, parseStrictJson } from "./strict-json.ts";
+import { principalOf, strictJson, validatorOf, type Server } from "./server.ts";
+import { JSON_LIMITS } from "./strict-json.ts";
 
 export const MAX_APPLICATIONS = 10_000;
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
@@ -35,11 +36,7 @@ const BatchReplyView = Type.Object(
 
 export const batchRoutes = (gateway: Gateway, clock: Clock) => (app: Server) => {
   app.removeContentTypeParser("application/json");
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
-    const parsed = parseStrictJson(typeof body === "string" ? Buffer.from(body) : body, MANY_ROWS_LIMITS);
-    if (parsed.ok) return done(null, parsed.value.value);
-    done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
-  });
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(MANY_ROWS_LIMITS));
   app.post(
     "/v1/endpoints/:endpoint/decisions/batch",
     {
@@ -54,12 +51,13 @@ export const batchRoutes = (gateway: Gateway, clock: Clock) => (app: Server) => 
         body: BatchBody,
         response: { 200: BatchReplyView },
       },
-      validatorCompiler: () => () => true,
+      validatorCompiler: ({ schema, httpPart }) => (httpPart === "body" ? () => true : validatorOf(schema, httpPart)),
     },
     async (request) => {
       const receivedAtUs = clock.monotonicUs();
       const { endpoint } = request.params;
-      const applications = applicationsIn(request.body);
+      const requestKey = idempotencyKeyOf(request);
+      const applications = applicationsIn(request.body, requestKey);
       if (!applications.ok) throw new ProblemError("invalid", "Nothing was decided and nothing recorded.", applications.error);
       if (applications.value.length > MAX_APPLICATIONS)
         throw new ProblemError(
@@ -80,7 +78,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The body's rows, each as its own request would have been recorded: without its key, which isn't part of what is decided on. */
-function applicationsIn(body: unknown): Result<readonly Application[], readonly Issue[]> {
+function applicationsIn(body: unknown, requestKey: string | undefined): Result<readonly Application[], readonly Issue[]> {
   if (!isObject(body) || !Array.isArray(body["applications"]))
     return err([{ path: "/applications", expected: "a list of applications", got: shown(isObject(body) ? body["applications"] : body) }]);
   const unknown = Object.keys(body).filter((key) => key !== "applications");
@@ -96,6 +94,7 @@ function applicationsIn(body: unknown): Result<readonly Application[], readonly 
       issues.push({ path, expected: "1 to 255 visible ASCII characters", got: shown(key) });
       return { body: rest, payload: "", idempotencyKey: null, bodyHash: null };
     }
+    if (key !== null && requestKey !== undefined) issues.push({ path, expected: "keys of rows, or one of the request", got: "both" });
     if (key !== null) {
       const first = firstWith.get(key);
       if (first !== undefined)
@@ -104,7 +103,16 @@ function applicationsIn(body: unknown): Result<readonly Application[], readonly 
     }
     return applicationOf(isObject(row) ? rest : row, key);
   });
-  return issues.length > 0 ? err(issues.slice(0, 20)) : ok(applications);
+  if (issues.length > 0) return err(issues.slice(0, 20));
+  return ok(requestKey === undefined ? applications : keyedAsOne(applications, requestKey));
+}
+
+/** A request's own key stands for all of its rows: with any of them changed it is another request. */
+export function keyedAsOne(applications: readonly Application[], key: string): readonly Application[] {
+  const [only] = applications;
+  if (only && applications.length === 1) return [applicationOf(only.body, key)];
+  const bodyHash = sha256Hex(canonicalJson(applications.map(({ body }) => body)));
+  return applications.map((application, row) => ({ ...application, idempotencyKey: `${key}/${row}`, bodyHash }));
 }
 
 /** @param body - as a single decision's */

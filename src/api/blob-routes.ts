@@ -1,4 +1,5 @@
 /** Bytes under their SHA-256. */
+import { Readable } from "node:stream";
 import { Type, type Static } from "typebox";
 import { mayDo } from "../access/index.ts";
 import { ProblemError } from "./problem.ts";
@@ -9,12 +10,12 @@ import { uploadRoutes } from "./uploads.ts";
 export const BlobView = Type.Object({ id: Type.String({ description: "sha256:…" }), bytes: Type.Integer() }, { title: "Blob" });
 export type BlobView = Static<typeof BlobView>;
 
-export async function blobRoutes(app: Server, { store }: RegistryRouteParts): Promise<void> {
+export async function blobRoutes(app: Server, { store, reads }: RegistryRouteParts): Promise<void> {
   await uploadRoutes(app, store, (scope, take) => {
     scope.put(
       "/v1/blobs",
       {
-        config: writesRegistry,
+        config: { ...writesRegistry, takesUpload: true },
         schema: {
           summary: "Keep bytes under their SHA-256",
           description: "Answered once they survive a power cut. The same bytes again change nothing.",
@@ -41,8 +42,14 @@ export async function blobRoutes(app: Server, { store }: RegistryRouteParts): Pr
       const principal = principalOf(request);
       if (!mayDo(principal, "registry:write") && !mayDo(principal, "protected:read"))
         throw new ProblemError("forbidden", "Raw bytes may hold people's data: registry:write or protected:read is needed.");
-      const bytes = await store.blobs.get(blobIdAt("/id", request.params.id));
-      return reply.type("application/octet-stream").header("content-disposition", "attachment").send(bytes);
+      const id = blobIdAt("/id", request.params.id);
+      const { bytes, pieces } = await store.blobs.read(id);
+      await reads.note(principal, { object: `blob/${id}`, asked: {}, shown: 1 });
+      return reply
+        .type("application/octet-stream")
+        .header("content-disposition", "attachment")
+        .header("content-length", bytes)
+        .send(Readable.from(pieces, { objectMode: false }));
     },
   );
 }

@@ -1,7 +1,7 @@
 /** Datasets: versions that never change, tags that move, and what differs between two versions. */
 import { Type } from "typebox";
 import { actorOf, mayDo } from "../access/index.ts";
-import { checked, orNull } from "../checked.ts";
+import { checked, orNull, wholeNumber } from "../checked.ts";
 import { DatasetSpec, parseReference } from "../registry/index.ts";
 import { ProblemError } from "./problem.ts";
 import {
@@ -24,7 +24,7 @@ import { uploadRoutes } from "./uploads.ts";
 const DatasetParams = Type.Object({ dataset: Type.String() });
 export const reasonText = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the move and in the audit log" });
 
-export async function datasetRoutes(app: Server, { store, registry }: RegistryRouteParts): Promise<void> {
+export async function datasetRoutes(app: Server, { store, registry, reads }: RegistryRouteParts): Promise<void> {
   const { datasets } = registry;
   const known = async (name: string) => {
     const dataset = (await datasets.list()).find((one) => one.name === name);
@@ -36,7 +36,7 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
     scope.put(
       "/v1/datasets/:dataset/versions",
       {
-        config: writesRegistry,
+        config: { ...writesRegistry, takesUpload: true },
         schema: {
           summary: "Add a version from a CSV file",
           description: "Read, checked and profiled before it is kept. The same bytes again are the same version.",
@@ -104,7 +104,14 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
     async (request) => {
       const { dataset, version } = request.params;
       const found = orProblem(await datasets.get(within(dataset, version)));
-      return versionDetailView(found, (await known(dataset)).spec, mayDo(principalOf(request), "protected:read"));
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      const shown = seesGroups ? found.groups.length : 0;
+      await reads.note(principalOf(request), {
+        object: `dataset/${found.dataset}`,
+        asked: { view: "version", version: found.number },
+        shown,
+      });
+      return versionDetailView(found, (await known(dataset)).spec, seesGroups);
     },
   );
   app.get(
@@ -118,7 +125,7 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
         response: { 200: DatasetVersionView },
       },
     },
-    async (request) => versionView(orProblem(await datasets.get(request.query.reference))),
+    async (request) => versionView(orProblem(await datasets.get(request.query.reference), "/reference")),
   );
   app.post(
     "/v1/datasets/:dataset/tags",
@@ -131,9 +138,9 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
         body: Type.Object(
           {
             tag: Type.String(),
-            number: orNull(Type.Integer({ description: "Version; null takes the tag away" })),
+            number: orNull(wholeNumber({ description: "Version; null takes the tag away" })),
             reason: reasonText,
-            expected: Type.Optional(orNull(Type.Integer({ description: "Move it only if it still points there" }))),
+            expected: Type.Optional(orNull(wholeNumber({ description: "Move it only if it still points there" }))),
           },
           { additionalProperties: false },
         ),
@@ -165,8 +172,13 @@ export async function datasetRoutes(app: Server, { store, registry }: RegistryRo
     async (request) => {
       const { dataset } = request.params;
       const { from, to, by } = request.query;
-      const diff = orProblem(await datasets.diff(within(dataset, from), within(dataset, to), by?.split(",")));
-      return diffView(diff, mayDo(principalOf(request), "protected:read"));
+      const versions = { from: within(dataset, from), to: within(dataset, to) };
+      for (const side of ["from", "to"] as const) orProblem(await datasets.get(versions[side]), `/${side}`);
+      const diff = orProblem(await datasets.diff(versions.from, versions.to, by?.split(",")));
+      const seesGroups = mayDo(principalOf(request), "protected:read");
+      const shown = seesGroups ? diff.groups.length : 0;
+      await reads.note(principalOf(request), { object: `dataset/${dataset}`, asked: { view: "diff", ...request.query }, shown });
+      return diffView(diff, seesGroups);
     },
   );
 }

@@ -2,7 +2,7 @@
 import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
-import { mayDo } from "../access/index.ts";
+import { mayDo, type ProtectedReads } from "../access/index.ts";
 import {
   groupsOf,
   readDecision,
@@ -15,8 +15,9 @@ import {
 import type { DecisionRefusal, Gateway } from "../serving/index.ts";
 import { canonicalJson, sha256Hex, type Store } from "../store/index.ts";
 import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
+import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
-import { notFound, principalOf, type Server } from "./server.ts";
+import { notFound, principalOf, validatorOf, type Server } from "./server.ts";
 
 const EndpointParams = Type.Object({ endpoint: Type.String() });
 const Value = Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()]);
@@ -108,6 +109,7 @@ export type DecisionDetailView = Static<typeof DecisionDetailView>;
 export interface DecisionRouteParts {
   readonly gateway: Gateway;
   readonly store: Store;
+  readonly reads: ProtectedReads;
   /** Declared outcomes of an endpoint, each with whether it is good; undefined for an unknown endpoint. */
   readonly outcomesOf: (endpoint: string) => ReadonlyMap<string, boolean> | undefined;
   /** `r12`, where it is one of the endpoint's. */
@@ -115,10 +117,8 @@ export interface DecisionRouteParts {
   readonly releaseId: (endpoint: string, name: string) => ReleaseId | undefined;
 }
 
-export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
-
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
-  const { gateway, store } = parts;
+  const { gateway, store, reads } = parts;
   app.post(
     "/v1/endpoints/:endpoint/decisions",
     {
@@ -132,16 +132,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
         response: { 200: DecisionReplyView },
       },
       // The endpoint's compiled schema checks the body; this one is for the documentation.
-      validatorCompiler: () => () => true,
+      validatorCompiler: ({ schema, httpPart }) => (httpPart === "body" ? () => true : validatorOf(schema, httpPart)),
     },
     async (request, reply) => {
-      const key = request.headers["idempotency-key"];
-      const idempotencyKey = key === undefined ? null : Array.isArray(key) ? "" : key;
-      if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
-        throw new ProblemError("invalid", undefined, [
-          { path: "/headers/idempotency-key", expected: "1 to 255 visible ASCII characters, once" },
-        ]);
-      }
+      const idempotencyKey = idempotencyKeyOf(request) ?? null;
       const decided = await gateway.decide(request.params.endpoint, request.body, {
         payload: request.rawText,
         source: principalOf(request).tokenId,
@@ -193,7 +187,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
         good: declared.get(value) ?? false,
         atMs: at === undefined ? nowMs : Date.parse(at),
       }));
-      const recorded = await recordOutcomes(store, outcomes, principalOf(request).tokenId);
+      const recorded = await recordOutcomes(store, outcomes, {
+        source: principalOf(request).tokenId,
+        endpoint: asEndpointName(request.params.endpoint),
+      });
       return { ...recorded, unknown: [...recorded.unknown] };
     },
   );
@@ -224,7 +221,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const filter = { endpoint: asEndpointName(endpoint), ...(release ? { release } : {}), ...(action === undefined ? {} : { action }) };
       const page = await readDecisions(store.db, filter, { limit, ...(after === undefined ? {} : { after }) });
       const seesGroups = mayDo(principalOf(request), "protected:read");
-      return { decisions: page.decisions.map((decision) => viewOf(decision, parts, seesGroups)), next: page.next };
+      const decisions = page.decisions.map((decision) => viewOf(decision, parts, seesGroups));
+      const shown = decisions.filter(({ groups }) => groups !== null).length;
+      await reads.note(principalOf(request), { object: `endpoint/${endpoint}`, asked: { view: "decisions", ...request.query }, shown });
+      return { decisions, next: page.next };
     },
   );
 
@@ -244,6 +244,8 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const decision = await readDecision(store.db, asDecisionId(id));
       if (!decision || decision.endpoint !== endpoint) throw notFound(`decision ${id}`);
       const seesGroups = mayDo(principalOf(request), "protected:read");
+      const shown = seesGroups && decision.payload !== null ? 1 : 0;
+      await reads.note(principalOf(request), { object: `decision/${decision.id}`, asked: { endpoint }, shown });
       const [outcomes, shadows] = [await readOutcomes(store.db, decision.id), await readShadowAnswers(store.db, decision.id)];
       return {
         ...viewOf(decision, parts, seesGroups),

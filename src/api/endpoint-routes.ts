@@ -1,35 +1,15 @@
 /** Endpoints: what answers, how their guardrails stand, and every way to change which release does. */
 import { Type } from "typebox";
-import { iso } from "./iso.ts";
-import { actorOf, mayDo, reaches, type Principal } from "../access/index.ts";
+import { reaches, type Principal } from "../access/index.ts";
+import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import {
-  asCommandId,
-  placesOf,
-  standbyOf,
-  subjectOf,
-  type By,
-  type EndpointRoom,
-  type GuardrailControl,
-  type Incidents,
-  type ReleaseInfo,
-  type Releases,
-  type Switched,
-  type Transition,
-  type Wish,
-} from "../releases/index.ts";
-import type { Issue, ReleaseId } from "../std.ts";
-import { parseYaml } from "../yaml.ts";
-import {
-  ChangeView,
-  EndpointView,
-  GuardrailStateView,
-  ReleaseView,
-  RouteTableView,
-  SwitchView,
-  TransitionRecordView,
-} from "./endpoint-view.ts";
+import { type EndpointRoom, type GuardrailControl, type Incidents, type ReleaseInfo, type Releases, type Wish } from "../releases/index.ts";
+import { ChangeView, EndpointView, GuardrailStateView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
+import { apply } from "./apply.ts";
+import { byOf } from "./by.ts";
+import { EndpointParams, command } from "./command-body.ts";
 import { GroupNames } from "./group-names.ts";
+import { namesIn, releaseView, routeView, switchView, transitionView } from "./route-views.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { principalOf, type Server } from "./server.ts";
@@ -40,14 +20,7 @@ export interface EndpointRouteParts {
   readonly incidents: Incidents;
 }
 
-const EndpointParams = Type.Object({ endpoint: Type.String() });
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
-const reason = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the transition and in the audit log" });
-const command = {
-  reason,
-  commandId: Type.Optional(Type.String({ minLength: 8, maxLength: 100, description: "The same id twice changes nothing" })),
-  generation: Type.Optional(Type.Integer({ description: "The generation you saw: refused when the table has moved on" })),
-};
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(
   { release: Type.String(), share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }), ...command },
@@ -91,7 +64,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     const before = room.table.live;
     const done = await releases.command(endpoint, wishOf(room), byOf(principal, body));
     if (!done.ok) throw releaseProblem(done.error, room);
-    return switchView(room, done.value, before);
+    return switchView(room, namesIn(room, principal), done.value, before);
   };
 
   app.post(
@@ -149,7 +122,9 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     },
     async (request) => {
       const room = roomOf(request.params.endpoint);
-      return { transitions: (await releases.history(room.name, request.query)).map((transition) => transitionView(room, transition)) };
+      const names = namesIn(room, principalOf(request));
+      const history = await releases.history(room.name, request.query);
+      return { transitions: history.map((transition) => transitionView(room, transition, names)) };
     },
   );
   app.get(
@@ -195,6 +170,11 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     },
     async (request, reply) => {
       const room = roomOf(request.params.endpoint);
+      const named = request.body["endpoint"];
+      if (named !== undefined && named !== room.name)
+        throw new ProblemError("invalid", undefined, [
+          { path: "/endpoint", expected: `${room.name}, as in the address, or nothing`, got: shown(named) },
+        ]);
       const made = await releases.createRelease(
         { ...request.body, endpoint: room.name },
         byOf(principalOf(request), { reason: "made a release" }),
@@ -308,165 +288,16 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   );
 };
 
-function byOf(
-  principal: Principal,
-  { reason: why, commandId, generation }: { readonly reason: string; readonly commandId?: string; readonly generation?: number },
-): By {
-  return {
-    actor: { kind: "person", name: actorOf(principal) },
-    reason: why,
-    ...(commandId === undefined ? {} : { commandId: asCommandId(commandId) }),
-    ...(generation === undefined ? {} : { expectedGeneration: generation }),
-  };
-}
-
-/** First a dry run over everything, so that a mistake in the last document changes nothing either. */
-async function apply(releases: Releases, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
-  const documents = parseYaml(yaml);
-  if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
-  if (documents.value.length === 0)
-    throw new ProblemError("invalid", undefined, [{ path: "", expected: "at least one document", got: "none" }]);
-  const run = async (isDry: boolean): Promise<ChangeView[]> => {
-    const changes: ChangeView[] = [];
-    for (const document of documents.value) {
-      const { value } = document;
-      const locate = (issue: Issue) => document.locate(issue);
-      const kind = kindOf(value);
-      if (kind === undefined)
-        throw new ProblemError("invalid", undefined, [locate({ path: "/kind", expected: "endpoint or release", got: "something else" })]);
-      const by = byOf(principal, { reason: "applied a file" });
-      if (kind === "endpoint") {
-        const done = await releases.applyEndpoint(value, by, isDry);
-        if (!done.ok) throw locatedProblem(done.error, locate);
-        changes.push({
-          kind,
-          name: done.value.name,
-          release: done.value.release === null ? null : `r${done.value.release}`,
-          change: done.value.change,
-        });
-      } else {
-        const endpoint = endpointIn(value);
-        // In a dry run its endpoint may not be there yet; what can be said of it then was said by its schema.
-        if (isDry && endpoint !== undefined && !releases.room(endpoint).ok && changes.some(({ name }) => name === endpoint)) continue;
-        const done = await releases.createRelease(value, by, isDry);
-        if (!done.ok) throw locatedProblem(done.error, locate);
-        changes.push({
-          kind,
-          name: done.value.info.name,
-          release: `r${done.value.info.number}`,
-          change: done.value.isNew ? "created" : "unchanged",
-        });
-      }
-    }
-    return changes;
-  };
-  const planned = await run(true);
-  return dryRun ? planned : run(false);
-}
-
-function locatedProblem(
-  refusal: Parameters<typeof releaseProblem>[0],
-  locate: (issue: ProblemError["issues"][number]) => ProblemError["issues"][number],
-): ProblemError {
-  const { kind, message, issues } = releaseProblem(refusal);
-  return new ProblemError(kind, `${message} Nothing was changed.`, issues.map(locate));
-}
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
-const kindOf = (value: unknown) =>
-  isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
-const endpointIn = (value: unknown) => (isObject(value) && typeof value["endpoint"] === "string" ? value["endpoint"] : undefined);
-
-function routeView(room: EndpointRoom): RouteTableView {
-  const { table } = room;
-  const standby = standbyOf(table);
-  return {
-    endpoint: room.name,
-    generation: table.generation,
-    live: room.nameOf(table.live),
-    liveSince: iso(room.liveSinceMs),
-    canary: table.canary && { release: room.nameOf(table.canary.release), share: table.canary.share },
-    shadows: table.shadows.map((id) => room.nameOf(id)),
-    standby: standby && room.nameOf(standby),
-    fallback: room.nameOf(table.fallback),
-    condemned: [...table.condemned.keys()].map((id) => room.nameOf(id)),
-    held: table.hold && { by: table.hold.actor.name, reason: table.hold.reason },
-  };
-}
-
-function transitionView(room: EndpointRoom, { generation, change, actor, reason: why, atMs }: Transition): TransitionRecordView {
-  const subject = subjectOf(change);
-  const from = change.kind === "promoted" || change.kind === "rolled-back" ? change.from : null;
-  return {
-    generation,
-    kind: change.kind,
-    release: subject && room.nameOf(subject),
-    from: from && room.nameOf(from),
-    share: "share" in change ? change.share : null,
-    automatic: "automatic" in change ? change.automatic : actor.kind === "system",
-    actor: actor.name,
-    reason: why,
-    at: iso(atMs),
-  };
-}
-
-function releaseView(room: EndpointRoom, info: ReleaseInfo): ReleaseView {
-  const { id, bundle, name, origin, createdAtMs, createdBy } = info;
-  return {
-    release: `r${info.number}`,
-    id,
-    endpoint: room.name,
-    name,
-    scorer: bundle.scorer.kind,
-    origin,
-    features: bundle.features.features.map((feature) => feature.name),
-    policy: bundle.policy,
-    places: [...placesOf(room.table, id)],
-    isCondemned: room.table.condemned.has(id),
-    createdAt: iso(createdAtMs),
-    createdBy,
-  };
-}
-
-function switchView(room: EndpointRoom, { transition, switchedUs, drainedUs }: Switched, before: ReleaseId): SwitchView {
-  return { route: routeView(room), switchedMs: switchedUs / 1000, drainedMs: drainedUs / 1000, undo: undoOf(room, transition, before) };
-}
-
-/** The command that takes a transition back. */
-function undoOf(room: EndpointRoom, { change }: Transition, before: ReleaseId): string {
-  const text = '--reason "…"';
-  switch (change.kind) {
-    case "promoted":
-      return `evenkeel rollback ${room.name} --keep ${text}`;
-    case "rolled-back": {
-      const reinstate = change.condemned ? `evenkeel release reinstate ${room.name} ${room.nameOf(before)} ${text} && ` : "";
-      return `${reinstate}evenkeel promote ${room.name} ${room.nameOf(before)} ${text}`;
-    }
-    case "shadow-started":
-    case "canary-started":
-    case "canary-changed":
-      return `evenkeel release stop ${room.name} ${room.nameOf(change.release)} ${text}`;
-    case "shadow-stopped":
-      return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as shadow ${text}`;
-    case "canary-stopped":
-      return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as canary:<percent> ${text}`;
-    case "reinstated":
-      return `evenkeel rollback ${room.name} ${text} (once it serves)`;
-    default:
-      return "nothing to take back";
-  }
-}
-
 export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
   const [tests, open] = [
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),
   ];
-  const names = new GroupNames(room.definition.spec.groups ?? {}, mayDo(principal, "protected:read"));
+  const names = namesIn(room, principal);
   return {
     name: room.name,
     description: room.definition.spec.description ?? "",
-    route: routeView(room),
+    route: routeView(room, names),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
   };
@@ -485,7 +316,7 @@ function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames)
     release: room.nameOf(test.release),
     arm: test.armClass,
     group: names.label(state.group),
-    reference: state.reference ?? "nobody",
+    reference: names.reference(state.group, state.reference),
     limit: state.limit,
     state: state.word,
     groupDecisions: isHidden ? null : state.groupN,

@@ -1,5 +1,5 @@
 /** How groups are called for a reader: by their values for those who may see them, by letters, the same everywhere, for others. */
-import type { Group } from "../monitoring/index.ts";
+import { REST, type Group } from "../monitoring/index.ts";
 
 export class GroupNames {
   readonly areVisible: boolean;
@@ -23,6 +23,12 @@ export class GroupNames {
     return parts.join(this.areVisible ? "," : "×") || "everybody";
   }
 
+  /** `high school`, `male, high school`, or `C`; null for everybody together. */
+  inWords(group: Group): string | null {
+    const parts = Object.entries(group).map(([attribute, value]) => this.word(attribute, value));
+    return parts.join(this.areVisible ? ", " : "×") || null;
+  }
+
   /** `high school`, or `C`. */
   word(attribute: string, value: string): string {
     return this.areVisible ? value.replaceAll("_", " ") : this.letterOf(attribute, value);
@@ -34,6 +40,14 @@ export class GroupNames {
     if (entries.length === 0) return "applicants";
     if (!this.areVisible) return `applicants of group ${entries.map(([attribute, value]) => this.letterOf(attribute, value)).join("×")}`;
     return `applicants with ${entries.map(([attribute, value]) => `${attribute.replaceAll("_", " ")} ${value.replaceAll("_", " ")}`).join(" and ")}`;
+  }
+
+  /** Whom a group is compared with: nobody, `rest`, or another value of the same attribute. */
+  reference(group: Group, reference: string | null): string {
+    if (reference === null) return "nobody";
+    if (reference === REST) return reference;
+    const [attribute] = Object.keys(group);
+    return attribute === undefined ? reference : this.word(attribute, reference);
   }
 
   letterOf(attribute: string, value: string): string {

@@ -1,11 +1,11 @@
 /** Incidents: what was found, why, and who was touched. */
 import { Type } from "typebox";
 import { iso } from "./iso.ts";
-import { mayDo, reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal, type ProtectedReads } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import { Breach } from "../monitoring/index.ts";
 import { checked } from "../checked.ts";
-import type { Incident, IncidentHead, Incidents, Releases } from "../releases/index.ts";
+import { findingOf, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { ReleaseId } from "../std.ts";
 import { GroupNames } from "./group-names.ts";
@@ -18,6 +18,7 @@ export interface IncidentRouteParts {
   readonly releases: Releases;
   readonly blame: Blame;
   readonly redress: Redress;
+  readonly reads: ProtectedReads;
 }
 
 const Params = Type.Object({ n: Type.Integer({ minimum: 1 }) });
@@ -44,9 +45,9 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
       const { endpoint, before } = request.query;
       const principal = principalOf(request);
       const room = endpoint === undefined ? undefined : parts.releases.room(endpoint);
-      if (room && !room.ok) throw notFound(`endpoint "${endpoint}"`);
+      if (room && !(room.ok && reaches(principal, room.value.name))) throw notFound(`endpoint "${endpoint}"`);
       const all = await parts.incidents.list({
-        ...(room ? { endpoint: room.value.name } : {}),
+        ...(room?.ok ? { endpoint: room.value.name } : {}),
         ...(before === undefined ? {} : { before }),
       });
       return { incidents: all.filter((one) => reaches(principal, one.endpoint)).map((one) => headView(one, parts.releases, principal)) };
@@ -124,6 +125,13 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
         await parts.redress.summary(incident.n),
         await parts.redress.list(incident.n, { limit, ...(after === undefined ? {} : { after }) }),
       ];
+      if (!page) throw noSuchCursor("/after", after);
+      const shown = names.areVisible ? page.people.length : 0;
+      await parts.reads.note(principalOf(request), {
+        object: `incident/${incident.n}`,
+        asked: { view: "affected", ...request.query },
+        shown,
+      });
       return {
         incident: incident.n,
         total,
@@ -144,6 +152,12 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
     },
   );
 };
+
+/** Beginning again from the first page would look like more people. */
+export const noSuchCursor = (path: string, got = "nothing") =>
+  new ProblemError("invalid", undefined, [
+    { path, expected: "what the page before gave as the next one, while its people are still listed", got },
+  ]);
 
 export function namesFor(releases: Releases, endpoint: string, principal: Principal): GroupNames {
   const room = releases.room(endpoint);
@@ -166,7 +180,7 @@ export function breachIn(incident: IncidentHead): Breach | null {
 export function findingFor(incident: IncidentHead, releases: Releases, names: GroupNames): string {
   const breach = breachIn(incident);
   if (!breach || names.areVisible) return incident.body.title;
-  return `${releaseName(releases, incident.endpoint, incident.release)} turned down ${names.people(breach.group)}`;
+  return findingOf(breach.metric, releaseName(releases, incident.endpoint, incident.release), names.people(breach.group));
 }
 
 function headView(incident: IncidentHead, releases: Releases, principal: Principal) {
@@ -207,6 +221,7 @@ function detailView(incident: Incident, releases: Releases, principal: Principal
       generation: rollback.generation,
       switchedMs: rollback.switchedUs / 1000,
       drainedMs: rollback.drainedUs === null ? null : rollback.drainedUs / 1000,
+      failedRequests: rollback.failedRequests,
     },
     timeline: events.map(({ atMs, sinceProofUs, kind, actor, text }) => ({
       at: iso(atMs),
@@ -222,7 +237,7 @@ function proofView(breach: Breach, names: GroupNames): ProofView {
   return {
     guardrail: breach.guardrail,
     group: names.label(breach.group),
-    reference: breach.reference ?? "nobody",
+    reference: names.reference(breach.group, breach.reference),
     limit: breach.limit,
     groupDecisions: breach.groupN,
     groupFavourable: breach.groupK,

@@ -54,6 +54,7 @@ export const IncidentDetailView = Type.Object(
         generation: Type.Integer(),
         switchedMs: Type.Number({ description: "From the proof until every new request met the new table" }),
         drainedMs: orNull(Type.Number({ description: "From the proof until the last answer of the old table" })),
+        failedRequests: orNull(Type.Integer({ description: "Valid requests that got no answer between those two" })),
       }),
     ),
     timeline: Type.Array(

@@ -62,9 +62,9 @@ export function lineageRoutes(app: Server, { registry }: RegistryRouteParts): vo
 async function resolved({ datasets, models, featureSets, runs }: Registry, { kind, id }: LineageNode): Promise<LineageNode> {
   switch (kind) {
     case "dataset_version":
-      return { kind, id: orProblem(await datasets.get(id)).id };
+      return { kind, id: orProblem(await datasets.get(id), "/id").id };
     case "model_version":
-      return { kind, id: orProblem(await models.resolve(id)).id };
+      return { kind, id: orProblem(await models.resolve(id), "/id").id };
     case "feature_set":
       return { kind, id: (await featureSetNamed(featureSets, id)).id };
     case "run":

@@ -1,7 +1,7 @@
 /** Models: immutable versions, and aliases that move. */
 import { Type, type Static } from "typebox";
 import { iso } from "./iso.ts";
-import { orNull } from "../checked.ts";
+import { orNull, wholeNumber } from "../checked.ts";
 import { actorOf } from "../access/index.ts";
 import { ModelSignature, type FeatureSets, type FeatureSetVersion, type ModelVersion } from "../registry/index.ts";
 import type { FeatureSetId } from "../std.ts";
@@ -91,7 +91,7 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
         response: { 200: ModelVersionView },
       },
     },
-    async (request) => modelVersionView(orProblem(await models.resolve(request.query.reference))),
+    async (request) => modelVersionView(orProblem(await models.resolve(request.query.reference), "/reference")),
   );
   app.post(
     "/v1/models/:model/versions",
@@ -143,9 +143,9 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
         body: Type.Object(
           {
             alias: Type.String(),
-            number: orNull(Type.Integer({ description: "Version; null takes the alias away" })),
+            number: orNull(wholeNumber({ description: "Version; null takes the alias away" })),
             reason: reasonText,
-            expected: Type.Optional(orNull(Type.Integer({ description: "Move it only if it still points there" }))),
+            expected: Type.Optional(orNull(wholeNumber({ description: "Move it only if it still points there" }))),
           },
           { additionalProperties: false },
         ),

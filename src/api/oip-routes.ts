@@ -7,7 +7,7 @@ import { loadedIn, type CompiledEndpoint, type Gateway, type RouteView } from ".
 import type { Issue, ReleaseId } from "../std.ts";
 import type { Clock } from "../store/index.ts";
 import { MANY_ROWS_LIMITS } from "./batch-routes.ts";
-import { IDEMPOTENCY_KEY } from "./decision-routes.ts";
+import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { DEFAULT_OUTPUTS, OUTPUTS, inferReply, wantedOutputs, type OutputName } from "./oip-reply.ts";
 import { ProblemError } from "./problem.ts";
 import { answerErrorsAs, errorText, sendJson, sentence } from "./protocol-errors.ts";
@@ -89,7 +89,7 @@ export const oipRoutes = (parts: ProtocolParts) => (app: Server) => {
     app.post(
       `${model}/infer`,
       {
-        config: { right: versioned === "" ? "decide" : "decide:pinned" },
+        config: { right: versioned === "" ? "decide" : "decide:pinned", takesCompressed: true },
         bodyLimit: MAX_BYTES,
         ...about("Decide about the people in the rows"),
       },
@@ -149,7 +149,7 @@ async function infer(parts: ProtocolParts, request: FastifyRequest, reply: Fasti
     rows: read.value.rows,
     source: principalOf(request).tokenId,
     receivedAtUs,
-    requestKey: requestKeyOf(request),
+    requestKey: idempotencyKeyOf(request),
     pinned,
     // Microseconds, as Triton's clients send it.
     deadlineMs: typeof timeout === "number" && timeout > 0 ? Math.min(timeout / 1000, MAX_DEADLINE_MS) : undefined,
@@ -168,14 +168,6 @@ async function infer(parts: ProtocolParts, request: FastifyRequest, reply: Fasti
 function refused(issues: readonly Issue[]): ProblemError {
   const [first] = issues;
   return new ProblemError("invalid", first ? `${first.path || "body"}: ${sentence(first)}` : undefined, issues.slice(0, 20));
-}
-
-/** `Idempotency-Key` of the request, where there is one. */
-export function requestKeyOf(request: FastifyRequest): string | undefined {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (typeof key === "string" && IDEMPOTENCY_KEY.test(key)) return key;
-  throw new ProblemError("invalid", undefined, [{ path: "/headers/idempotency-key", expected: "1 to 255 visible ASCII characters, once" }]);
 }
 
 /** The body without its compression. @throws ProblemError */

@@ -29,6 +29,7 @@ export type Problem = Static<typeof Problem>;
 
 /** Every kind of problem with its status and title. The key is the last part of `type`. */
 export const PROBLEMS = {
+  "bad-http": [400, "This is not HTTP as we read it"],
   "bad-json": [400, "The body is not the JSON we read"],
   invalid: [400, "Something in the request is not as expected"],
   "no-token": [401, "An access token is needed"],
@@ -37,11 +38,13 @@ export const PROBLEMS = {
   "not-found": [404, "There is no such thing here"],
   "method-not-allowed": [405, "This address doesn't take that method"],
   conflict: [409, "That can't be done in the present state"],
+  "too-slow": [408, "The request came too slowly"],
   "too-large": [413, "The body is too large"],
   "unsupported-media-type": [415, "The body is not of a type that this address takes"],
   "wrong-host": [421, "This server doesn't answer for that host name"],
   "key-reused": [422, "The idempotency key was used with another body"],
   unprocessable: [422, "What was sent can't be used"],
+  "headers-too-large": [431, "The headers are too large"],
   internal: [500, "Something went wrong on our side"],
   overloaded: [503, "The server has more work than it can take"],
   "storage-full": [503, "The disk is full: the decision was not recorded"],

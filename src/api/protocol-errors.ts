@@ -38,7 +38,7 @@ export const sendJson = (reply: FastifyReply, status: number, body: object | Buf
 /** For all routes of a context. */
 export function answerErrorsAs(app: Server, form: ErrorForm, onError: ((error: Error, requestId: string) => void) | undefined): void {
   app.setErrorHandler((error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) => {
-    const { kind, detail, issues } = explain(error, request.routeOptions.bodyLimit);
+    const { kind, detail, issues } = explain(error, request);
     if (kind === "internal") onError?.(error, request.id);
     const body = problem(kind, detail, issues, request.id);
     if (body.status === 503) void reply.header("retry-after", "1");

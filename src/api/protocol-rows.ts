@@ -2,9 +2,9 @@
 import { shown } from "../checked.ts";
 import type { CompiledEndpoint, Decided, Gateway } from "../serving/index.ts";
 import type { Issue, ReleaseId } from "../std.ts";
-import { canonicalJson, sha256Hex } from "../store/index.ts";
-import { applicationOf } from "./batch-routes.ts";
-import { IDEMPOTENCY_KEY, refusal } from "./decision-routes.ts";
+import { applicationOf, keyedAsOne } from "./batch-routes.ts";
+import { refusal } from "./decision-routes.ts";
+import { IDEMPOTENCY_KEY } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
 
 /** What a flat name stands for. */
@@ -83,13 +83,8 @@ export async function decideRows(gateway: Gateway, request: RowsRequest): Promis
   const { endpoint, rows, source, receivedAtUs, pinned, requestKey } = request;
   if (rows.length === 0) return [];
   const keys = keysOf(request);
-  const bodies = rows.map((row) => row.body);
-  // A request's own key stands for all of its rows: with any of them changed it is another request.
-  const wholeHash = requestKey === undefined || rows.length === 1 ? null : sha256Hex(canonicalJson(bodies));
-  const applications = bodies.map((body, i) => {
-    const application = applicationOf(body, keys[i] ?? null);
-    return wholeHash === null ? application : { ...application, bodyHash: wholeHash };
-  });
+  const each = rows.map((row, i) => applicationOf(row.body, keys[i] ?? null));
+  const applications = requestKey === undefined ? each : keyedAsOne(each, requestKey);
   const asked = { source, receivedAtUs, ...(pinned === undefined ? {} : { pinned }) };
   const [only] = applications;
   if (only && applications.length === 1) {
@@ -110,7 +105,7 @@ function keysOf({ rows, requestKey, refuse }: RowsRequest): readonly (string | n
   const fault = (row: number, expected: string, got: string) => refuse([{ row, name: "key", path: `/${row}/key`, expected, got }]);
   const firstWith = new Map<string, number>();
   return rows.map(({ key }, row) => {
-    if (key === undefined || key === null) return requestKey === undefined ? null : rows.length === 1 ? requestKey : `${requestKey}/${row}`;
+    if (key === undefined || key === null) return null;
     if (requestKey !== undefined) throw fault(row, "keys of rows, or one of the request", "both");
     if (typeof key !== "string" || !IDEMPOTENCY_KEY.test(key)) throw fault(row, "1 to 255 visible ASCII characters", shown(key));
     const first = firstWith.get(key);

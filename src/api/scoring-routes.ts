@@ -4,7 +4,8 @@ import { shown } from "../checked.ts";
 import type { DecisionReply } from "../serving/index.ts";
 import type { Issue, Result } from "../std.ts";
 import { MANY_ROWS_LIMITS, MAX_APPLICATIONS } from "./batch-routes.ts";
-import { inflated, reachable, requestKeyOf, viewOf, type ProtocolParts } from "./oip-routes.ts";
+import { idempotencyKeyOf } from "./idempotency-key.ts";
+import { inflated, reachable, viewOf, type ProtocolParts } from "./oip-routes.ts";
 import { ProblemError } from "./problem.ts";
 import { answerErrorsAs, errorCode, errorText, sendJson, sentence } from "./protocol-errors.ts";
 import { decideRows, type ProtocolRow, type RowFault } from "./protocol-rows.ts";
@@ -39,7 +40,11 @@ export const mlflowScoringRoutes = (parts: ProtocolParts) => (app: Server) => {
     viewOf(parts.gateway, asParams(request.params).endpoint);
     return newline(reply);
   });
-  const options = { config: { right: "decide" }, bodyLimit: MAX_BYTES, ...about("Decide about the people in the rows") } as const;
+  const options = {
+    config: { right: "decide", takesCompressed: true },
+    bodyLimit: MAX_BYTES,
+    ...about("Decide about the people in the rows"),
+  } as const;
   app.post("/endpoints/:endpoint/invocations", options, async (request, reply) =>
     invoke(parts, asParams(request.params).endpoint, request, reply),
   );
@@ -57,7 +62,11 @@ export const kserveRoutes = (parts: ProtocolParts) => (app: Server) => {
   answerErrorsAs(app, errorText, parts.onError);
   app.post(
     "/v1/models/:endpoint(^[^:/]+)::predict",
-    { config: { right: "decide" }, bodyLimit: MAX_BYTES, schema: { summary: "Decide about the people in the rows", tags: ["kserve v1"] } },
+    {
+      config: { right: "decide", takesCompressed: true },
+      bodyLimit: MAX_BYTES,
+      schema: { summary: "Decide about the people in the rows", tags: ["kserve v1"] },
+    },
     async (request, reply) => {
       const { endpoint } = asParams(request.params);
       const body = jsonIn(request);
@@ -148,7 +157,7 @@ async function decideTable(
     rows: rows.value,
     source: principalOf(request).tokenId,
     receivedAtUs,
-    requestKey: requestKeyOf(request),
+    requestKey: idempotencyKeyOf(request),
     refuse: refusedRows,
   });
   if (decided.length > 0 && decided.every(({ isReplay }) => isReplay)) void reply.header("idempotent-replayed", "true");

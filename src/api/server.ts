@@ -1,23 +1,35 @@
 /** One Fastify server: strict bodies, a right on every route, problem details for every error. Routes are added by their own files. */
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from "fastify";
-import type { TSchema } from "typebox";
-import Value from "typebox/value";
-import { bearerOf, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from "fastify";
+import { Type, type TSchema } from "typebox";
+import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
-import { BlobError, StorageError, type Ids } from "../store/index.ts";
-import { drainBeforeClosing } from "./drain.ts";
-import { ProblemError, problem, type ProblemKind } from "./problem.ts";
-import { parseStrictJson } from "./strict-json.ts";
+import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
+import { letGoWhenClosing } from "./connections.ts";
+import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
+import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
+import { SlowRequests } from "./slow-requests.ts";
+import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** What the caller must be allowed to do; `public` for what anybody may see. A route without it doesn't start. */
     right?: Right | "public";
+    /** Takes bytes as many as they are: may take as long as they keep coming. */
+    takesUpload?: true;
+    /** Reads compressed bodies itself, unpacked only up to its own limit. */
+    takesCompressed?: true;
   }
   interface FastifyRequest {
     /** Who asks. Undefined only on public routes. */
@@ -30,9 +42,10 @@ declare module "fastify" {
 export interface ServerOptions {
   readonly tokens: Tokens;
   readonly ids: Ids;
+  readonly timers: Timers;
   /** Names besides IP literals and `localhost` that a `Host` header may carry. */
   readonly allowedHosts?: readonly string[];
-  /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. */
+  /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. With one, as its holder. */
   readonly localPrincipal?: Principal;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
@@ -64,59 +77,64 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: 15_000,
+    requestTimeout: 0, // Node's own knows one time for all routes: `SlowRequests` instead
     connectionTimeout: 0,
     keepAliveTimeout: 65_000,
     genReqId: () => options.ids.next(),
-    routerOptions: { maxParamLength: 300 },
+    routerOptions: { maxParamLength: 300, querystringParser: queryIn },
     http: { headersTimeout: 5_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 },
     // Who still has a connection when the server stops gets an answer, and is told that it was the last one.
     return503OnClosing: false,
     forceCloseConnections: "idle",
+    // Before there is a route: an address that can't be decoded.
+    frameworkErrors: (error, request, reply) => void sendProblem(reply, error, request),
+    clientErrorHandler: refuseConnection,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   // The rest of the descriptors is for the database, blobs and scorers; a flood of connections must not take those.
   app.server.maxConnections = Math.max(64, Math.min(openFilesAtMost() - 200, 4096));
 
-  drainBeforeClosing(app);
+  const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
+  letGoWhenClosing(app);
+  const slow = new SlowRequests();
+  const stopWatching = slow.watch(options.timers, ({ raw: { socket } }) => {
+    refuse("too-slow", socket);
+    socket.destroySoon();
+  });
+  app.addHook("onClose", async () => stopWatching());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
-  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(asSchema(schema), httpPart));
+  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    if (/charset=(?!utf-8)/i.test(request.headers["content-type"] ?? ""))
-      return done(new ProblemError("unsupported-media-type", "Send JSON in UTF-8."));
-    const parsed = parseStrictJson(asBuffer(body));
-    if (!parsed.ok)
-      return done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
-    request.rawText = parsed.value.text;
-    done(null, parsed.value.value);
-  });
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(JSON_LIMITS));
   app.addHook("onRoute", (route) => {
+    if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
+    // The description of the API says who may call what.
+    if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
-    checkHost(request, options.allowedHosts ?? []);
+    checkTarget(request, allowedHosts);
+    if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
+    slow.begin(request, request.routeOptions.config.takesUpload === true);
     const right = request.routeOptions.config.right;
     if (right === undefined || right === "public") return;
     request.principal = await identify(request, options);
     if (!mayDo(request.principal, right)) {
-      throw new ProblemError(
-        "forbidden",
-        `The token "${request.principal.name}" (${request.principal.role}) lacks the right ${right}, which ${rolesWith(right).join(", ")} can have.`,
-      );
+      const { name, role } = request.principal;
+      const why = isBeyondLimits(request.principal, right)
+        ? "which is about the whole server: this token is limited to some endpoints"
+        : `which ${rolesWith(right).join(", ")} can have`;
+      throw new ProblemError("forbidden", `The token "${name}" (${role}) lacks the right ${right}, ${why}.`);
     }
     const { endpoint } = asParams(request.params);
     if (endpoint !== undefined && !reaches(request.principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
   });
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
-    const { kind, detail, issues } = explain(error, request.routeOptions.bodyLimit);
-    if (kind === "internal") options.onError?.(error, request.id);
-    const body = problem(kind, detail, issues, request.id);
-    if (body.status === 503) void reply.header("retry-after", "1");
-    if (body.status === 401) void reply.header("www-authenticate", "Bearer");
-    return reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
+    const body = sendProblem(reply, error, request);
+    if (body.status === 500) options.onError?.(error, request.id);
+    return reply;
   });
   app.setNotFoundHandler((request, reply) => {
     const body = problem(
@@ -131,7 +149,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     void reply.header("x-content-type-options", "nosniff");
   });
 
-  await app.register(swagger, { openapi: DOCUMENTATION });
+  await app.register(swagger, {
+    openapi: DOCUMENTATION,
+    // Who may call it stands with the operation, so that nobody has to find out by being refused.
+    transform: ({ schema, url, route }) => ({ schema: { ...schema, "x-right": route.config?.right }, url }),
+  });
   for (const add of routes)
     await app.register(async (child) => {
       await add(child.withTypeProvider<TypeBoxTypeProvider>());
@@ -150,14 +172,21 @@ function openFilesAtMost(): number {
 }
 
 /** Bodies are checked as they are; path and query come as text and are read as numbers or flags where the schema says so. */
-function validatorOf(schema: TSchema, httpPart: string | undefined): (value: unknown) => { value: unknown } | { error: Error } {
+export function validatorOf(declared: unknown, httpPart: string | undefined): (value: unknown) => { value: unknown } | { error: Error } {
+  const schema = asSchema(declared);
   const check = checked(schema);
   return (value) => {
-    const given = httpPart === "body" ? value : Value.Convert(schema, value);
+    const given = httpPart === "body" ? value : readAddress(schema, value);
     const result = check(given);
-    return result.ok ? { value: result.value } : { error: new ProblemError("invalid", undefined, result.error) };
+    if (!result.ok) return { error: new ProblemError("invalid", undefined, result.error) };
+    const issue = httpPart === "body" ? undefined : addressIssue(result.value);
+    return issue ? { error: new ProblemError("invalid", undefined, [issue]) } : { value: result.value };
   };
 }
+
+/** A query that asks for something else than there is would be answered as if it hadn't: so no names but the documented ones. */
+const onlyTheseOf = (querystring: unknown): TSchema =>
+  Type.Object(Type.IsObject(querystring) ? querystring.properties : {}, { additionalProperties: false });
 
 /** Routes are declared with TypeBox schemas only. */
 const asSchema = (schema: unknown): TSchema => schema as TSchema;
@@ -173,18 +202,8 @@ export function principalOf(request: FastifyRequest): Principal {
 
 export const notFound = (what: string) => new ProblemError("not-found", `There is no ${what} here, or this token may not know of it.`);
 
-/** Names a rebinding attack needs a name; probes, scrapers and people on the machine use addresses (T12). */
-function checkHost(request: FastifyRequest, allowed: readonly string[]): void {
-  const hosts = request.raw.rawHeaders.filter((_, i, all) => i % 2 === 1 && all[i - 1]?.toLowerCase() === "host");
-  if (request.raw.socket.remoteAddress === undefined && hosts.length <= 1) return; // the control socket
-  const host = (hosts[0] ?? "").replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
-  if (hosts.length !== 1 || !(isIP(host) || host === "localhost" || allowed.includes(host))) {
-    throw new ProblemError("wrong-host", `Ask for an IP address, localhost, or a name given with --allowed-host; got "${host}".`);
-  }
-}
-
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
-  if (options.localPrincipal) return options.localPrincipal;
+  if (request.headers.authorization === undefined && options.localPrincipal) return options.localPrincipal;
   if (request.headers.authorization !== undefined) {
     const token = bearerOf(request.headers.authorization);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);
@@ -210,21 +229,69 @@ export function sessionToken(request: FastifyRequest): string | undefined {
   return undefined;
 }
 
-/** What an error is to the caller. @param bodyLimit - of the route that it happened on */
+function sendProblem(reply: FastifyReply, error: FastifyError | Error, request: FastifyRequest): Problem {
+  const { kind, detail, issues } = explain(error, request);
+  const body = problem(kind, detail, issues, request.id);
+  if (body.status === 503) void reply.header("retry-after", "1");
+  if (body.status === 401) void reply.header("www-authenticate", "Bearer");
+  void reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
+  return body;
+}
+
+/** What came isn't HTTP, or came too slowly: there is no request to answer, only a connection. */
+function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const kind =
+    error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "too-slow" : error.code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "bad-http";
+  refuse(kind, socket);
+}
+
+function refuse(kind: ProblemKind, socket: Socket): void {
+  const body = problem(kind);
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ""}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
+}
+
+/** Reads a JSON body, and keeps its text. */
+export const strictJson =
+  (limits: JsonLimits) =>
+  (request: FastifyRequest, body: string | Buffer, done: (error: Error | null, body?: unknown) => void): void => {
+    if (!isUtf8(request.headers["content-type"])) return done(notJson("Send JSON in UTF-8.", request));
+    const parsed = parseStrictJson(asBuffer(body), limits);
+    if (!parsed.ok)
+      return done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
+    request.rawText = parsed.value.text;
+    done(null, parsed.value.value);
+  };
+
+const notJson = (detail: string, request: FastifyRequest) =>
+  new ProblemError("unsupported-media-type", detail, [
+    { path: "/headers/content-type", expected: "application/json", got: request.headers["content-type"] ?? "nothing" },
+  ]);
+
+/** What an error is to the caller. */
 export function explain(
   error: FastifyError | Error,
-  bodyLimit: number = MAX_BODY_BYTES,
+  request: FastifyRequest,
 ): { kind: ProblemKind; detail: string; issues: ProblemError["issues"] } {
   if (error instanceof ProblemError) return { kind: error.kind, detail: error.message, issues: error.issues };
   if (error instanceof StorageError) return { kind: error.trouble, detail: "Nothing else was changed. Try again in a moment.", issues: [] };
   if (error instanceof BlobError) return { kind: error.kind === "missing" ? "not-found" : "internal", detail: error.message, issues: [] };
   const code = "code" in error ? error.code : "";
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
-    return { kind: "too-large", detail: `At most ${bodyLimit.toLocaleString("en")} bytes.`, issues: [] };
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return tooLarge(request.routeOptions.bodyLimit);
+  // Whoever sent it hung up, or was too slow: there is nobody to answer, and nothing is wrong here.
+  if (!request.raw.complete && request.raw.destroyed) return { kind: "too-slow", detail: "The body broke off.", issues: [] };
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
-    return { kind: "unsupported-media-type", detail: "Send JSON with `content-type: application/json`.", issues: [] };
+    return explain(notJson("Send JSON with `content-type: application/json`.", request), request);
   if (code === "FST_ERR_CTP_EMPTY_JSON_BODY") return { kind: "bad-json", detail: "The body is empty.", issues: [] };
   if ("statusCode" in error && typeof error.statusCode === "number" && error.statusCode < 500)
     return { kind: "invalid", detail: error.message, issues: [] };
   return { kind: "internal", detail: "It has been noted under the request id. Nothing is known to be lost.", issues: [] };
 }
+
+const tooLarge = (bytes: number) => {
+  const limit = `at most ${bytes.toLocaleString("en")} bytes`;
+  return { kind: "too-large" as const, detail: `Send ${limit}.`, issues: [{ path: "", expected: limit, got: "more" }] };
+};

@@ -34,9 +34,6 @@ export type PlaceView = Static<typeof PlaceView>;
 export const IncidentStateView = Type.Enum(["open", "contained", "in_review", "resolved", "closed"]);
 export type IncidentStateView = Static<typeof IncidentStateView>;
 
-/** How many of the people of an incident have been decided about in review. */
-const Progress = object({ decided: Count, of: Count });
-
 /** The one test of an endpoint that is closest to its limit. */
 export const ClosestView = object({
   guardrail: Type.String(),
@@ -53,7 +50,7 @@ export const ClosestView = object({
   threshold: Type.Number({ minimum: 0 }),
   /** People counted so far by this test. */
   decisions: Count,
-  /** About how many it takes before it can say anything; null where it has them, or nobody knows. */
+  /** How many it takes before it says anything; null where it has them. */
   needed: orNull(Count),
 });
 export type ClosestView = Static<typeof ClosestView>;
@@ -69,8 +66,8 @@ export const GuardrailsView = Type.Union([
   object({ ...kind("breached"), breached: Count, ...closest }),
   /** Too few decisions to say. */
   object({ ...kind("waits"), waiting: Count, of: Count, ...closest }),
-  /** A rollback or a failing scorer has put the fallback in; not said of an endpoint that never had another live release. */
-  object({ ...kind("on-fallback"), sinceMs: Ms, because: orNull(Type.String()) }),
+  /** A rollback has put the fallback in; not said of an endpoint that never had another live release. `because`: by whom. */
+  object({ ...kind("on-fallback"), sinceMs: Ms, because: Type.String() }),
   object({ ...kind("not-watched"), because: Type.Enum(["no-live-release", "no-guardrails"]) }),
 ]);
 export type GuardrailsView = Static<typeof GuardrailsView>;
@@ -95,6 +92,8 @@ export const TransitionView = object({
     "rollout-paused",
     "rollout-continued",
     "rollout-aborted",
+    "drill-started",
+    "drill-ended",
     "rollouts-held",
     "rollouts-resumed",
   ]),
@@ -122,7 +121,7 @@ export const EndpointRowView = object({
   guardrails: GuardrailsView,
   lastTransition: orNull(TransitionView),
   /** The newest one that isn't resolved or closed. */
-  incident: orNull(object({ n: Count, state: IncidentStateView, progress: orNull(Progress), affected: orNull(Count) })),
+  incident: orNull(object({ n: Count, state: IncidentStateView, affected: orNull(Count) })),
 });
 export type EndpointRowView = Static<typeof EndpointRowView>;
 
@@ -138,7 +137,6 @@ export const NeedsYouView = object({
   /** Failed requests between proof and the last answer of the old table. */
   failedRequests: orNull(Count),
   affected: orNull(Count),
-  progress: orNull(Progress),
 });
 export type NeedsYouView = Static<typeof NeedsYouView>;
 
@@ -151,11 +149,11 @@ export const HomeView = object({
     endpoints: Count,
     withLiveRelease: Count,
     perMinute: Type.Number({ minimum: 0 }),
-    /** Requests for decisions that got no answer, and of how many; `fromMs` is 24 h ago or later, when counting began. */
+    /** Valid requests for decisions that got no answer, and of how many, since the server's start. */
     failed: object({ requests: Count, of: Count, fromMs: Ms }),
     openIncidents: Count,
     /** The last one of all endpoints: how long from the proof or the command until every new request met the new table. */
-    lastRollback: orNull(object({ kind: Type.Enum(["drill", "rollback"]), switchedUs: Count, happenedMs: Ms })),
+    lastRollback: orNull(object({ switchedUs: Count, happenedMs: Ms })),
   }),
   needsYou: Type.Array(NeedsYouView),
   /** In the order to show: open incident, watched, on fallback, waiting, then name. */
@@ -168,7 +166,7 @@ export const HappeningView = object({
   happenedMs: Ms,
   /** From the proof; null for what doesn't belong to the rollback. */
   sinceProofUs: orNull(Type.Integer()),
-  mark: Type.Enum(["live", "canary", "shadow", "decision", "breach", "check", "record", "rollback", "condemned", "person"]),
+  mark: Type.Enum(["live", "canary", "shadow", "breach", "check", "record", "rollback", "search", "person"]),
   text: Type.String(),
   detail: orNull(Type.String()),
 });
@@ -182,8 +180,10 @@ export const EvidenceView = object({
   metric: Type.String(),
   unit: Type.Enum(["ratio", "rate", "ms"]),
   estimate: orNull(Type.Number()),
-  /** Confidence band for all times; null where there is none. */
-  band: orNull(object({ low: Type.Number(), high: Type.Number() })),
+  /** 95 % band for all times; `high` null where it has no upper end. */
+  band: object({ low: Type.Number(), high: orNull(Type.Number()) }),
+  /** What `Side.favourable` counts: favourable answers, answers that another release gave, or answers that are worse. */
+  counts: Type.Enum(["selections", "substitutions", "flips"]),
   limit: Type.Number(),
   evidence: Type.Number({ minimum: 0 }),
   threshold: Type.Number({ minimum: 0 }),
@@ -192,7 +192,8 @@ export const EvidenceView = object({
   tests: Count,
   decisions: Count,
   harmed: Side,
-  reference: orNull(Side),
+  /** Null for a metric that compares with nobody; its group is null where it is everybody else. */
+  reference: orNull(object({ group: orNull(Type.String()), favourable: Count, of: Count })),
   /** Who sent these decisions, largest share first. */
   sources: Type.Array(object({ name: Type.String(), share: Share })),
 });
@@ -218,7 +219,7 @@ export const BlameView = object({
       step: Type.String(),
       /** `Data`, `Algorithm`, … */
       label: Type.String(),
-      /** What changed in it: `loans@v13 → v14`. */
+      /** What is known to have changed in it: `loans/13 → loans/14`. */
       change: orNull(Type.String()),
       ...Estimate,
       /** The verdict names it. */
@@ -283,6 +284,7 @@ export const IncidentView = object({
   openedMs: Ms,
   /** Name of the guardrail or person. */
   openedBy: Type.String(),
+  isByHand: Type.Boolean(),
   /** As in `NeedsYouView`. */
   finding: Type.String(),
   reason: Type.String(),

@@ -29,6 +29,13 @@ export async function uploadRoutes(app: Server, store: Store, add: (scope: Serve
         new ProblemError(
           "unsupported-media-type",
           `Send the bytes with \`content-type: application/octet-stream\` (or text/csv), not ${request.headers["content-type"] ?? "without one"}.`,
+          [
+            {
+              path: "/headers/content-type",
+              expected: "application/octet-stream or text/csv",
+              got: request.headers["content-type"] ?? "nothing",
+            },
+          ],
         ),
       ),
     );
@@ -76,6 +83,9 @@ async function write(body: Readable, path: string): Promise<number> {
       throw new StorageError("storage-full", "no room for the upload", { cause: error });
     throw error;
   }
-  if (bytes > MAX_UPLOAD_BYTES) throw new ProblemError("too-large", `At most ${MAX_UPLOAD_BYTES.toLocaleString("en")} bytes.`);
+  if (bytes > MAX_UPLOAD_BYTES) {
+    const expected = `at most ${MAX_UPLOAD_BYTES.toLocaleString("en")} bytes`;
+    throw new ProblemError("too-large", `Send ${expected}.`, [{ path: "", expected, got: bytes.toLocaleString("en") }]);
+  }
   return bytes;
 }

@@ -1,22 +1,27 @@
 import type { AffectedView } from "../api/index.ts";
 import { moment, plural } from "./format.ts";
 import { styled, table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { PAGE, incidentNumber, UsageError, verb, wholeNumber } from "./verb.ts";
 
 export const affected = verb({
   name: "affected",
   help: `list the people whose answer the restored release would change
 
-usage: evenkeel affected <incident> [--limit <n>]
+usage: evenkeel affected <incident> [--limit <n>] [--after <id>]
 
 One line a person: the earliest decision that harmed them. Nothing is ever taken from somebody who was lucky.
 
 example:
-  evenkeel affected 7 --json`,
-  options: { limit: { type: "string" } },
-  async run({ positionals: [n], values }, { client, io }) {
-    if (!n) throw new UsageError("which incident? `evenkeel incidents` lists them");
-    const found = await client().get<AffectedView>(`/v1/incidents/${encodeURIComponent(n)}/affected`, { limit: values.limit ?? 50 });
+  evenkeel affected 1 --limit 10`,
+  words: 1,
+  options: { limit: { type: "string" }, after: { type: "string" } },
+  async run({ positionals: [word], values }, { client, io }) {
+    if (!word) throw new UsageError("which incident? `evenkeel incidents` lists them");
+    const n = incidentNumber(word);
+    const found = await client().get<AffectedView>(`/v1/incidents/${n}/affected`, {
+      limit: wholeNumber("--limit", values.limit ?? "50", PAGE),
+      after: values.after,
+    });
     if (values.json) io.out(JSON.stringify(found));
     else {
       io.out(
@@ -31,6 +36,7 @@ example:
         one.decision,
       ]);
       io.out(table(io, ["decided", "class", "group", "was", "would be", "decision"], rows, "nobody"));
+      if (found.next !== null) io.note(`further ones: evenkeel affected ${n} --after ${found.next}`);
     }
     return 0;
   },

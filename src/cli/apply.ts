@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { ChangeView } from "../api/index.ts";
+import { readText } from "./files.ts";
 import { styled, table } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
 
@@ -13,13 +12,14 @@ usage: evenkeel apply -f <file> [--dry-run]
 Applying the same file twice changes nothing. A mistake is shown with its line and column, and then nothing is changed.
 
 examples:
-  evenkeel apply -f loans.yaml
-  evenkeel apply -f loans.yaml --dry-run`,
+  evenkeel apply -f examples/loans/loans.yaml --dry-run
+  evenkeel apply -f examples/loans/loans.yaml`,
+  words: 1,
   options: { file: { type: "string", short: "f" }, "dry-run": { type: "boolean" } },
   async run({ values, positionals }, { client, io, cwd }) {
     const file = values.file ?? positionals[0];
     if (!file) throw new UsageError("which file? -f <file>");
-    const yaml = await readFile(resolve(cwd, file), "utf8");
+    const yaml = await readText(cwd, file);
     const dryRun = values["dry-run"] ?? false;
     const { changes } = await client().post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun });
     if (values.json) io.out(JSON.stringify({ changes, dryRun }));

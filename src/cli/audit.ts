@@ -1,6 +1,6 @@
 import type { AuditPageView, AuditVerdictView } from "../api/index.ts";
 import { styled, table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { PAGE, UsageError, verb, wholeNumber } from "./verb.ts";
 
 export const audit = verb({
   name: "audit",
@@ -15,6 +15,7 @@ with --head it also finds a log that was cut off at the end, or rewritten as a w
 examples:
   evenkeel audit verify
   evenkeel audit ls --limit 20 --json`,
+  words: 1,
   options: { limit: { type: "string" }, before: { type: "string" }, head: { type: "string" } },
   async run({ positionals: [act], values }, { client, io }) {
     switch (act) {
@@ -27,7 +28,10 @@ examples:
       }
       case "ls":
       case undefined: {
-        const page = await client().get<AuditPageView>("/v1/audit", { limit: values.limit ?? 50, before: values.before });
+        const page = await client().get<AuditPageView>("/v1/audit", {
+          limit: wholeNumber("--limit", values.limit ?? "50", PAGE),
+          before: values.before,
+        });
         if (values.json) io.out(JSON.stringify(page));
         else {
           io.out(

@@ -1,7 +1,4 @@
 /** Versions of datasets: added, looked at, compared, tagged. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { parse } from "yaml";
 import type {
   AddedDatasetVersionView,
   DatasetDetailView,
@@ -12,6 +9,7 @@ import type {
 } from "../api/index.ts";
 import type { EvenkeelClient } from "../client.ts";
 import { datasetText, diffText, versionText } from "./data-text.ts";
+import { readBytes, readYaml } from "./files.ts";
 import { moment } from "./format.ts";
 import { styled, table } from "./io.ts";
 import { UsageError, verb, type VerbContext } from "./verb.ts";
@@ -37,10 +35,13 @@ usage: evenkeel data add <file.csv> --dataset <name> [--key <column>]… [--labe
 The declaration is made with a dataset's first version and holds for all. Groups are shown to readers with protected:read.
 
 examples:
-  evenkeel data add clients.csv --dataset credit --key id --label default --protected sex --tag clean --reason "checked by hand"
-  evenkeel data show credit@clean
-  evenkeel data diff credit@clean credit/2 --by sex
-  evenkeel data tag credit live 2 --reason "new extract"`,
+  evenkeel data add tour/clients-v1.csv --dataset loans --spec examples/loans/dataset.yaml --tag v1 --reason "checked by hand"
+  evenkeel data add tour/clients-v2.csv --dataset clients --key id --label default_payment_next_month --protected sex
+  evenkeel data add tour/clients-v2.csv --dataset loans --tag v2 --reason "a month later"
+  evenkeel data show loans@v1
+  evenkeel data diff loans@v1 loans@v2 --by sex
+  evenkeel data tag loans live 1 --reason "new extract"`,
+  words: 4,
   options: {
     dataset: { type: "string" },
     key: { type: "string", multiple: true },
@@ -51,15 +52,14 @@ examples:
     reason: { type: "string" },
     by: { type: "string", multiple: true },
   },
-  async run({ positionals: [act, first, second, third, ...more], values }, context) {
+  async run({ positionals: [act, first, second, third], values }, context) {
     const { client, io } = context;
-    if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is too much`);
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
       case "add": {
         if (!first || !values.dataset) throw new UsageError("a file and --dataset are needed");
         const spec = await declaration(values, context);
-        const bytes = await readFile(resolve(context.cwd, first));
+        const bytes = await readBytes(context.cwd, first);
         const query = { ...(spec ? { spec: JSON.stringify(spec) } : {}), tag: values.tag, reason: values.reason };
         const added = await client().put<AddedDatasetVersionView>(`${path(values.dataset)}/versions`, bytes, { query });
         show(added, ({ dataset, number, rows, tags, id, isNew }) => {
@@ -144,5 +144,5 @@ async function declaration(
   const isSaid = Object.keys(said).length > 0;
   if (values.spec === undefined) return isSaid ? said : undefined;
   if (isSaid) throw new UsageError("--spec says it all: leave --key, --label and --protected out");
-  return parse(await readFile(resolve(cwd, values.spec), "utf8"));
+  return readYaml(cwd, values.spec);
 }

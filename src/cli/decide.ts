@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { DecisionReplyView } from "../api/index.ts";
+import { readJson } from "./files.ts";
 import { UsageError, verb } from "./verb.ts";
 
 export const decide = verb({
@@ -12,8 +11,10 @@ usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--gr
 Needs an application's token: whoever administers can't move the tallies that guardrails read.
 
 examples:
-  evenkeel decide loans --file application.json --token ek_application_…
-  evenkeel decide loans --subject client-7 --input income=32000 --input months=24 --group sex=female`,
+  TOKEN=$(evenkeel token create --name "loans web" --role application --endpoint loans)
+  evenkeel decide loans --token $TOKEN --file examples/loans/application.json
+  evenkeel decide credit --token $TOKEN --subject client-7 --input income=32000 --input months=24 --group sex=female`,
+  words: 1,
   options: {
     file: { type: "string" },
     input: { type: "string", multiple: true },
@@ -24,7 +25,7 @@ examples:
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
     if (!endpoint) throw new UsageError("which endpoint?");
     const body: unknown = values.file
-      ? JSON.parse(await readFile(resolve(cwd, values.file), "utf8"))
+      ? await readJson(cwd, values.file)
       : {
           ...(values.subject ? { subject: values.subject } : {}),
           inputs: pairs(values.input ?? [], valueOf),

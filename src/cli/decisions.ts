@@ -1,7 +1,7 @@
 import type { DecisionDetailView, DecisionPageView } from "../api/index.ts";
 import { milliseconds, moment } from "./format.ts";
 import { table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { PAGE, UsageError, verb, wholeNumber } from "./verb.ts";
 
 export const decisions = verb({
   name: "decisions",
@@ -12,8 +12,9 @@ usage: evenkeel decisions <endpoint> [<id>] [--release <r12>] [--action <name>] 
 Groups and requests are shown to readers with protected:read.
 
 examples:
-  evenkeel decisions loans --release r12 --action deny
-  evenkeel decisions loans 019ab3c4-…`,
+  evenkeel decisions loans --release r1 --action refer
+  evenkeel decisions loans 019ab3c4-0000-7000-8000-000000000000`,
+  words: 2,
   options: { release: { type: "string" }, action: { type: "string" }, limit: { type: "string" }, after: { type: "string" } },
   async run({ positionals: [endpoint, id], values }, { client, io }) {
     if (!endpoint) throw new UsageError("which endpoint?");
@@ -26,7 +27,7 @@ examples:
     const page = await client().get<DecisionPageView>(path, {
       release: values.release,
       action: values.action,
-      limit: values.limit ?? 20,
+      limit: wholeNumber("--limit", values.limit ?? "20", PAGE),
       after: values.after,
     });
     if (values.json) io.out(JSON.stringify(page));

@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { parse } from "yaml";
 import type { ReleaseView, SwitchView } from "../api/index.ts";
+import { isFile, readYaml } from "./files.ts";
 import { percent } from "./format.ts";
 import { UsageError, verb } from "./verb.ts";
 
@@ -9,7 +7,8 @@ export const deploy = verb({
   name: "deploy",
   help: `make a release of an endpoint, and say where it answers
 
-usage: evenkeel deploy <endpoint> --model <name/number|name@alias> --policy <file> [--features <name/number>] [--name <text>] [--as <place>] [--reason <text>]
+usage: evenkeel deploy <endpoint> --model <name/number|name@alias> --policy <file> [--features <name/number|file>] [--name <text>]
+                       [--as <place>] [--reason <text>]
        evenkeel deploy <endpoint> --release <r12> --as <place> --reason <text>
 
 places: shadow · canary:<percent> · live · none (the default: known, and nowhere)
@@ -17,8 +16,9 @@ places: shadow · canary:<percent> · live · none (the default: known, and nowh
 The model is loaded and tried in a process of its own first; one that crashes, hangs or doesn't fit is refused.
 
 examples:
-  evenkeel deploy loans --model credit@champion --policy policy.json --as shadow --reason "first look"
-  evenkeel deploy loans --release r12 --as canary:5 --reason "shadow agrees"`,
+  evenkeel deploy loans --model credit/1 --policy tour/policy.json --as shadow --reason "first look"
+  evenkeel deploy loans --release r2 --as canary:5 --reason "shadow agrees"`,
+  words: 1,
   options: {
     model: { type: "string" },
     policy: { type: "string" },
@@ -38,8 +38,8 @@ examples:
       ? await client().get<ReleaseView>(`${path}/releases/${encodeURIComponent(values.release)}`)
       : await client().post<ReleaseView>(`${path}/releases`, {
           model: values.model,
-          policy: parse(await readFile(resolve(cwd, values.policy ?? ""), "utf8")),
-          ...(values.features ? { features: values.features } : {}),
+          policy: await readYaml(cwd, values.policy ?? ""),
+          ...(values.features ? { features: isFile(values.features) ? await readYaml(cwd, values.features) : values.features } : {}),
           ...(values.name ? { name: values.name } : {}),
         });
     const reason = values.reason ?? "";

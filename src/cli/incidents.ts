@@ -1,7 +1,7 @@
 import type { IncidentDetailView, IncidentHeadView } from "../api/index.ts";
 import { evidence, milliseconds, moment, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
-import { verb } from "./verb.ts";
+import { incidentNumber, verb } from "./verb.ts";
 
 export const incidents = verb({
   name: "incidents",
@@ -13,11 +13,13 @@ Exits 3 while one is open, contained or in review.
 
 examples:
   evenkeel incidents
-  evenkeel incidents 7`,
+  evenkeel incidents 1`,
+  words: 1,
   options: { endpoint: { type: "string" } },
-  async run({ positionals: [n], values }, { client, io }) {
-    if (n) {
-      const one = await client().get<IncidentDetailView>(`/v1/incidents/${encodeURIComponent(n)}`);
+  async run({ positionals: [word], values }, { client, io }) {
+    if (word) {
+      const n = incidentNumber(word);
+      const one = await client().get<IncidentDetailView>(`/v1/incidents/${n}`);
       io.out(values.json ? JSON.stringify(one) : detail(io, one));
       return isOpen(one) ? 3 : 0;
     }

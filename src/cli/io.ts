@@ -1,6 +1,8 @@
 /* oxlint-disable no-control-regex -- control characters are what this file keeps out */
 /** What a verb says and to whom: results on standard output, everything else on standard error. */
 import { styleText } from "node:util";
+import type { Problem } from "../api/index.ts";
+import type { Issue } from "../std.ts";
 
 export interface Io {
   /** Whether colours, progress bars and aligned tables make sense: standard output is a terminal. */
@@ -24,7 +26,7 @@ export function styled(io: Io, style: Style, text: string): string {
 export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly err: NodeJS.WriteStream }): Io {
   // `evenkeel decisions | head -1` closes our output early: that is not an error.
   for (const stream of [streams.out, streams.err]) stream.on("error", () => undefined);
-  const isTerminal = streams.out.isTTY && process.env["NO_COLOR"] === undefined;
+  const isTerminal = streams.out.isTTY && !process.env["NO_COLOR"];
   let hasProgress = false;
   const clear = () => {
     if (hasProgress) streams.err.write("\r\u001b[2K");
@@ -38,7 +40,8 @@ export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly 
     },
     note(text) {
       clear();
-      streams.err.write(`${withoutControls(text, isTerminal)}\n`);
+      // Colours were chosen for standard output; they go to standard error only where that is a terminal as well.
+      streams.err.write(`${streams.err.isTTY ? withoutControls(text, isTerminal) : withoutControls(withoutColours(text), false)}\n`);
     },
     progress(label, done, total) {
       if (!streams.err.isTTY) return;
@@ -83,4 +86,12 @@ export function table(
       .join("  ");
   return [styled(io, "dim", line(columns)), ...text.map(line)].join("\n");
 }
-const visibleLength = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;
+const withoutColours = (text: string) => text.replaceAll(/\u001b\[[0-9;]*m/g, "");
+const visibleLength = (text: string) => withoutColours(text).length;
+
+/** One thing that is wrong with a file or a request, as one line. */
+export function issueLine({ path, line, column, expected, got, hint }: IssueText): string {
+  const place = line === undefined ? path || "/" : `line ${line}, column ${column ?? 1}${path ? ` (${path})` : ""}`;
+  return `  ${place}: expected ${expected}${got === undefined ? "" : `, got ${got}`}${hint ? `; ${hint}` : ""}`;
+}
+type IssueText = NonNullable<Problem["errors"]>[number] | Issue;

@@ -32,8 +32,9 @@ ids: content ids, or references such as credit/3, credit@clean, credit-basic/1
 Both directions are shown when none is named.
 
 examples:
-  evenkeel lineage model credit@champion --upstream
-  evenkeel lineage dataset credit/2 --downstream --json`,
+  evenkeel lineage model credit/1 --upstream
+  evenkeel lineage dataset loans/1 --downstream --json`,
+  words: 2,
   options: { upstream: { type: "boolean" }, downstream: { type: "boolean" } },
   async run({ positionals: [word, id], values }, { client, io }) {
     if (!word || !id) throw new UsageError("a kind and an id are needed");

@@ -1,8 +1,8 @@
 /** Models: registered, looked at, named. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import type { BlobView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
+import type { EvenkeelClient } from "../client.ts";
+import type { BlobView, FeatureSetView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
 import { movesText } from "./data-text.ts";
+import { isFile, readBytes, readYaml } from "./files.ts";
 import { moment, plural } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
 import { UsageError, verb } from "./verb.ts";
@@ -15,21 +15,21 @@ export const models = verb({
 
 usage: evenkeel models ls
        evenkeel models show <name> | <version>
-       evenkeel models register <file.onnx> --name <model> [--features <name/number|fs:…>] [--run <id>]
+       evenkeel models register <file.onnx> --name <model> [--features <name/number|fs:…|file>] [--run <id>]
        evenkeel models alias <name> <alias> <number>|none --reason <text>
 
   <version>   credit/3, credit@champion or mdl:…
-  --features  the feature set that the model was trained on: its features, in its order
+  --features  the feature set that the model was trained on: its features, in its order; a file (YAML or JSON) is kept as a new one
 
 A file that can't be served (no ONNX, weights in other files, a pickle) is refused with the reason before anything loads it.
 
 examples:
-  evenkeel models register model.onnx --name credit --features credit-basic/1
-  evenkeel models show credit@champion
-  evenkeel models alias credit champion 3 --reason "best on held-out clients"`,
+  evenkeel models register tour/model.onnx --name credit --features tour/feature-set.json
+  evenkeel models alias credit champion 1 --reason "best on held-out clients"
+  evenkeel models show credit@champion`,
+  words: 4,
   options: { name: { type: "string" }, features: { type: "string" }, run: { type: "string" }, reason: { type: "string" } },
-  async run({ positionals: [act, first, second, third, ...more], values }, { client, io, cwd }) {
-    if (more.length > 0) throw new UsageError(`"${more.join(" ")}" is too much`);
+  async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
       case "ls":
@@ -53,10 +53,10 @@ examples:
         return 0;
       case "register": {
         if (!first || !values.name) throw new UsageError("a file and --name are needed");
-        const { id } = await client().put<BlobView>("/v1/blobs", await readFile(resolve(cwd, first)));
+        const { id } = await client().put<BlobView>("/v1/blobs", await readBytes(cwd, first));
         const made = await client().post<ModelVersionView>(`${path(values.name)}/versions`, {
           blob: id,
-          ...(values.features === undefined ? {} : { featureSet: values.features }),
+          ...(values.features === undefined ? {} : { featureSet: await featureSetNamed(client(), values.features, cwd) }),
           ...(values.run === undefined ? {} : { run: values.run }),
         });
         show(made, ({ model, number, id: version }) => `${styled(io, "bold", `${model}/${number}`)}\n${version}`);
@@ -80,6 +80,12 @@ examples:
     }
   },
 });
+
+/** A feature set by its name; one that is declared in a file is kept first. */
+async function featureSetNamed(client: EvenkeelClient, named: string, cwd: string): Promise<string> {
+  if (!isFile(named)) return named;
+  return (await client.post<FeatureSetView>("/v1/feature-sets", await readYaml(cwd, named))).id;
+}
 
 function modelText(io: Io, { name, versions, moves }: ModelDetailView): string {
   const rows = versions.map((one) => [

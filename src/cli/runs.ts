@@ -2,7 +2,7 @@
 import type { RunComparisonView, RunDetailView, RunPageView, RunView } from "../api/index.ts";
 import { moment } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { PAGE, UsageError, verb, wholeNumber } from "./verb.ts";
 
 export const runs = verb({
   name: "runs",
@@ -17,13 +17,15 @@ compare shows what differs; --all what is the same as well.
 examples:
   evenkeel runs ls --experiment loans
   evenkeel runs compare 0198c2… 0198c4…`,
+  words: 102,
   options: { experiment: { type: "string" }, limit: { type: "string" }, before: { type: "string" }, all: { type: "boolean" } },
   async run({ positionals: [act, ...ids], values }, { client, io }) {
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
       case "ls":
       case undefined: {
-        const { experiment, before, limit = 20 } = values;
+        const { experiment, before } = values;
+        const limit = wholeNumber("--limit", values.limit ?? "20", PAGE);
         const page = await client().get<RunPageView>("/v1/runs", { experiment, before, limit });
         show(page, ({ runs: all }) => listText(io, all));
         if (page.next !== null && !values.json) io.note(`older ones: evenkeel runs ls --before ${page.next}`);

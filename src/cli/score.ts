@@ -29,6 +29,7 @@ its number, so nobody is decided about twice. Needs an application's token.
 examples:
   evenkeel score loans --in people.csv --token ek_application_…
   evenkeel score loans --in people.ndjson --out answers.ndjson --batch 5000`,
+  words: 1,
   options: {
     in: { type: "string" },
     out: { type: "string" },
@@ -36,8 +37,8 @@ examples:
     drop: { type: "string", multiple: true },
     "skip-bad": { type: "boolean" },
   },
-  async run({ positionals: [endpoint, ...more], values }, { client, io, cwd, env }) {
-    if (!endpoint || !values.in || more.length > 0) throw new UsageError("an endpoint and --in are needed");
+  async run({ positionals: [endpoint], values }, { client, io, cwd, env }) {
+    if (!endpoint || !values.in) throw new UsageError("an endpoint and --in are needed");
     const batch = Number(values.batch ?? 1000);
     if (!Number.isInteger(batch) || batch < 1 || batch > MAX_BATCH) throw new UsageError(`--batch takes 1 to ${MAX_BATCH}`);
     const isCsv = /\.csv$/i.test(values.in);

@@ -1,6 +1,7 @@
-import type { EndpointView, GuardrailStateView } from "../api/index.ts";
+import type { DrillView, EndpointView, GuardrailStateView, RolloutView } from "../api/index.ts";
 import { evidence, moment, percent, plural, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
+import { rolloutText } from "./rollout.ts";
 import { verb } from "./verb.ts";
 
 export const status = verb({
@@ -14,14 +15,19 @@ With an endpoint, every guardrail and group. Exits 3 when a guardrail is breache
 examples:
   evenkeel status
   evenkeel status loans --json`,
+  words: 1,
   options: {},
   async run({ positionals: [name], values }, { client, io }) {
     const endpoints = name
       ? [await client().get<EndpointView>(`/v1/endpoints/${encodeURIComponent(name)}`)]
       : (await client().get<{ readonly endpoints: readonly EndpointView[] }>("/v1/endpoints")).endpoints;
     if (values.json) io.out(JSON.stringify(name ? endpoints[0] : endpoints));
-    else if (name && endpoints[0]) io.out(detail(io, endpoints[0]));
-    else
+    else if (name && endpoints[0]) {
+      const path = `/v1/endpoints/${encodeURIComponent(name)}`;
+      const { rollout } = await client().get<{ readonly rollout: RolloutView | null }>(`${path}/rollout`);
+      const { drills } = await client().get<{ readonly drills: readonly DrillView[] }>(`${path}/drills`, { limit: 1 });
+      io.out([detail(io, endpoints[0]), ...(rollout ? ["", rolloutText(io, rollout)] : []), "", provenText(name, drills[0])].join("\n"));
+    } else
       io.out(
         table(
           io,
@@ -37,6 +43,12 @@ examples:
       : 0;
   },
 });
+
+/** A way back that nobody has tried is a hope. */
+const provenText = (endpoint: string, drill: DrillView | undefined): string =>
+  drill
+    ? `rollback last rehearsed ${moment(drill.at)} (${drill.mode}): ${drill.passed ? "passed" : "not passed"}`
+    : `rollback was never rehearsed: evenkeel drill ${endpoint} --reason "…"`;
 
 function row(io: Io, { name, route, guardrails, openIncidents }: EndpointView): (string | number | null)[] {
   const canary = route.canary ? `${route.canary.release} ${percent(route.canary.share)}` : null;

@@ -1,6 +1,7 @@
 import type { RouteTableView, SwitchView } from "../api/index.ts";
 import { milliseconds } from "./format.ts";
 import { styled, type Io } from "./io.ts";
+import { showPreview } from "./rollout.ts";
 import { UsageError, verb } from "./verb.ts";
 
 const path = (endpoint: string, act: string) => `/v1/endpoints/${encodeURIComponent(endpoint)}/${act}`;
@@ -20,7 +21,8 @@ usage: evenkeel promote <endpoint> <release> --reason <text>
 The release that was live becomes the standby, loaded and ready to be put back.
 
 example:
-  evenkeel promote loans r12 --reason "canary holds after 2,000 decisions"`,
+  evenkeel promote loans r2 --reason "canary holds after 2,000 decisions"`,
+  words: 2,
   options: { reason: { type: "string" } },
   async run({ positionals: [endpoint, release], values }, { client, io }) {
     if (!endpoint || !release || !values.reason) throw new UsageError("an endpoint, a release and --reason are needed");
@@ -35,14 +37,20 @@ export const rollback = verb({
   help: `put the last good release, or the fallback, back
 
 usage: evenkeel rollback <endpoint> --reason <text> [--to <release>] [--keep]
+       evenkeel rollback <endpoint> --dry-run [--to <release>]
 
 The release that is taken out is condemned: it gets no traffic until somebody reinstates it by name. --keep doesn't condemn it.
+--dry-run says whose answer would change, group by group, and changes nothing.
 
 examples:
+  evenkeel rollback loans --dry-run
   evenkeel rollback loans --reason "complaints from applicants with high school education"
   evenkeel rollback loans --to r1 --reason "model server unreliable" --keep`,
-  options: { reason: { type: "string" }, to: { type: "string" }, keep: { type: "boolean" } },
+  words: 1,
+  options: { reason: { type: "string" }, to: { type: "string" }, keep: { type: "boolean" }, "dry-run": { type: "boolean" } },
   async run({ positionals: [endpoint], values }, { client, io }) {
+    if (endpoint && values["dry-run"])
+      return await showPreview(client(), io, { endpoint, isJson: values.json ?? false, ...(values.to ? { to: values.to } : {}) });
     if (!endpoint || !values.reason) throw new UsageError("an endpoint and --reason are needed");
     const done = await client().post<SwitchView>(path(endpoint, "rollback"), {
       reason: values.reason,
@@ -63,7 +71,8 @@ usage: evenkeel release stop <endpoint> <release> --reason <text>        end its
        evenkeel release resume <endpoint> --reason <text>                automatic rollouts may go on
 
 example:
-  evenkeel release reinstate loans r12 --reason "the data were right, the guardrail's groups were not; see ticket 7"`,
+  evenkeel release reinstate loans r2 --reason "the data were right, the guardrail's groups were not; see ticket 7"`,
+  words: 3,
   options: { reason: { type: "string" } },
   async run({ positionals: [act, endpoint, name], values }, { client, io }) {
     if (!act || !["stop", "reinstate", "resume"].includes(act)) throw new UsageError("release can stop, reinstate or resume");

@@ -1,6 +1,6 @@
 import type { NewTokenView, TokenView } from "../api/index.ts";
 import { styled, table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { UsageError, verb, wholeNumber } from "./verb.ts";
 
 export const token = verb({
   name: "token",
@@ -16,6 +16,7 @@ examples:
   evenkeel token create --name "loans web" --role application --endpoint loans
   evenkeel token create --name s.lindqvist --role analyst --grant protected:read
   evenkeel token revoke 3f2a91c0b4d7`,
+  words: 2,
   options: {
     name: { type: "string" },
     role: { type: "string" },
@@ -32,7 +33,7 @@ examples:
           role: values.role,
           ...(values.endpoint ? { endpoints: values.endpoint } : {}),
           ...(values.grant ? { grants: values.grant } : {}),
-          ...(values.days ? { expiresInDays: Number(values.days) } : {}),
+          ...(values.days ? { expiresInDays: wholeNumber("--days", values.days, { min: 1 }) } : {}),
         });
         if (values.json) io.out(JSON.stringify(made));
         else {

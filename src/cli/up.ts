@@ -2,7 +2,8 @@ import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { startApp } from "../app.ts";
 import { styled } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { startTrouble } from "./start-trouble.ts";
+import { UsageError, verb, wholeNumber } from "./verb.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 const STOP_WITHIN_MS = 25_000;
@@ -25,6 +26,7 @@ The first start prints an admin token, once. Ctrl+C finishes what is under way a
 examples:
   evenkeel up
   evenkeel up --data /var/lib/evenkeel --port 8080`,
+  words: 0,
   options: {
     port: { type: "string" },
     host: { type: "string" },
@@ -32,15 +34,17 @@ examples:
     postgres: { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
-    const port = values.port === undefined ? 7070 : Number(values.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}"`);
-    const folder = resolve(cwd, values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data");
+    const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
+    const said = values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data";
+    const folder = resolve(cwd, said);
+    const host = values.host ?? "127.0.0.1";
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
-    const app = await startApp({
+    if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
+      throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
+    const starting = startApp({
       folder,
       port,
-      ...(values.host ? { host: values.host } : {}),
+      host,
       ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
       ...(postgresUrl ? { postgresUrl } : {}),
       onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
@@ -48,6 +52,11 @@ examples:
         io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
         process.kill(process.pid, "SIGKILL");
       },
+    });
+    const app = await starting.catch((error: unknown) => {
+      const why =
+        error instanceof Error ? startTrouble(error, { folder: said, host, port, hasPostgres: postgresUrl !== undefined }) : undefined;
+      throw why === undefined ? error : new Error(why, { cause: error });
     });
     if (values.json) io.out(JSON.stringify({ url: app.url, folder, token: app.firstAdmin?.token ?? null }));
     else {

@@ -9,11 +9,13 @@ import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { models } from "./models.ts";
+import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
+import { train } from "./train.ts";
 import { up } from "./up.ts";
 import type { Verb } from "./verb.ts";
 
@@ -25,6 +27,8 @@ export const verbs: readonly Verb[] = [
   deploy,
   promote,
   rollback,
+  rollout,
+  drill,
   release,
   decide,
   score,
@@ -33,6 +37,7 @@ export const verbs: readonly Verb[] = [
   blame,
   affected,
   data,
+  train,
   models,
   runs,
   lineage,

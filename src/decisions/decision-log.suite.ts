@@ -347,6 +347,8 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
     });
   });
 
+  const teller = { source: "t", endpoint: LOANS };
+
   describe("outcomes", () => {
     const outcome = (decision: DecisionId, good: boolean, value = good ? "repaid" : "defaulted") => ({ decision, good, value, atMs: 5 });
 
@@ -357,10 +359,13 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
       const first = await recordOutcomes(
         store,
         [outcome(a.id, true), outcome(b.id, false), outcome(unknown, true), outcome(a.id, true)],
-        "t",
+        teller,
       );
       expect(first).toEqual({ recorded: 2, corrected: 0, unchanged: 1, unknown: [unknown] });
-      expect(await recordOutcomes(store, [outcome(a.id, false), outcome(b.id, false)], "t")).toMatchObject({ corrected: 1, unchanged: 1 });
+      expect(await recordOutcomes(store, [outcome(a.id, false), outcome(b.id, false)], teller)).toMatchObject({
+        corrected: 1,
+        unchanged: 1,
+      });
       const totals = await readOutcomeTotals(store.db, { endpoint: LOANS });
       expect(totals.map(({ action, good, count, corrections }) => [action, good, count, corrections])).toEqual([
         ["approve", false, 0, 1],
@@ -371,11 +376,19 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
       await sane();
     });
 
+    test("another endpoint's decision is as unknown as one that isn't there, and keeps what is known of it", async () => {
+      const theirs = record({ endpoint: "cards" as typeof LOANS });
+      await log.append(theirs);
+      expect(await recordOutcomes(store, [outcome(theirs.id, true)], teller)).toMatchObject({ recorded: 0, unknown: [theirs.id] });
+      expect(await readOutcomes(store.db, theirs.id)).toEqual([]);
+      await sane();
+    });
+
     test("many at once, and the same at once from two callers, count each decision once", async () => {
       const records = Array.from({ length: 1200 }, () => record());
       await Promise.all(records.map((one) => log.append(one)));
       const outcomes = records.map(({ id }) => outcome(id, true));
-      const both = await Promise.all([recordOutcomes(store, outcomes, "t"), recordOutcomes(store, outcomes.toReversed(), "t")]);
+      const both = await Promise.all([recordOutcomes(store, outcomes, teller), recordOutcomes(store, outcomes.toReversed(), teller)]);
       expect(both.map(({ recorded, unchanged }) => recorded + unchanged)).toEqual([1200, 1200]);
       expect(await readOutcomeTotals(store.db, { endpoint: LOANS })).toMatchObject([{ count: 1200, corrections: 0 }]);
       await sane();
@@ -390,8 +403,8 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
       if (!mine) throw new Error("no record");
       log.appendShadow(shadowAnswer(runtime, mine.id));
       await log.flush();
-      await recordOutcomes(store, [{ decision: mine.id, value: "x", good: true, atMs: 1 }], "t");
-      await recordOutcomes(store, [{ decision: mine.id, value: "y", good: false, atMs: 2 }], "t");
+      await recordOutcomes(store, [{ decision: mine.id, value: "x", good: true, atMs: 1 }], teller);
+      await recordOutcomes(store, [{ decision: mine.id, value: "y", good: false, atMs: 2 }], teller);
       const before = [await readTotals(store.db, { endpoint: LOANS }), await readFlips(store.db, { endpoint: LOANS })];
       const outcomesBefore = (await readOutcomeTotals(store.db, { endpoint: LOANS })).map(({ count, corrections }) => [count, corrections]);
 
@@ -408,7 +421,7 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
       expect((await recentForReplay(store.db, LOANS, { limit: 10 })).map(({ subject }) => subject)).toEqual(["ben"]);
       expect(await store.transaction((tx) => eraseSubject(tx, "ana"))).toBe(0);
       log.appendShadow(shadowAnswer(runtime, mine.id, { release: releaseId("e") }));
-      expect(await recordOutcomes(store, [{ decision: mine.id, value: "z", good: true, atMs: 3 }], "t")).toMatchObject({
+      expect(await recordOutcomes(store, [{ decision: mine.id, value: "z", good: true, atMs: 3 }], teller)).toMatchObject({
         unknown: [mine.id],
       });
       await log.flush();

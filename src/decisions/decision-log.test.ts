@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
@@ -51,6 +51,22 @@ describe("the decision log on SQLite", () => {
     await drop();
   });
 
+  test("ids stay above all recorded ones when the wall clock has gone back between two starts", async () => {
+    const { store, runtime, drop } = await open();
+    const log = await DecisionLog.open(store);
+    const before = Array.from({ length: 3 }, () => decisionRecord(runtime));
+    for (const record of before) await log.append(record);
+    await log.close();
+    const later = simulatedRuntime(2, START_MS - 3_600_000);
+    const again = await DecisionLog.open({ ...store, runtime: later });
+    const after = Array.from({ length: 5000 }, () => later.ids.decision());
+    const all = [...before.map(({ id }) => id), ...after];
+    expect(all.toSorted()).toEqual(all);
+    expect(new Set(all).size).toBe(all.length);
+    await again.close();
+    await drop();
+  });
+
   test("an erased person is in no file any more", async () => {
     const { store, runtime, drop } = await open();
     const log = await DecisionLog.open(store);
@@ -85,6 +101,35 @@ describe("the decision log on SQLite", () => {
     await sql`pragma max_page_count = 1000000`.execute(store.db);
     expect(await log.append(decisionRecord(runtime, { payload }))).toEqual({ seq: 2 });
     expect(await verifyLog(store)).toMatchObject({ ok: true, decisions: 2 });
+    await log.close();
+    await drop();
+  });
+
+  test("on a full disk the reserve is lent to control only, and is whole again afterwards", async () => {
+    const { store, runtime, drop } = await open();
+    const log = await DecisionLog.open(store);
+    await log.append(decisionRecord(runtime));
+    const ballastMib = () => statSync(join(store.folder, "ballast")).size / 2 ** 20;
+    const size = await sql<{ page_count: number }>`pragma page_count`.execute(store.db);
+    await sql.raw(`pragma max_page_count = ${size.rows[0]?.page_count ?? 0}`).execute(store.db);
+    let attempts = 0;
+    let meanwhile: Promise<unknown> = Promise.resolve();
+    await store.transaction(async (tx) => {
+      if (++attempts === 2) {
+        expect(ballastMib()).toBe(15);
+        await sql`pragma max_page_count = 1000000`.execute(tx);
+        meanwhile = log.append(decisionRecord(runtime)).catch((error: unknown) => error);
+        while (log.metrics().queued > 0) await new Promise(setImmediate); // it waits for its turn
+      }
+      await tx
+        .insertInto("setting")
+        .values({ key: "large", value: "x".repeat(50_000) })
+        .execute();
+    });
+    expect(attempts).toBe(2);
+    expect(await meanwhile).toMatchObject({ trouble: "storage-full" });
+    expect(ballastMib()).toBe(16);
+    expect(await log.append(decisionRecord(runtime))).toEqual({ seq: 2 });
     await log.close();
     await drop();
   });

@@ -82,6 +82,11 @@ export class DecisionLog {
 
   /** One log for a store: it knows where the log ends. @throws StorageError when the database is the trouble */
   static async open(store: Store, options: DecisionLogOptions = {}): Promise<DecisionLog> {
+    const { last } = await store.db
+      .selectFrom("decision")
+      .select((eb) => eb.fn.max("id").as("last"))
+      .executeTakeFirstOrThrow();
+    if (last !== null) store.runtime.ids.startAfter(last);
     return new DecisionLog(store, await openCommitter(store), options);
   }
 

@@ -1,6 +1,6 @@
 /** What later turned out to be true for decisions. */
 import type { Transaction } from "kysely";
-import type { DecisionId } from "../std.ts";
+import type { DecisionId, EndpointName } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
 import { ERASED_CELL } from "./digest.ts";
 import type { Reader } from "./read-tallies.ts";
@@ -25,7 +25,7 @@ export interface RecordedOutcomes {
   readonly corrected: number;
   /** Known already; nothing was written. */
   readonly unchanged: number;
-  /** Decisions that the log doesn't have, or whose person was erased. Nothing was written for them. */
+  /** Decisions that the endpoint's log doesn't have, or whose person was erased. Nothing was written for them. */
   readonly unknown: readonly DecisionId[];
 }
 
@@ -43,9 +43,14 @@ const CHUNK = 500;
 /**
  * Records outcomes in one transaction. The first of a decision counts; later ones that differ are corrections, which displays add
  * and tests ignore. The same outcome twice changes nothing, so a batch may be sent again.
- * @param source - id of the token that sent them
+ * @param from.source - id of the token that sent them
+ * @param from.endpoint - whose decisions they are about: another endpoint's are unknown to it
  */
-export async function recordOutcomes(store: Store, outcomes: readonly Outcome[], source: string): Promise<RecordedOutcomes> {
+export async function recordOutcomes(
+  store: Store,
+  outcomes: readonly Outcome[],
+  { source, endpoint }: { readonly source: string; readonly endpoint: EndpointName },
+): Promise<RecordedOutcomes> {
   return store.transaction(async (tx) => {
     const recordedAtMs = store.runtime.clock.nowMs();
     let [recorded, corrected, unchanged] = [0, 0, 0];
@@ -58,7 +63,7 @@ export async function recordOutcomes(store: Store, outcomes: readonly Outcome[],
     const latest = await latestOutcomes(tx, ids);
     for (const outcome of outcomes) {
       const decision = decisions.get(outcome.decision);
-      if (!decision || decision.cell === ERASED_CELL) {
+      if (!decision || decision.endpoint !== endpoint || decision.cell === ERASED_CELL) {
         unknown.push(outcome.decision);
         continue;
       }

@@ -1,6 +1,6 @@
 /** What blame finds, as it is stored and told; and what tier 1 is given. */
 import { Type, type Static } from "typebox";
-import { checked, orNull } from "../checked.ts";
+import { checked, orNull, wholeNumber } from "../checked.ts";
 import type { Issue, ReleaseId, Result } from "../std.ts";
 import { err, ok } from "../std.ts";
 import type { VerdictWord } from "./verdict.ts";
@@ -94,7 +94,7 @@ export const TrainedMixtures = object(
     hybrids: Type.Array(
       object({
         mask: Type.Integer({ minimum: 0, maximum: 31, description: "Bit g: group g is the bad release's" }),
-        seed: Type.Integer(),
+        seed: wholeNumber(),
         model: Blob,
         featureSet: Type.Optional(Blob),
       }),

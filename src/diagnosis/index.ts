@@ -1,2 +1,3 @@
 export { Blame, type BlameRefusal } from "./blame.ts";
 export { TrainedMixtures, type BlameReport, type StoredBlame } from "./blame-report.ts";
+export { nameOf as stepName } from "./verdict.ts";

@@ -53,7 +53,7 @@ export function judge(evidence: Evidence): Verdict {
   const [leader, ...others] = parts.toSorted((a, b) => b.share - a.share);
   if (leader === undefined) return { word: "we cannot tell", steps: [], because: "nothing that is known of has changed" };
   if (!(leader.low > 0)) {
-    const because = `the largest share, ${leader.step}, is not distinguishable from noise (${interval(leader)})`;
+    const because = `the largest share, ${nameOf(leader.step)}, is not distinguishable from noise (${interval(leader)})`;
     return { word: "we cannot tell", steps: [], because, ...needed(leader, people) };
   }
   if (unexplained && unexplained.share > leader.share && unexplained.low > 0) {
@@ -89,9 +89,9 @@ function pairOf({ restoring, inducing, together }: Evidence): Verdict | undefine
 
 function doubt({ restoring, inducing }: Evidence, leader: Share, next: Share | undefined): string {
   if (next && next.high >= leader.low)
-    return `the largest share, but its interval (${interval(leader)}) meets that of ${next.step} (${interval(next)})`;
+    return `the largest share, but its interval (${interval(leader)}) meets that of ${nameOf(next.step)} (${interval(next)})`;
   if (restoring.length === 0 || inducing.length === 0) return "the largest share; on these applicants no set of changes crosses the limit";
-  const sets = (all: readonly (readonly string[])[]) => all.map((set) => set.join(" with ")).join(", or ");
+  const sets = (all: readonly (readonly string[])[]) => all.map((set) => set.map(nameOf).join(" with ")).join(", or ");
   return `the largest share; what restores the limit is ${sets(restoring)}, what breaks it is ${sets(inducing)}`;
 }
 

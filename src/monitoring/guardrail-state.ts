@@ -4,10 +4,10 @@ import { differenceBand, rateBand, ratioBand, type Band, type Total } from "./co
 import { decisionsToProof, meterOf, oddsText, thresholdOf, watchedFrom } from "./evidence.ts";
 import { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 import { likeForLike } from "./intervals.ts";
-import type { MetricName } from "./metrics.ts";
+import { metricOf, type MetricName } from "./metrics.ts";
 import { ebh, holm } from "./multiplicity.ts";
 import type { Group } from "./plan.ts";
-import type { RunningTest } from "./test-record.ts";
+import type { Breach, RunningTest } from "./test-record.ts";
 
 /**
  * - `no-data`: too few decisions to say anything; neither good nor bad.
@@ -63,7 +63,7 @@ export interface GuardrailState {
 }
 
 /** Decisions of all sides together below which only "too early to say" is shown (sequential-tests §12). */
-const TOO_EARLY = 30;
+export const DECISIONS_TO_SAY = 30;
 const BAND_ALPHA = 0.05;
 const MIX_DIFFERS = 0.05;
 
@@ -133,13 +133,23 @@ export function guardrailStates(tests: readonly RunningTest[]): readonly RankedS
   return tests.map((test, i) => ({ ...guardrailState(test), isNamed: named.has(i), isWarned: warned.has(i) }));
 }
 
+/** What a guardrail had in hand when it had its proof: the pooled estimate, and its band for all times (α = 0.05). */
+export function breachFigures({ metric, limit, groupN, groupK, referenceN, referenceK }: Breach): {
+  readonly estimate: number | null;
+  readonly band: { readonly low: number; readonly high: number | null };
+} {
+  const seen = figures({ kind: metricOf(metric).kind, limit }, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
+  const [low, high] = finite(seen.band);
+  return { estimate: seen.estimate, band: { low, high } };
+}
+
 interface Figures {
   readonly estimate: number | null;
   readonly isBeyondLimit: boolean | null;
   readonly band: Band;
 }
 
-function figures({ kind, limit }: RunningTest["plan"]["definition"], a: Total, b: Total): Figures {
+function figures({ kind, limit }: Pick<RunningTest["plan"]["definition"], "kind" | "limit">, a: Total, b: Total): Figures {
   switch (kind) {
     case "ratio_min":
       return { estimate: ratioOf(a, b) ?? null, isBeyondLimit: isRatioBelow(a, b, limit) ?? null, band: ratioBand(a, b, BAND_ALPHA) };
@@ -167,7 +177,7 @@ function figures({ kind, limit }: RunningTest["plan"]["definition"], a: Total, b
 function wordOf({ breach, paused, state, plan }: RunningTest, decisions: number, estimate: number | null): GuardrailWord {
   if (breach) return "breached";
   if (paused !== null) return "paused";
-  if (decisions < TOO_EARLY) return "no-data";
+  if (decisions < DECISIONS_TO_SAY) return "no-data";
   if (state.test.logE >= watchedFrom(plan.alpha)) return "watched";
   return estimate === null ? "not-comparable" : "ok";
 }

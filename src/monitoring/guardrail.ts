@@ -78,6 +78,8 @@ function ownIssues(guardrail: GuardrailSpec, all: readonly GuardrailSpec[], i: n
   const issues: Issue[] = [];
   const trouble = limitTrouble(kind, limit);
   if (trouble) issues.push({ path: "/limit", expected: trouble, got: String(limit) });
+  else if (kind === "ratio_min" && limit > 1)
+    issues.push({ path: "/limit", expected: "a ratio of at most 1, 0.8 for four fifths", got: String(limit) });
   if (all.findIndex((other) => other.name === name) < i)
     issues.push({ path: "/name", expected: "a name that no other guardrail has", got: name });
   if (cellsOf(kind) === 1 && reference !== REST)

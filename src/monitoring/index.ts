@@ -4,8 +4,16 @@ export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type To
 export { groupCoverage, type GroupCoverage, type ServedRoute } from "./counting.ts";
 export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
-export { GuardrailSpec, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
-export { guardrailState, guardrailStates, type GuardrailState, type GuardrailWord, type RankedState } from "./guardrail-state.ts";
+export { GuardrailSpec, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
+export {
+  DECISIONS_TO_SAY,
+  breachFigures,
+  guardrailState,
+  guardrailStates,
+  type GuardrailState,
+  type GuardrailWord,
+  type RankedState,
+} from "./guardrail-state.ts";
 export { newcombe, wilson } from "./intervals.ts";
 export { METRICS, metricOf, type MetricName } from "./metrics.ts";
 export { labelOf, planTests, sideOf, type Group, type PlannedTest, type Side } from "./plan.ts";

@@ -5,13 +5,17 @@ import { err, ok, type Issue, type Result } from "../std.ts";
 import { checkedYaml, parseYaml } from "../yaml.ts";
 
 /** Which part of the making a step is. Its code and its parameters are different players of blame. */
-const Role = Type.Enum(["data", "features", "algorithm", "threshold"]);
+export const Role = Type.Enum(["data", "features", "algorithm", "threshold"]);
 export type StepRole = Static<typeof Role>;
 
 const Name = Type.String({ pattern: "^[a-z][a-z0-9_-]{0,62}$" });
 /** A path inside the pipeline's folder; `..` and absolute ones are refused. */
-const InnerPath = Type.String({ pattern: "^(?!/)(?!.*(^|/)\\.\\.(/|$))[A-Za-z0-9._@+=-][A-Za-z0-9._@+=/ -]*$", maxLength: 500 });
+export const InnerPath = Type.String({ pattern: "^(?!/)(?!.*(^|/)\\.\\.(/|$))[A-Za-z0-9._@+=-][A-Za-z0-9._@+=/ -]*$", maxLength: 500 });
 
+export const OutSpec = Type.Object(
+  { path: InnerPath, kind: Type.Enum(["table", "matrix", "feature-set", "model", "policy", "file"]) },
+  { additionalProperties: false },
+);
 const DatasetInput = Type.Object(
   { dataset: Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}@.{1,100}$", description: "name@tag or name@number" }) },
   { additionalProperties: false },
@@ -27,13 +31,7 @@ const StepSpec = Type.Object(
     code: Type.Array(InnerPath, { minItems: 1, maxItems: 1000 }),
     params: Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 50, description: "Subtrees of params.yaml" })),
     deps: Type.Optional(Type.Record(Name, Type.Union([Type.String({ pattern: "^[a-z][a-z0-9_-]*\\.[a-z][a-z0-9_-]*$" }), DatasetInput]))),
-    outs: Type.Record(
-      Name,
-      Type.Object(
-        { path: InnerPath, kind: Type.Enum(["table", "matrix", "feature-set", "model", "policy", "file"]) },
-        { additionalProperties: false },
-      ),
-    ),
+    outs: Type.Record(Name, OutSpec),
     metrics: Type.Optional(InnerPath),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400_000 })),
   },

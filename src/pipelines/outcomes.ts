@@ -13,7 +13,7 @@ export const StepOutcomeRecord = Type.Object(
     outs: Type.Record(Type.String({ maxLength: 100 }), Type.String({ pattern: "^sha256:[0-9a-f]{64}$" })),
     metrics: Type.Record(Type.String({ maxLength: 250 }), Type.Number()),
     log: Type.String({ maxLength: 65_536 }),
-    durationMs: Type.Number({ minimum: 0 }),
+    durationMs: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   },
   { title: "StepOutcome", additionalProperties: false },
 );

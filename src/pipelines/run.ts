@@ -51,6 +51,14 @@ export interface Cooked {
   readonly outcomes: readonly StepOutcome[];
 }
 
+/** The bytes of the last output of a kind; undefined when no step gives one out. */
+export function outOfKind({ recipe, outcomes }: Cooked, kind: Out["kind"]): BlobId | undefined {
+  const found = recipe.steps.flatMap(({ name, outs }) =>
+    Object.entries(outs).flatMap(([out, spec]) => (spec.kind === kind ? [outcomes.find(({ step }) => step === name)?.outs[out]] : [])),
+  );
+  return found.at(-1);
+}
+
 /** Captures a pipeline as it is now: code, named parameters, dataset versions. @param folder - where `evenkeel.yaml` lies */
 export async function capture(
   pipeline: Pipeline,

@@ -81,11 +81,14 @@ export class Redress {
     }
   }
 
-  /** Stored cases in order of class and time. @param after - the decision of the last case of the page before */
+  /**
+   * Stored cases in order of class and time; undefined where `after` is none of them.
+   * @param page.after - the decision of the last case of the page before
+   */
   async list(
     n: number,
     page: { readonly limit: number; readonly after?: string },
-  ): Promise<{ readonly people: readonly AffectedPerson[]; readonly next: string | null }> {
+  ): Promise<{ readonly people: readonly AffectedPerson[]; readonly next: string | null } | undefined> {
     const rows = await this.#parts.store.db
       .selectFrom("affected")
       .selectAll()
@@ -96,6 +99,7 @@ export class Redress {
       (a, b) => rank(a.class) - rank(b.class) || a.decided_at_ms - b.decided_at_ms || (a.decision < b.decision ? -1 : 1),
     );
     const from = page.after === undefined ? 0 : sorted.findIndex(({ decision }) => decision === page.after) + 1;
+    if (page.after !== undefined && from === 0) return undefined;
     const chosen = sorted.slice(from, from + page.limit);
     const last = chosen.at(-1);
     return {

@@ -10,7 +10,7 @@ import { columnIssues, diffVersions, type DatasetDiff } from "./dataset-diffs.ts
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
-import { REFERENCE_FORM, labelIssue, nameIssue, parseReference } from "./names.ts";
+import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
 import { indexTable, inspectTable, openBytes, openFile, type OpenTable, type TableIndex, type TableInspection } from "./table-scan.ts";
 
@@ -83,7 +83,7 @@ export class Datasets {
     let query = db.selectFrom("dataset_version").selectAll().orderBy("created_at_ms").limit(1);
     if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
     else {
-      const number = parsed.kind === "number" ? parsed.number : (await tagsOf(db, parsed.name))[parsed.label];
+      const number = parsed.kind === "number" ? parsed.number : pointsAt(await tagsOf(db, parsed.name), parsed.label);
       if (number === undefined) return err(await this.#unknown(parsed.name, reference));
       query = query.where("dataset", "=", parsed.name).where("number", "=", number);
     }
@@ -268,8 +268,12 @@ export class Datasets {
   async #unknown(dataset: string, reference: string): Promise<Refusal> {
     const datasets = await this.list();
     const view = datasets.find(({ name }) => name === dataset);
-    const tags = view && (Object.keys(view.tags).join(", ") || "none");
-    if (view) return unknown("dataset version", reference, `${dataset} has versions 1 to ${view.latest.number} and the tags ${tags}`);
+    if (view)
+      return unknown(
+        "dataset version",
+        reference,
+        `${dataset} has ${versionsText(view.latest.number)} and ${namesText("tag", "tags", Object.keys(view.tags))}`,
+      );
     const near = nearest(
       dataset,
       datasets.map(({ name }) => name),

@@ -8,7 +8,7 @@ import type { FeatureSets } from "./feature-sets.ts";
 import type { Lineage, LineageEdge } from "./lineage.ts";
 import { firstBytesOf, formatIssue } from "./model-bytes.ts";
 import { ModelSignature } from "./model-signature.ts";
-import { REFERENCE_FORM, labelIssue, nameIssue, parseReference } from "./names.ts";
+import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
 
 /** `mdl:` and 64 hex digits: over artifact, signature and feature set. */
@@ -115,7 +115,7 @@ export class Models {
     let query = db.selectFrom("model_version").selectAll().orderBy("created_at_ms").limit(1);
     if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
     else {
-      const number = parsed.kind === "number" ? parsed.number : (await aliasesOf(db, parsed.name))[parsed.label];
+      const number = parsed.kind === "number" ? parsed.number : pointsAt(await aliasesOf(db, parsed.name), parsed.label);
       if (number === undefined) return err(await this.#unknown(parsed.name, reference));
       query = query.where("model", "=", parsed.name).where("number", "=", number);
     }
@@ -258,7 +258,7 @@ export class Models {
       return unknown(
         "model version",
         reference,
-        `${model} has versions 1 to ${view.latest} and the aliases ${listed(Object.keys(view.aliases))}`,
+        `${model} has ${versionsText(view.latest)} and ${namesText("alias", "aliases", Object.keys(view.aliases))}`,
       );
     const near = nearest(
       model,
@@ -267,8 +267,6 @@ export class Models {
     return unknown("model", model, near ? `did you mean ${near}?` : undefined);
   }
 }
-
-const listed = (names: readonly string[]) => names.join(", ") || "none";
 
 /** The first place where the model's order of features and the feature set's differ. */
 function featureIssues(has: readonly string[], set: readonly string[]): Issue[] {

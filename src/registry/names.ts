@@ -56,5 +56,15 @@ export function parseReference(text: string): Reference | undefined {
   return labelIssue("", rest) ? undefined : { kind: "label", name, label: rest };
 }
 
+/** Where a tag or alias points. `constructor` is a name that people may give, and every object answers to. */
+export const pointsAt = (labels: Readonly<Record<string, number>>, label: string): number | undefined =>
+  Object.hasOwn(labels, label) ? labels[label] : undefined;
+
 /** What a reference has to look like, for an error. */
 export const REFERENCE_FORM = "name/NUMBER, name@LABEL or a content id";
+
+/** Which versions there are, for a hint: `versions 1 to 3`. */
+export const versionsText = (latest: number): string => (latest === 1 ? "version 1 only" : `versions 1 to ${latest}`);
+/** Which names there are, for a hint: `the tags clean, live`, or `no tag`. */
+export const namesText = (one: string, many: string, names: readonly string[]): string =>
+  names.length === 0 ? `no ${one}` : `the ${names.length === 1 ? one : many} ${names.join(", ")}`;

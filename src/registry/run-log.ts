@@ -1,5 +1,6 @@
 /** What a run is made of: the schemas of what is logged to it. */
 import { Type, type Static } from "typebox";
+import { wholeNumber } from "../checked.ts";
 
 const Key = Type.String({
   pattern: "^[^\\u0000-\\u001f\\u007f]{1,250}$",
@@ -17,8 +18,8 @@ export const MetricPoint = Type.Object(
   {
     key: Key,
     value: Type.Number({ description: "Finite" }),
-    step: Type.Optional(Type.Integer({ description: "Such as the epoch; 0 when left out" })),
-    atMs: Type.Optional(Type.Integer({ minimum: 0, description: "When it was measured; now when left out" })),
+    step: Type.Optional(wholeNumber({ description: "Such as the epoch; 0 when left out" })),
+    atMs: Type.Optional(wholeNumber({ minimum: 0, description: "When it was measured; now when left out" })),
   },
   { additionalProperties: false },
 );

@@ -16,6 +16,8 @@ export interface RoomParts {
   readonly onTrouble: (error: Error) => void;
 }
 
+const SWITCHES_KEPT = 20;
+
 export class EndpointRoom {
   readonly #parts: RoomParts;
   #definition: EndpointDefinition;
@@ -31,6 +33,8 @@ export class EndpointRoom {
   /** The newest transition, and when the present live release became it. */
   last: Transition;
   liveSinceMs: number;
+  /** How long the latest changes took until every new request met the new table, newest last. Empty after a start. */
+  readonly switchesUs: number[] = [];
 
   constructor(
     parts: RoomParts,
@@ -75,10 +79,20 @@ export class EndpointRoom {
     return this.#warm.isWarm(this.#table.live) && this.#warm.isWarm(this.#table.fallback);
   }
 
+  /** Valid requests that got no answer, since the start. */
+  get unanswered(): number {
+    return this.#parts.gateway.counts(this.name).unanswered;
+  }
+
   info(release: ReleaseId): ReleaseInfo {
     const info = this.releases.get(release);
     assert(info, `${release} is in the route table of ${this.name} but not among its releases`);
     return info;
+  }
+
+  noteSwitch(durationUs: number): void {
+    this.switchesUs.push(durationUs);
+    if (this.switchesUs.length > SWITCHES_KEPT) this.switchesUs.shift();
   }
 
   /** Runs `work` when all work before it is done: transitions reach the gateway in the order in which they were stored. */

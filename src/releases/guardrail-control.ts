@@ -1,8 +1,17 @@
 /** From proof to act: asks the targets of a rollback first, switches, and opens the incident, all stored together. */
 import { groupsOf, readTotals, recentForReplay, armClassOf } from "../decisions/index.ts";
-import { METRICS, sideOf, type Breach, type GuardrailEvaluator, type RunningTest, type WatchedEndpoint } from "../monitoring/index.ts";
+import {
+  METRICS,
+  metricOf,
+  sideOf,
+  type Breach,
+  type GuardrailEvaluator,
+  type MetricName,
+  type RunningTest,
+  type WatchedEndpoint,
+} from "../monitoring/index.ts";
 import { replay } from "../serving/index.ts";
-import { assert, type EndpointName, type ReleaseId } from "../std.ts";
+import { assert, unreachable, type EndpointName, type ReleaseId } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import type { CandidateTried, IncidentBody } from "./incident-record.ts";
@@ -13,7 +22,7 @@ import type { ReleaseInfo } from "./release-rows.ts";
 import type { Releases, Switched } from "./releases.ts";
 import type { Wish } from "./route-commands.ts";
 import { placesOf, rollbackCandidates } from "./route-table.ts";
-import type { Actor, Place } from "./transition.ts";
+import type { Actor, Change, Place } from "./transition.ts";
 
 export interface GuardrailControlParts {
   readonly store: Store;
@@ -22,6 +31,8 @@ export interface GuardrailControlParts {
   readonly evaluator: GuardrailEvaluator;
 }
 
+/** What is known of a rollback when it is stored, before it is in force. */
+const UNTIMED = { switchedUs: 0, drainedUs: null, failedRequests: null };
 /** Recorded applications that a target is asked about. */
 const REPLAYED = 300;
 
@@ -103,10 +114,20 @@ export class GuardrailControl {
   async #takeOut(room: EndpointRoom, breach: Breach, onlyFallback: boolean): Promise<void> {
     const { clock } = this.#parts.store.runtime;
     const provenUs = clock.monotonicUs();
+    const provenMs = clock.nowMs();
+    const { unanswered } = room;
     const known = await this.#parts.incidents.unsettled(this.#parts.store.db, room.name, breach.release);
     const [place] = placesOf(room.table, breach.release);
     if (known) return this.#addTo(known.n, breach, room);
-    const found = { room, breach, provenUs, place: place ?? null, served: await this.#servedSince(room, breach.release) };
+    const found = {
+      room,
+      breach,
+      provenUs,
+      provenMs,
+      unanswered,
+      place: place ?? null,
+      served: await this.#servedSince(room, breach.release),
+    };
     if (place === "canary") return this.#stopCanary(found);
     if (place !== "live") return this.#tellOnly(found, [], "it answers nobody at the moment");
     const candidates: CandidateTried[] = [];
@@ -171,7 +192,7 @@ export class GuardrailControl {
       { kind: "rollback", from: breach.release, to, condemn: true },
       { actor, reason: reasonOf(breach, room) },
       async (tx, { transition }) => {
-        const rollback = { from: breach.release, to, generation: transition.generation, automatic: true, switchedUs: 0, drainedUs: null };
+        const rollback = { from: breach.release, to, generation: transition.generation, automatic: true, ...UNTIMED };
         n = await incidents.open(
           tx,
           {
@@ -182,7 +203,10 @@ export class GuardrailControl {
             kind: "breach",
             body: this.#bodyOf(found, { candidates, rollback, toMs: transition.atMs }),
           },
-          [...provenEvents(found), ...candidates.map((tried) => triedEvent(tried, actor, this.#nowMs(), checkedUs - provenUs))],
+          [
+            ...provenEvents(found),
+            ...candidates.map((tried) => triedEvent(tried, actor, after(found, checkedUs - provenUs), checkedUs - provenUs)),
+          ],
         );
       },
     );
@@ -212,8 +236,7 @@ export class GuardrailControl {
           to: live,
           generation: transition.generation,
           automatic: true,
-          switchedUs: 0,
-          drainedUs: null,
+          ...UNTIMED,
         };
         n = await incidents.open(
           tx,
@@ -251,24 +274,24 @@ export class GuardrailControl {
     const before = commandedUs - provenUs;
     const switchedUs = before + done.switchedUs;
     const drainedUs = before + done.drainedUs;
+    const failedRequests = room.unanswered - found.unanswered;
     const actor = actorOf(breach);
     const [fromName, toName] = [from, to].map((id) => room.nameOf(id));
     await store.transaction(async (tx) => {
       await incidents.amend(tx, n, {
-        body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs } },
+        body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs, failedRequests } },
       });
-      const atMs = this.#nowMs();
       await incidents.add(tx, n, {
         kind: "rolled-back",
         actor,
-        atMs,
+        atMs: after(found, switchedUs),
         text: `${toName} answers every new request; ${fromName} is condemned`,
         sinceProofUs: switchedUs,
       });
       await incidents.add(tx, n, {
         kind: "drained",
         actor,
-        atMs,
+        atMs: after(found, drainedUs),
         text: `the last answer of ${fromName} has been given`,
         sinceProofUs: drainedUs,
       });
@@ -292,7 +315,7 @@ export class GuardrailControl {
         },
         [
           ...provenEvents(found),
-          ...candidates.map((tried) => triedEvent(tried, actor, this.#nowMs(), tried.durationUs)),
+          ...candidates.map((tried) => triedEvent(tried, actor, after(found, tried.durationUs), tried.durationUs)),
           { kind: "not-rolled-back", actor, atMs: this.#nowMs(), text: `not rolled back: ${notRolledBack}` },
         ],
       ),
@@ -337,7 +360,7 @@ export class GuardrailControl {
       if (change.kind === "reinstated" && change.release === release) break;
       const begins =
         (change.kind === "canary-started" && change.release === release) ||
-        ((change.kind === "promoted" || change.kind === "rolled-back") && change.live === release) ||
+        (MAKES_LIVE.has(change.kind) && "live" in change && change.live === release) ||
         (change.kind === "fallback-set" && change.live === release);
       if (begins) since = { fromGeneration: generation, fromMs: atMs };
     }
@@ -349,14 +372,22 @@ export class GuardrailControl {
   }
 }
 
+const MAKES_LIVE: ReadonlySet<Change["kind"]> = new Set(["promoted", "rolled-back", "drill-started", "drill-ended"]);
+
 interface Found {
   readonly room: EndpointRoom;
   readonly breach: Breach;
-  /** On the monotonic clock. */
+  /** On the monotonic clock, and on the wall's at the same moment: times of what follows are told from there. */
   readonly provenUs: number;
+  readonly provenMs: number;
+  /** Requests without an answer until then, since the start. */
+  readonly unanswered: number;
   readonly place: Place | null;
   readonly served: { readonly fromGeneration: number; readonly fromMs: number };
 }
+
+/** When something happened that was measured from the proof; it may be stored a little later. */
+const after = ({ provenMs }: Found, us: number): number => provenMs + Math.round(us / 1000);
 
 const actorOf = ({ guardrail }: Breach): Actor => ({ kind: "system", name: `guardrail:${guardrail}` });
 
@@ -367,11 +398,26 @@ const favourableActions = ({ definition }: EndpointRoom) =>
 const inWords = (value: string) => value.replaceAll("_", " ");
 
 /** The finding, as a sentence without its full stop: `r3 turned down applicants with education high school`. */
-function titleOf({ group, release }: Breach, room: EndpointRoom): string {
+function titleOf({ group, release, metric }: Breach, room: EndpointRoom): string {
   const people = Object.entries(group)
     .map(([attribute, value]) => `${inWords(attribute)} ${inWords(value)}`)
     .join(" and ");
-  return `${room.nameOf(release)} turned down applicants${people === "" ? "" : ` with ${people}`}`;
+  return findingOf(metric, room.nameOf(release), people === "" ? "applicants" : `applicants with ${people}`);
+}
+
+/** What a breach of a metric means for people, without a full stop. @param people - `applicants with education high school` */
+export function findingOf(metric: MetricName, release: string, people: string): string {
+  const { counts } = metricOf(metric);
+  switch (counts) {
+    case "selections":
+      return `${release} turned down ${people}`;
+    case "substitutions":
+      return `${release} left ${people} to another release`;
+    case "flips":
+      return `${release} would answer ${people} worse`;
+    default:
+      return unreachable(counts);
+  }
 }
 
 function reasonOf(
@@ -385,8 +431,8 @@ function reasonOf(
   return `${actions.join(" or ")} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1`;
 }
 
-function provenEvents({ breach, room }: Found): NewEvent[] {
-  return [{ kind: "proven", actor: actorOf(breach), atMs: breach.provenAtMs, text: reasonOf(breach, room), sinceProofUs: 0 }];
+function provenEvents({ breach, room, provenMs }: Found): NewEvent[] {
+  return [{ kind: "proven", actor: actorOf(breach), atMs: provenMs, text: reasonOf(breach, room), sinceProofUs: 0 }];
 }
 
 function triedEvent(tried: CandidateTried, actor: Actor, atMs: number, sinceProofUs: number): NewEvent {

@@ -64,6 +64,8 @@ export const RollbackFacts = object({
   switchedUs: Type.Number(),
   /** Until the last answer of the old table had been given. */
   drainedUs: orNull(Type.Number()),
+  /** Valid requests of the endpoint that got no answer between the proof and the last answer of the old table. */
+  failedRequests: orNull(Type.Number()),
 });
 export type RollbackFacts = Static<typeof RollbackFacts>;
 

@@ -21,11 +21,11 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
     case "invalid":
       return "Something in it is not as expected.";
     case "unknown":
-      return `There is no ${refusal.what} ${refusal.name}${refusal.hint ? `: ${refusal.hint}` : ""}.`;
+      return noSuch(`${refusal.what} ${refusal.name}`, refusal.hint);
     case "conflict":
       return `${refusal.message}.`;
     case "unknown-endpoint":
-      return `There is no endpoint ${refusal.endpoint}${refusal.hint ? `: ${refusal.hint}` : ""}.`;
+      return noSuch(`endpoint ${refusal.endpoint}`, refusal.hint);
     case "unknown-reference":
       return `There is no release ${refusal.reference} here: ${refusal.hint}.`;
     case "cannot-load":
@@ -106,6 +106,10 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return `${refusal.by} has approved this step already.`;
     case "frozen":
       return `Nothing new goes to people until ${new Date(refusal.untilMs).toISOString()}: ${refusal.why}. Rolling back is possible at any time.`;
+    case "drill-under-way":
+      return `A drill is under way and puts ${nameOf(refusal.release)} back in a moment.`;
+    case "no-drill":
+      return "No drill is under way.";
     case "rollouts-held":
       return "Automatic rollouts are held until a named person resumes them.";
     case "already-held":
@@ -116,3 +120,6 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return unreachable(refusal);
   }
 }
+
+const noSuch = (what: string, hint: string | undefined): string =>
+  hint === undefined ? `There is no ${what}.` : `There is no ${what}: ${hint}${hint.endsWith("?") ? "" : "."}`;

@@ -13,7 +13,6 @@ import { PolicySpec, ScorerSpec, type ReleaseBundle } from "../serving/index.ts"
 import { err, ok, type FeatureSetId, type Issue, type Result } from "../std.ts";
 import type { Json } from "../store/index.ts";
 import { inputFeatures, type EndpointDefinition } from "./endpoint-spec.ts";
-import { RolloutSpec } from "./rollout-plan.ts";
 
 export const ReleaseSpec = Type.Object(
   {
@@ -29,7 +28,7 @@ export const ReleaseSpec = Type.Object(
       Type.Union([FeatureSetSpec, Type.String({ description: "A registered one: name/3 or fs:…; by default the model's own" })]),
     ),
     policy: PolicySpec,
-    rollout: Type.Optional(RolloutSpec),
+    rollout: Type.Optional(Type.Unknown({ description: "How it gets to people: a strategy's name, or its steps (`rollout-plan.ts`)" })),
     origin: Type.Optional(
       Type.Object(
         { run: Type.Optional(Type.String()), pipeline: Type.Optional(Type.String()), commit: Type.Optional(Type.String()) },

@@ -15,7 +15,7 @@ import { parseReleaseSpec, resolveRelease } from "./release-spec.ts";
 import { parsePlan, type RolloutStep } from "./rollout-plan.ts";
 import { ReleaseWriter, type By } from "./release-writer.ts";
 import type { Wish } from "./route-commands.ts";
-import { emptyTable, evolve, rollbackCandidates, type RouteTable } from "./route-table.ts";
+import { emptyTable, evolve, rollbackCandidates, type OpenTable, type RouteTable } from "./route-table.ts";
 import type { Transition } from "./transition.ts";
 import { Transitions, type Recorded } from "./transitions.ts";
 import { Loans, WarmSet } from "./warm-set.ts";
@@ -257,7 +257,7 @@ export class Releases {
 
   #planOf({ definition }: EndpointRoom, rollout: unknown): Result<readonly RolloutStep[], ReleaseRefusal> {
     const names = definition.guardrails.map(({ name }) => name);
-    const plan = parsePlan(rollout ?? "all_at_once", names, definition.spec.approval ?? false);
+    const plan = parsePlan(rollout === undefined ? "all_at_once" : rollout, names, definition.spec.approval ?? false);
     if (plan.ok) return plan;
     return err({ kind: "invalid", issues: plan.error.map((issue) => ({ ...issue, path: `/rollout${issue.path}` })) });
   }
@@ -308,7 +308,9 @@ export class Releases {
           if (transition.change.kind === "reinstated") this.#countLife(transition.change.release);
           room.adopt(table, transition).catch(this.#parts.onTrouble);
         }
-        return ok({ ...stored.value, switchedUs: clock.monotonicUs() - startedUs });
+        const switchedUs = clock.monotonicUs() - startedUs;
+        if (isNew) room.noteSwitch(switchedUs);
+        return ok({ ...stored.value, switchedUs });
       });
       if (!recorded.ok) return recorded;
       // Also for a command that is sent again: its first sending may still be draining.
@@ -328,8 +330,9 @@ export class Releases {
     loans: Loans,
   ): Promise<Result<{ readonly value: Wish; readonly warm: WarmSet }, ReleaseRefusal>> {
     const { warm } = room;
-    if (wish.kind !== "rollback" || wish.to !== null) {
-      const id = wish.kind === "rollback" ? wish.to : placedBy(wish);
+    const goesBack = wish.kind === "rollback" || wish.kind === "start-drill";
+    if (!goesBack || wish.to !== null) {
+      const id = goesBack ? wish.to : placedBy(wish, room.table);
       const info = id === null ? undefined : room.releases.get(id);
       // What isn't known or is condemned the table refuses, in its own words.
       if (!info || room.table.condemned.has(info.id)) return ok({ value: wish, warm });
@@ -422,7 +425,7 @@ export class Releases {
 const asked = (wish: Wish): Wish => ("counted" in wish ? { ...wish, counted: 0 } : wish);
 
 /** The release that a wish gives a place, which must be warm before it comes true. */
-function placedBy(wish: Exclude<Wish, { kind: "rollback" }>): ReleaseId | null {
+function placedBy(wish: Exclude<Wish, { kind: "rollback" | "start-drill" }>, { drilledFrom }: OpenTable): ReleaseId | null {
   switch (wish.kind) {
     case "shadow":
     case "canary":
@@ -435,6 +438,8 @@ function placedBy(wish: Exclude<Wish, { kind: "rollback" }>): ReleaseId | null {
     case "pause-rollout":
     case "continue-rollout":
     case "abort-rollout":
+    case "end-drill":
+      return drilledFrom;
     case "register":
     case "stop-shadow":
     case "stop-canary":
@@ -460,7 +465,11 @@ function liveSince(history: readonly Transition[]): number {
   return (
     history.findLast(
       ({ change }) =>
-        change.kind === "promoted" || change.kind === "rolled-back" || (change.kind === "fallback-set" && change.live !== null),
+        change.kind === "promoted" ||
+        change.kind === "rolled-back" ||
+        change.kind === "drill-started" ||
+        change.kind === "drill-ended" ||
+        (change.kind === "fallback-set" && change.live !== null),
     )?.atMs ?? 0
   );
 }

@@ -1,7 +1,7 @@
 /** Takes rollouts forward, or ends them, on what has been counted and proven; and can say what each waits for. */
-import { groupsOf, recentForReplay } from "../decisions/index.ts";
-import { METRICS, guardrailState, planTests, ratioBand, sideOf } from "../monitoring/index.ts";
-import { replay } from "../serving/index.ts";
+import { recentForReplay } from "../decisions/index.ts";
+import { guardrailState } from "../monitoring/index.ts";
+import { replay, type ReplayedAnswer } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import { rulesAt } from "./endpoint-spec.ts";
@@ -9,6 +9,7 @@ import type { GuardrailControl } from "./guardrail-control.ts";
 import { peopleIn } from "./people-in-place.ts";
 import { explain } from "./refusals.ts";
 import type { Releases } from "./releases.ts";
+import { replayedGuardrails } from "./replayed-guardrails.ts";
 import { judgeStep, type ReplayVerdict, type RolloutVerdict } from "./rollout-judge.ts";
 import type { RolloutStep } from "./rollout-plan.ts";
 import type { Rollout } from "./route-table.ts";
@@ -21,7 +22,6 @@ export interface RolloutControlParts {
 }
 
 const actor: Actor = { kind: "system", name: "rollout" };
-const BAND_ALPHA = 0.05;
 /** Few applications say little, and a step that asked for more waits for them. */
 const REPLAY_SHARE = 0.5;
 
@@ -98,34 +98,20 @@ export class RolloutControl {
     if (!lent.ok) return { kind: "failed", because: explain(lent.error, (id) => room.nameOf(id)) };
     try {
       const answers = await replay(lent.value.release, recorded);
-      const verdict = this.#verdictOf(room, answers);
+      const verdict = verdictOf(room, answers);
       this.#replayed.set(key, verdict);
       return verdict;
     } finally {
       lent.value.giveBack();
     }
   }
+}
 
-  #verdictOf({ definition }: EndpointRoom, answers: Awaited<ReturnType<typeof replay>>): ReplayVerdict {
-    const failed = answers.filter(({ kind }) => kind === "failed").length;
-    if (failed > 0) return { kind: "failed", because: `it has no answer to ${failed} of ${answers.length} recent applications` };
-    for (const plan of planTests(definition.guardrails, definition.spec.groups ?? {}, definition.budget, "serving")) {
-      if (METRICS[plan.metric].kind !== "ratio_min") continue;
-      const sides = { group: { n: 0, k: 0 }, reference: { n: 0, k: 0 } };
-      for (const answer of answers) {
-        if (answer.kind !== "answered") continue;
-        const side = sideOf({ group: plan.group, reference: plan.reference }, groupsOf(answer.cell));
-        if (side !== "group" && side !== "reference") continue;
-        sides[side].n++;
-        if (answer.favourable) sides[side].k++;
-      }
-      const [, high] = ratioBand(sides.group, sides.reference, BAND_ALPHA);
-      if (high < plan.definition.limit)
-        return {
-          kind: "failed",
-          because: `${plan.guardrail} would be breached on ${answers.length} recent applications`,
-        };
-    }
-    return { kind: "passed" };
-  }
+function verdictOf({ definition }: EndpointRoom, answers: readonly ReplayedAnswer[]): ReplayVerdict {
+  const failed = answers.filter(({ kind }) => kind === "failed").length;
+  if (failed > 0) return { kind: "failed", because: `it has no answer to ${failed} of ${answers.length} recent applications` };
+  const breached = replayedGuardrails(definition, answers).find(({ wouldBreach }) => wouldBreach);
+  return breached
+    ? { kind: "failed", because: `${breached.guardrail} would be breached on ${answers.length} recent applications` }
+    : { kind: "passed" };
 }

@@ -31,7 +31,6 @@ const StepSpec = Type.Object(
 
 const Named = Type.Enum(["all_at_once", "canary", "shadow_first", "blue_green"]);
 const Steps = Type.Object({ steps: Type.Array(StepSpec, { minItems: 1, maxItems: 20 }) }, { additionalProperties: false });
-export const RolloutSpec = Type.Union([Named, Steps]);
 
 /** A step with everything said. After the last one the release is live. */
 export const RolloutStep = object({

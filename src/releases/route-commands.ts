@@ -31,6 +31,9 @@ export type Wish =
    * `condemn` is quietly left out for the fallback: a rollback is never made harder.
    */
   | { readonly kind: "rollback"; readonly from: ReleaseId | null; readonly to: ReleaseId | null; readonly condemn: boolean }
+  /** Rehearse a rollback: its target (null for the first candidate) answers everybody, until `end-drill` puts back what was live. */
+  | { readonly kind: "start-drill"; readonly to: ReleaseId | null }
+  | { readonly kind: "end-drill" }
   /** Take every place but live away from a release, and keep it from getting one. */
   | { readonly kind: "condemn"; readonly release: ReleaseId }
   | { readonly kind: "reinstate"; readonly release: ReleaseId }
@@ -93,6 +96,8 @@ export type Rejection =
   | { readonly kind: "nothing-to-approve" }
   | { readonly kind: "already-approved"; readonly by: string }
   | { readonly kind: "frozen"; readonly untilMs: number; readonly why: string }
+  | { readonly kind: "drill-under-way"; readonly release: ReleaseId }
+  | { readonly kind: "no-drill" }
   | { readonly kind: "rollouts-held" }
   | { readonly kind: "already-held" }
   | { readonly kind: "not-held" };
@@ -193,6 +198,12 @@ function openChange(
     }
     case "rollback":
       return rollbackChange(table, wish, command.atMs, automatic);
+    case "start-drill":
+      return drillChange(table, wish, automatic, rules);
+    case "end-drill":
+      return table.drilledFrom === null
+        ? err({ kind: "no-drill" })
+        : ok({ kind: "drill-ended", live: table.drilledFrom, from: table.live });
     case "condemn": {
       const { release } = wish;
       if (!table.releases.has(release)) return err({ kind: "unknown-release", release });
@@ -242,6 +253,7 @@ function canaryChange(
 ): Result<Change, Rejection> {
   const refused = usable(table, release) ?? held(table, automatic);
   if (refused) return refused;
+  if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
   // Also that of another release: sooner or later the rollout wants the place.
   if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
   if (rules.approval) return err({ kind: "needs-approval", release, startedBy: null });
@@ -250,6 +262,25 @@ function canaryChange(
   if (!table.canary) return ok({ kind: "canary-started", release, share });
   if (table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
   return table.canary.share === share ? err({ kind: "already-canary", release }) : ok({ kind: "canary-changed", release, share });
+}
+
+/** Only where nothing else is under way, and never so that it could not be ended: ending gives back what answered before. */
+function drillChange(
+  table: OpenTable,
+  { to }: Extract<Wish, { kind: "start-drill" }>,
+  automatic: boolean,
+  { frozen }: Rules,
+): Result<Change, Rejection> {
+  const refused = held(table, automatic) ?? (frozen ? err({ kind: "frozen" as const, ...frozen }) : undefined);
+  if (refused) return refused;
+  if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
+  if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
+  if (table.canary) return err({ kind: "canary-under-way", release: table.canary.release });
+  const candidates = rollbackCandidates(table);
+  const target = to ?? candidates[0];
+  if (target === undefined) return err({ kind: "nowhere-to-roll-back" });
+  if (!candidates.includes(target)) return err({ kind: "not-a-candidate", release: target, candidates });
+  return ok({ kind: "drill-started", live: target, from: table.live });
 }
 
 function startRollout(
@@ -261,6 +292,7 @@ function startRollout(
   const refused = usable(table, release) ?? held(table, automatic);
   if (refused) return refused;
   if (table.live === release) return err({ kind: "already-live", release });
+  if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
   if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
   if (table.canary && table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
   const [first] = plan;

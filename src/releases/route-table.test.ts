@@ -84,7 +84,8 @@ type Situation =
   | "held"
   | "rolloutOfR3"
   | "rolloutOfR4"
-  | "pausedR3";
+  | "pausedR3"
+  | "drillFromR3";
 const plan: readonly RolloutStep[] = [
   { place: "shadow", share: null, minDecisions: 10, bakeMs: 0, guardrails: [], replay: 0, approval: false },
   { place: "canary", share: 0.2, minDecisions: 10, bakeMs: 0, guardrails: [], replay: 0, approval: true },
@@ -104,6 +105,7 @@ const situations: Record<Situation, RouteTable> = {
   held: after(firstLive, { kind: "hold" }),
   rolloutOfR3: after(firstLive, startRollout(r3)),
   rolloutOfR4: after(firstLive, startRollout(r4)),
+  drillFromR3: after(withStandby, { kind: "start-drill", to: null }),
   pausedR3: after(firstLive, startRollout(r3), { kind: "pause-rollout" }),
 };
 const commands: Record<Wish["kind"], Wish> = {
@@ -115,6 +117,8 @@ const commands: Record<Wish["kind"], Wish> = {
   "stop-canary": { kind: "stop-canary" },
   promote: { kind: "promote", release: r3 },
   rollback: rollback(),
+  "start-drill": { kind: "start-drill", to: null },
+  "end-drill": { kind: "end-drill" },
   condemn: { kind: "condemn", release: r3 },
   reinstate: { kind: "reinstate", release: r3 },
   "start-rollout": startRollout(r3),
@@ -137,6 +141,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-fallback-yet",
     promote: "no-fallback-yet",
     rollback: "no-fallback-yet",
+    "start-drill": "no-fallback-yet",
+    "end-drill": "no-fallback-yet",
     condemn: "no-fallback-yet",
     reinstate: "no-fallback-yet",
     "start-rollout": "no-fallback-yet",
@@ -157,6 +163,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-fallback-yet",
     promote: "no-fallback-yet",
     rollback: "no-fallback-yet",
+    "start-drill": "no-fallback-yet",
+    "end-drill": "no-fallback-yet",
     condemn: "no-fallback-yet",
     reinstate: "no-fallback-yet",
     "start-rollout": "no-fallback-yet",
@@ -177,6 +185,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "promoted",
     rollback: "nowhere-to-roll-back",
+    "start-drill": "nowhere-to-roll-back",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-started",
@@ -197,6 +207,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "promoted",
     rollback: "rolled-back",
+    "start-drill": "drill-started",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-started",
@@ -217,6 +229,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "already-live",
     rollback: "rolled-back",
+    "start-drill": "drill-started",
+    "end-drill": "no-drill",
     condemn: "live-is-rolled-back-instead",
     reinstate: "not-condemned",
     "start-rollout": "already-live",
@@ -237,6 +251,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "canary-stopped",
     promote: "promoted",
     rollback: "rolled-back",
+    "start-drill": "canary-under-way",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "already-canary",
@@ -257,6 +273,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "canary-stopped",
     promote: "canary-under-way",
     rollback: "rolled-back",
+    "start-drill": "canary-under-way",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "canary-under-way",
@@ -277,6 +295,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "promoted",
     rollback: "rolled-back",
+    "start-drill": "drill-started",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-started",
@@ -297,6 +317,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "promoted",
     rollback: "rolled-back",
+    "start-drill": "drill-started",
+    "end-drill": "no-drill",
     condemn: "fallback-stays",
     reinstate: "not-condemned",
     "start-rollout": "rollout-started",
@@ -317,6 +339,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "condemned-release",
     rollback: "rolled-back",
+    "start-drill": "drill-started",
+    "end-drill": "no-drill",
     condemn: "already-condemned",
     reinstate: "reinstated",
     "start-rollout": "condemned-release",
@@ -337,6 +361,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "promoted",
     rollback: "rolled-back",
+    "start-drill": "drill-started",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-started",
@@ -357,6 +383,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "needs-approval",
     rollback: "rolled-back",
+    "start-drill": "rollout-under-way",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-under-way",
@@ -377,6 +405,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "rollout-under-way",
     rollback: "rolled-back",
+    "start-drill": "rollout-under-way",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-under-way",
@@ -385,6 +415,28 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "rollout-paused",
     "continue-rollout": "not-paused",
     "abort-rollout": "rollout-aborted",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  drillFromR3: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "drill-under-way",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "rolled-back",
+    "start-drill": "drill-under-way",
+    "end-drill": "drill-ended",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    "start-rollout": "drill-under-way",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -397,6 +449,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "stop-canary": "no-canary",
     promote: "needs-approval",
     rollback: "rolled-back",
+    "start-drill": "rollout-under-way",
+    "end-drill": "no-drill",
     condemn: "condemned",
     reinstate: "not-condemned",
     "start-rollout": "rollout-under-way",
@@ -611,6 +665,28 @@ test("in a frozen period nothing new goes to people, and everything can be taken
   ]);
 });
 
+test("a drill goes to where a rollback would go and comes back to the very same table, but for its generation", () => {
+  for (const table of [firstLive, withStandby, openAfter(withStandby, { kind: "promote", release: r1 })]) {
+    const drilling = openAfter(table, { kind: "start-drill", to: null });
+    expect(drilling).toMatchObject({ live: rollbackCandidates(table)[0], drilledFrom: table.live });
+    const { live, history, drilledFrom, condemned, hold } = openAfter(drilling, { kind: "end-drill" });
+    expect({ live, history, drilledFrom, condemned, hold }).toEqual({
+      live: table.live,
+      history: table.history,
+      drilledFrom: null,
+      condemned: table.condemned,
+      hold: table.hold,
+    });
+  }
+});
+
+test("a rollback during a drill stays: what was taken out doesn't come back by itself", () => {
+  const drilling = openAfter(withStandby, { kind: "start-drill", to: null });
+  const back = openAfter(drilling, rollback({ to: r1 }));
+  expect(back).toMatchObject({ live: r1, drilledFrom: null });
+  expect(outcomeOf(back, command({ kind: "end-drill" }))).toBe("no-drill");
+});
+
 test("a rollback, a condemnation or a breach ends a rollout, whatever step it is in", () => {
   const shadowed = openAfter(withStandby, startRollout(r4));
   const canaried = openAfter(shadowed, { kind: "advance-rollout", release: r4, step: 0, counted: 0 });
@@ -666,6 +742,8 @@ const anyWish: fc.Arbitrary<Wish> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constantFrom("pause-rollout" as const, "continue-rollout" as const, "abort-rollout" as const) }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("start-drill" as const), to: mostlyNull(anyRelease) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("end-drill" as const) }) },
 );
 /** Ids repeat, some expect a generation, and time sometimes goes back. */
 const anyCommand = fc.record({
@@ -842,9 +920,15 @@ test("between an automatic rollback and a person's resumption nothing automatic 
     for (const transition of transitionsOf(steps)) {
       const { change, actor } = transition;
       const isAutomatic = actor.kind === "system";
-      const places = ["promoted", "canary-started", "canary-changed", "shadow-started", "rollout-started", "rollout-advanced"].includes(
-        change.kind,
-      );
+      const places = [
+        "promoted",
+        "canary-started",
+        "canary-changed",
+        "shadow-started",
+        "rollout-started",
+        "rollout-advanced",
+        "drill-started",
+      ].includes(change.kind);
       if (isHeld) whileHeld++;
       if (isHeld && isAutomatic && places) automaticPlacings.push(transition);
       if (isAutomatic && change.kind === "rollouts-resumed") automaticResumptions.push(transition);

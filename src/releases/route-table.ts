@@ -45,6 +45,8 @@ export interface OpenTable extends TableBase {
   readonly canary: Canary | null;
   readonly shadows: readonly ReleaseId[];
   readonly rollout: Rollout | null;
+  /** What a drill has taken out and puts back when it ends; null while none is under way. */
+  readonly drilledFrom: ReleaseId | null;
   /** Releases that were live and good before, newest last; the last one is the standby. Neither live, fallback nor condemned ones. */
   readonly history: readonly ReleaseId[];
   readonly condemned: ReadonlyMap<ReleaseId, Stamp>;
@@ -78,6 +80,7 @@ export function evolve(table: RouteTable, transition: Transition): RouteTable {
     canary: null,
     shadows: [],
     rollout: null,
+    drilledFrom: null,
     history: [],
     condemned: new Map(),
     hold: null,
@@ -111,6 +114,7 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         canary: null,
         shadows: without(table.shadows, change.live),
         rollout: null,
+        drilledFrom: null,
         history: without(earlier, change.live),
       };
     }
@@ -124,6 +128,7 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         // A rollout ends with its shadow: it is no time for it, and nobody would look at what it says.
         shadows: without(table.rollout ? without(table.shadows, table.rollout.release) : table.shadows, change.live),
         rollout: null,
+        drilledFrom: null,
         // What was rolled back from is no longer "good before": it comes back by being promoted, never by a rollback.
         history: without(table.history, change.live),
         condemned,
@@ -131,12 +136,23 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         automaticRollbacksAtMs: change.automatic ? latest([...table.automaticRollbacksAtMs, atMs]) : table.automaticRollbacksAtMs,
       };
     }
+    case "drill-started":
+    case "drill-ended":
+      return {
+        ...table,
+        live: change.live,
+        shadows: without(table.shadows, change.live),
+        drilledFrom: change.kind === "drill-started" ? change.from : null,
+        // What is taken out for a while stays the first to be put back, and warm.
+        history: [...without(table.history, change.live), ...(change.from === table.fallback ? [] : [change.from])],
+      };
     case "condemned":
       return {
         ...table,
         canary: table.canary?.release === change.release ? null : table.canary,
         shadows: without(table.shadows, change.release),
         rollout: table.rollout?.release === change.release ? null : table.rollout,
+        drilledFrom: table.drilledFrom === change.release ? null : table.drilledFrom,
         history: without(table.history, change.release),
         condemned: new Map([...table.condemned, [change.release, { actor, reason, atMs }]]),
         hold: change.automatic ? { actor, reason, atMs } : table.hold,
@@ -259,6 +275,10 @@ export function brokenInvariants(table: RouteTable): readonly string[] {
     must(at?.place !== "shadow" || table.shadows.includes(release), "I15: a rollout's shadow answers");
     must(table.canary === null || table.canary.release === release, "I15: no other canary beside a rollout");
   }
+  must(
+    table.drilledFrom === null || (table.drilledFrom !== table.live && !table.condemned.has(table.drilledFrom)),
+    "I18: what a drill puts back isn't live, nor condemned",
+  );
   must(table.automaticRollbacksAtMs.length <= AUTOMATIC_ROLLBACKS_A_DAY, "I9: no more automatic rollbacks than a day allows");
   return broken;
 }

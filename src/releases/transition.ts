@@ -44,6 +44,9 @@ export const Change = Type.Union([
     stoppedCanary: Type.Union([Release, Type.Null()]),
     automatic: Type.Boolean(),
   }),
+  /** A rehearsal: the target answers everybody until `drill-ended` puts `from` back. */
+  object({ ...kind("drill-started"), live: Release, from: Release }),
+  object({ ...kind("drill-ended"), live: Release, from: Release }),
   object({ ...kind("condemned"), release: Release, from: Type.Union([Place, Type.Null()]), automatic: Type.Boolean() }),
   object({ ...kind("reinstated"), release: Release }),
   /** The first step takes effect with it. `counted`: people whom the release had answered in that step's place before. */

@@ -253,7 +253,7 @@ describe("when the planned release fails, somebody else answers in time, and the
     await Promise.all(clients);
     expect(routes).toEqual(new Set(["live", "fallback"]));
     expect(Math.max(...slowest)).toBeLessThan(2000);
-    expect(gateway.stats().refused).toBe(0);
+    expect(gateway.stats().unanswered).toBe(0);
   });
 
   test("a stopped process costs each request the scorer's time at most, and later ones nothing", async () => {
@@ -339,7 +339,7 @@ test("swaps under load: nobody fails, and nobody who comes after a swap is decid
   }
   isOver = true;
   await Promise.all(clients);
-  expect(gateway.stats()).toMatchObject({ decided: answered, refused: 0, inFlight: 0 });
+  expect(gateway.stats()).toMatchObject({ decided: answered, unanswered: 0, inFlight: 0 });
   expect(await rowsOf(endpoint)).toHaveLength(answered);
 });
 

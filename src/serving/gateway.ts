@@ -79,10 +79,17 @@ export interface GatewayOptions {
 export interface GatewayStats {
   readonly inFlight: number;
   readonly decided: number;
-  readonly refused: number;
+  readonly unanswered: number;
   /** Decisions that another release answered than the planned one. */
   readonly fellBack: number;
   readonly shadows: ShadowStats;
+}
+
+/** Valid requests of one endpoint since the gateway was made. */
+export interface RequestCounts {
+  readonly answered: number;
+  /** Refused as too many, too late or beyond every release, or failed in the log. A reused key or a wrong body is the caller's. */
+  readonly unanswered: number;
 }
 
 const TROUBLE_FAILURES = 3;
@@ -97,10 +104,9 @@ export class Gateway {
   readonly #shadows: Shadows;
   readonly #subjectHash: SubjectHash;
   readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
+  readonly #counts = new Map<string, { answered: number; unanswered: number }>();
   #inFlight = 0;
   #manyInFlight = 0;
-  #decided = 0;
-  #refused = 0;
   #fellBack = 0;
 
   constructor(options: GatewayOptions) {
@@ -147,11 +153,22 @@ export class Gateway {
     return this.#tables.get(endpoint)?.view;
   }
 
+  /** How many requests of an endpoint were answered, and how many were not. */
+  counts(endpoint: string): RequestCounts {
+    return { ...this.#countsOf(endpoint) };
+  }
+  #countsOf(endpoint: string): { answered: number; unanswered: number } {
+    const counts = this.#counts.get(endpoint) ?? { answered: 0, unanswered: 0 };
+    this.#counts.set(endpoint, counts);
+    return counts;
+  }
+
   stats(): GatewayStats {
+    const all = [...this.#counts.values()];
     return {
       inFlight: this.#inFlight,
-      decided: this.#decided,
-      refused: this.#refused,
+      decided: all.reduce((sum, { answered }) => sum + answered, 0),
+      unanswered: all.reduce((sum, { unanswered }) => sum + unanswered, 0),
       fellBack: this.#fellBack,
       shadows: this.#shadows.stats(),
     };
@@ -171,8 +188,9 @@ export class Gateway {
   async decide(endpoint: string, body: unknown, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
     const table = this.#tables.get(endpoint);
     if (!table) return err({ kind: "unknown-endpoint" });
+    const counts = this.#countsOf(endpoint);
     if (this.#inFlight >= this.#options.maxInFlight) {
-      this.#refused++;
+      counts.unanswered++;
       return err({ kind: "overloaded" });
     }
     const request = table.view.endpoint.parse(body);
@@ -181,11 +199,11 @@ export class Gateway {
     table.enter();
     try {
       const decided = await this.#decideOn(table, request.value, meta);
-      if (decided.ok) this.#decided++;
-      else this.#refused++;
+      if (decided.ok) counts.answered++;
+      else if (decided.error.kind !== "key-reused") counts.unanswered++;
       return decided;
     } catch (error) {
-      this.#refused++;
+      counts.unanswered++;
       if (error instanceof LogOverloaded) return err({ kind: "overloaded" });
       throw error;
     } finally {
@@ -210,9 +228,10 @@ export class Gateway {
     const { log, runtime, manyDeadlineMs, maxInFlight, maxManyInFlight } = this.#options;
     const count = applications.length;
     if (this.#inFlight >= maxInFlight / 4 || this.#manyInFlight + count > maxManyInFlight) {
-      this.#refused += count;
+      this.#countsOf(endpoint).unanswered += count;
       return err({ kind: "overloaded" });
     }
+    const counts = this.#countsOf(endpoint);
     const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
     if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
     const startedUs = meta.receivedAtUs ?? runtime.clock.monotonicUs();
@@ -235,17 +254,17 @@ export class Gateway {
         { source: meta.source, startedUs, pinned },
       );
       if (!done.ok) {
-        this.#refused += count;
+        if (done.error.kind !== "key-reused") counts.unanswered += count;
         return done;
       }
-      this.#decided += count;
+      counts.answered += count;
       for (const { id, request, fellBack } of done.value.fresh) {
         if (fellBack) this.#fellBack++;
         if (!pinned) this.#askShadows(table, id, request);
       }
       return ok(done.value.decided);
     } catch (error) {
-      this.#refused += count;
+      counts.unanswered += count;
       if (error instanceof LogOverloaded) return err({ kind: "overloaded" });
       throw error;
     } finally {

@@ -109,7 +109,7 @@ describe("what can't serve is refused before it is asked by anybody", () => {
     [
       "an output that isn't there",
       () => bundleOf({}, "logistic", { output: "scor" }),
-      { path: "/scorer/model/output", hint: "did you mean score?" },
+      { path: "/scorer/output", hint: "did you mean score?" },
     ],
     ["a model that gives NaN", () => bundleOf({}, "nan"), { path: "/scorer", got: expect.stringContaining("the model gave NaN") }],
     ["a model that gives no probability", () => bundleOf({}, "logit"), { path: "/scorer", hint: "the output must be a probability" }],

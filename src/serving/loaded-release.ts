@@ -96,7 +96,8 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   if (wrong) return err([wrong]);
 
   const opened = rules ? ok({ scorer: rules.value, pid: () => undefined }) : await openOnnx(bundle.scorer, features.value, dependencies);
-  if (!opened.ok) return err(below("/scorer/model", opened));
+  if (!opened.ok)
+    return err(opened.error.map((issue) => ({ ...issue, path: `${CHOSEN.has(issue.path) ? "/scorer" : "/scorer/model"}${issue.path}` })));
   const { scorer, pid } = opened.value;
   const tested = await selfTest(scorer, policy.value, samples);
   if (!tested.ok) {
@@ -118,6 +119,9 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
     close: () => scorer.close(),
   });
 }
+
+/** What stands beside the model in the bundle; all else is about the file itself. */
+const CHOSEN: ReadonlySet<string> = new Set(["/output", "/column"]);
 
 function below(path: string, result: Result<unknown, readonly Issue[]>): readonly Issue[] {
   return result.ok ? [] : result.error.map((issue) => ({ ...issue, path: path + issue.path }));

@@ -13,6 +13,8 @@ export interface Ids {
   /** A fresh id as text of 36 characters (UUID version 7), sorted by creation even when the wall clock goes back. */
   next(): string;
   decision(): DecisionId;
+  /** From now on ids are above `last`, which another process made: its wall clock may have been ahead of this one. */
+  startAfter(last: string): void;
 }
 
 export interface Random {
@@ -169,7 +171,18 @@ function timeSortedIds(clock: Clock, random: Random): Ids {
     const variant = (8 + (Number.parseInt(tail.charAt(0), 16) & 3)).toString(16);
     return `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, "0")}-${variant}${tail.slice(1, 4)}-${tail.slice(4)}`;
   };
-  return { next: () => next(), decision: () => asDecisionId(next()) };
+  return {
+    next: () => next(),
+    decision: () => asDecisionId(next()),
+    startAfter(last) {
+      const found = /^([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-/.exec(last);
+      const atMs = Number.parseInt(`${found?.[1]}${found?.[2]}`, 16);
+      const count = Number.parseInt(found?.[3] ?? "", 16);
+      if (!(atMs >= lastMs)) return;
+      counter = atMs > lastMs ? count : Math.max(counter, count);
+      lastMs = atMs;
+    },
+  };
 }
 
 /** Made here, and only here, from a fresh id. */

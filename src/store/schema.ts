@@ -43,6 +43,7 @@ export interface Schema {
   endpoint: EndpointTable;
   release: ReleaseTable;
   transition: TransitionTable;
+  drill: DrillTable;
   incident: IncidentTable;
   incident_event: IncidentEventTable;
   // diagnosis and redress
@@ -383,6 +384,18 @@ export interface TransitionTable {
   actor: string;
   reason: string;
   at_ms: number;
+}
+/** Rehearsals of a rollback. */
+export interface DrillTable {
+  endpoint: string;
+  at_ms: number;
+  /** `live` or `replay`. */
+  mode: string;
+  live: string;
+  target: string;
+  passed: Flag;
+  body_json: string;
+  actor: string;
 }
 export interface IncidentTable {
   n: Generated<number>;

@@ -1,4 +1,5 @@
 /** What must hold on every database: run by `store.test.ts` and `store.pg.test.ts`. */
+import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FreshStore } from "../../test/sqlite.ts";
 import type { Store } from "./store.ts";
@@ -73,5 +74,30 @@ export function storeSuite(open: () => Promise<FreshStore>): void {
     const id = await store.blobs.put(Buffer.from("hello"));
     expect(await store.blobs.put(Buffer.from("hello"))).toBe(id);
     expect((await store.blobs.get(id)).toString()).toBe("hello");
+  });
+
+  test("a large blob is hashed in pieces, between which everybody else has a turn", async () => {
+    const bytes = Buffer.alloc(16 * 1024 * 1024 + 1, "x");
+    const id = await store.blobs.put(bytes);
+    let turns = 0;
+    const turn = () => void (turns++, (pending = setImmediate(turn)));
+    let pending = setImmediate(turn);
+    expect((await store.blobs.get(id)).equals(bytes)).toBe(true);
+    clearImmediate(pending);
+    expect(turns).toBeGreaterThan(60); // of 65 pieces
+  });
+
+  test("the last piece of a blob comes only if all of them are what was put in", async () => {
+    const bytes = Buffer.alloc(1_000_000, "x");
+    const id = await store.blobs.put(bytes);
+    await writeFile(store.blobs.path(id), Buffer.concat([Buffer.from("y"), bytes.subarray(1)]));
+    const { bytes: announced, pieces } = await store.blobs.read(id);
+    let came = 0;
+    const readAll = async () => {
+      for await (const piece of pieces) came += piece.length;
+    };
+    await expect(readAll()).rejects.toThrow("no longer has the bytes");
+    expect(came).toBeLessThan(announced);
+    await expect(store.blobs.get(id)).rejects.toThrow("no longer has the bytes");
   });
 }

@@ -1,10 +1,11 @@
 /** One data folder, or one PostgreSQL database with a folder of blobs: everything that Evenkeel remembers. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { Kysely, Transaction } from "kysely";
 import { Migrator } from "kysely/migration";
+import { Ballast } from "./ballast.ts";
 import { Blobs } from "./blobs.ts";
 import { StorageError } from "./errors.ts";
 import { migrations } from "./migrations/index.ts";
@@ -32,7 +33,7 @@ interface StoreBase {
   /** Names this process in tallies, so that several gateways never write the same row. */
   readonly writer: string;
   /**
-   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile. On a full disk a reserve is released once, so
+   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile. On a full disk a reserve is lent to it, so
    * that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
    * @throws StorageError when the database is the trouble; whatever `work` throws otherwise, with nothing written
    */
@@ -51,8 +52,6 @@ export interface PostgresStore extends StoreBase {
   readonly kind: "postgres";
 }
 export type Store = SqliteStore | PostgresStore;
-
-const BALLAST_BYTES = 16 * 1024 * 1024;
 
 /** Opens the store, bringing its schema up to date. @throws StorageError when another server holds the folder */
 export async function openStore(options: StoreOptions, runtime: Runtime): Promise<Store> {
@@ -90,8 +89,10 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
         try {
           return await db.transaction().execute(work);
         } catch (error) {
-          if (!(error instanceof StorageError) || error.trouble !== "storage-full" || !(await ballast.release())) throw error;
-          return await db.transaction().execute(work);
+          if (!(error instanceof StorageError) || error.trouble !== "storage-full") throw error;
+          const done = await ballast.lend(() => db.transaction().execute(work));
+          if (done === undefined) throw error;
+          return done.value;
         }
       },
       async procedure(module) {
@@ -99,6 +100,7 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
         return async (request) => {
           const end = await turn.take();
           try {
+            if (ballast.isLent) throw new StorageError("storage-full", "the room that is left on the disk is kept for control");
             return asReply(await writer.call(module, request));
           } finally {
             end();
@@ -190,32 +192,4 @@ function holdFolder(folder: string): { close(): void } {
       lock.close();
     },
   };
-}
-
-/** Room on the disk that is given up when a control write finds it full: deleting rows would need room as well. */
-class Ballast {
-  readonly #path: string;
-  constructor(path: string) {
-    this.#path = path;
-  }
-  async fill(): Promise<void> {
-    if (existsSync(this.#path)) return;
-    try {
-      const file = await open(this.#path, "wx");
-      try {
-        const block = Buffer.alloc(1 << 20, 0xee);
-        for (let at = 0; at < BALLAST_BYTES; at += block.length) await file.write(block);
-      } finally {
-        await file.close();
-      }
-    } catch {
-      // Too little room already: start without a reserve rather than not at all, and leave the room to the log.
-      await rm(this.#path, { force: true });
-    }
-  }
-  async release(): Promise<boolean> {
-    if (!existsSync(this.#path)) return false;
-    await rm(this.#path);
-    return true;
-  }
 }

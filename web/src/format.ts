@@ -65,8 +65,8 @@ export const evidenceOf = (value: number, threshold: number): string => `${evide
 /** `0.648` */
 export const score = (value: number): string => decimals(value, 3);
 
-/** `38.1` */
-export const perMinute = (value: number): string => decimals(value, 1);
+/** `38.1`; whole numbers, and all from 1,000 on, without decimals: `38`, `3,973` */
+export const perMinute = (value: number): string => decimals(value, Number.isInteger(value) || value >= 1000 ? 0 : 1);
 
 /** `<0.1 ms`, `3.8 ms`, `18 ms`, `1.16 s`, `64 s`, `9 min`, `26 h` */
 export function duration(us: number): string {

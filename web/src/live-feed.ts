@@ -114,6 +114,8 @@ export class LiveFeed {
 
   #freshen(nowMs: number, forMs: number): void {
     this.#lastMs = nowMs;
+    // What failed while the server was away is asked for again.
+    if (this.#live.kind === "stale") void this.#client.refetchQueries({ predicate: ({ state }) => state.status === "error" });
     this.#show({ kind: "fresh", nowMs, zone: this.#zone });
     this.#age(forMs);
   }

@@ -15,7 +15,13 @@ const incident = createRoute({
 });
 
 export const makeRouter = () =>
-  createRouter({ routeTree: root.addChildren([home, incident]), scrollRestoration: true, defaultErrorComponent: BrokenPage });
+  createRouter({
+    routeTree: root.addChildren([home, incident]),
+    scrollRestoration: true,
+    defaultErrorComponent: BrokenPage,
+    // A page that a link leads to can be opened while the server is away: its few KB come when the link is shown.
+    defaultPreload: "render",
+  });
 
 declare module "@tanstack/react-router" {
   interface Register {

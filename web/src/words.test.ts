@@ -29,7 +29,7 @@ test.each<[GuardrailsView, string, string]>([
   [
     { kind: "holds", hold: 13, closest: { ...closest, release: "r13", place: "canary", decisions: 51, needed: 340 } },
     "13 hold",
-    "r13 canary: 51 of about 340 decisions",
+    "r13 canary: 51 of 340 decisions",
   ],
   [{ kind: "watched", watched: 1, closest }, "1 watched", "AIR age 60+ 0.84, evidence 31 of 240"],
   [
@@ -40,7 +40,7 @@ test.each<[GuardrailsView, string, string]>([
   [
     { kind: "waits", waiting: 3, of: 8, closest: { ...closest, decisions: 41, needed: 120 } },
     "3 of 8 wait",
-    "AIR needs about 120 decisions, has 41",
+    "AIR needs 120 decisions, has 41",
   ],
   [
     { kind: "waits", waiting: 3, of: 8, closest: { ...closest, estimate: null } },
@@ -88,24 +88,23 @@ const incident: NeedsYouView = {
   finding: "r12 turned down applicants with high school education",
   failedRequests: 0,
   affected: 56,
-  progress: { decided: 23, of: 56 },
 };
 test.each<[Partial<NeedsYouView>, string]>([
   [
     {},
-    "loans was rolled back at 10:49:16. r12 turned down applicants with high school education. No request failed. 23 of 56 people are decided.",
+    "loans was rolled back at 10:49:16. r12 turned down applicants with high school education. No request failed. 56 people would have had a better answer.",
   ],
   [
-    { rolledBackMs: null, failedRequests: null, progress: null, affected: 1 },
+    { rolledBackMs: null, failedRequests: null, affected: 1 },
     "loans needs somebody since 10:49:16. r12 turned down applicants with high school education. 1 person would have had a better answer.",
   ],
   [
-    { failedRequests: 2, progress: null, affected: null },
+    { failedRequests: 2, affected: null },
     "loans was rolled back at 10:49:16. r12 turned down applicants with high school education. 2 requests failed. ",
   ],
 ])("an incident says what was done, what was found and how far it is: %#", (change, text) => {
-  const { lead, finding, progress } = needsYouSaid({ ...incident, ...change }, times);
-  expect([lead, finding, progress].join(" ")).toBe(text);
+  const { lead, finding, people } = needsYouSaid({ ...incident, ...change }, times);
+  expect([lead, finding, people].join(" ")).toBe(text);
 });
 
 test.each([

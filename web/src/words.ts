@@ -30,7 +30,7 @@ export function guardrailsSaid(view: GuardrailsView, times: Times): Said & { rea
         tone: "watch",
         icon: "triangle",
         word: "On fallback",
-        line: `since ${times.moment(view.sinceMs)}${view.because ? `: ${view.because}` : ""}`,
+        line: `since ${times.moment(view.sinceMs)}: ${view.because}`,
       };
     case "not-watched": {
       const line = view.because === "no-live-release" ? "no live release yet" : "no guardrails declared";
@@ -49,8 +49,8 @@ function closestLine(closest: ClosestView | null, tell: "limit" | "evidence"): s
   const who = isBeside ? `${release} ${place}: ` : "";
   if (needed !== null && decisions < needed) {
     return isBeside
-      ? `${who}${count(decisions)} of about ${count(needed)} decisions`
-      : `${metric} needs about ${count(needed)} decisions, has ${count(decisions)}`;
+      ? `${who}${count(decisions)} of ${count(needed)} decisions`
+      : `${metric} needs ${count(needed)} decisions, has ${count(decisions)}`;
   }
   const what = [metric, group, estimate === null ? "unknown" : valueOf(unit, estimate, limit)].filter(Boolean).join(" ");
   if (tell === "evidence") return `${who}${what}, evidence ${evidenceOf(closest.evidence, closest.threshold)}`;
@@ -108,6 +108,10 @@ export function transitionSaid({ kind, release, share: part }: TransitionView): 
       return { icon: "canary", text: `${name} rollout continued` };
     case "rollout-aborted":
       return { icon: "condemned", text: `${name} rollout ended early` };
+    case "drill-started":
+      return { icon: "back", text: `Drill: back to ${name}` };
+    case "drill-ended":
+      return { icon: "live", text: `Drill ended: ${name} live` };
     case "rollouts-held":
       return { icon: "standby", text: "Rollouts held" };
     case "rollouts-resumed":
@@ -127,12 +131,12 @@ const incidentStates = {
 
 export const incidentSaid = (state: IncidentStateView): Said => incidentStates[state];
 
-/** The sentences of a *needs you* line: what was done, what was found, how far review is. */
+/** The sentences of a *needs you* line: what was done, what was found, for how many people. */
 export function needsYouSaid(
   view: NeedsYouView,
   times: Times,
-): { readonly lead: string; readonly finding: string; readonly progress: string } {
-  const { endpoint, rolledBackMs, openedMs, finding, failedRequests, affected, progress } = view;
+): { readonly lead: string; readonly finding: string; readonly people: string } {
+  const { endpoint, rolledBackMs, openedMs, finding, failedRequests, affected } = view;
   const failed = failedRequests === null ? "" : ` ${failedSentence(failedRequests)}`;
   return {
     lead:
@@ -140,11 +144,7 @@ export function needsYouSaid(
         ? `${endpoint} needs somebody since ${times.moment(openedMs)}.`
         : `${endpoint} was rolled back at ${times.moment(rolledBackMs)}.`,
     finding: `${finding}.${failed}`,
-    progress: progress
-      ? `${count(progress.decided)} of ${people(progress.of)} ${progress.of === 1 ? "is" : "are"} decided.`
-      : affected
-        ? `${people(affected)} would have had a better answer.`
-        : "",
+    people: affected ? `${people(affected)} would have had a better answer.` : "",
   };
 }
 
@@ -164,6 +164,13 @@ export function verdictSentence({ word, steps }: { readonly word: string; readon
     default:
       return capital(word);
   }
+}
+
+/** The same in a word or two: `The training data`, `Most likely the threshold`. */
+export function causeSaid({ word, steps }: { readonly word: string; readonly steps: readonly string[] }): string {
+  const named = steps.join(" and ");
+  if (named === "") return capital(word);
+  return word === "most likely" ? `Most likely ${named}` : capital(named);
 }
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

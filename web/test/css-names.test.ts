@@ -50,3 +50,13 @@ test("no stylesheet has a class that nobody uses", () => {
   });
   expect(unused).toEqual([]);
 });
+
+test("every custom property that a stylesheet or a drawing uses is one of the tokens", () => {
+  const defined = new Set([...read(resolve(SRC, "tokens.css")).matchAll(/(--[\w-]+):/g)].map(([, name]) => name));
+  expect(defined.size).toBeGreaterThan(50);
+  const used = files
+    .filter((file) => /\.(css|tsx)$/.test(file))
+    .flatMap((file) => [...read(resolve(SRC, file)).matchAll(/var\((--[\w-]+)/g)].map(([, name]) => ({ file, name })));
+  expect(used.length).toBeGreaterThan(100);
+  expect(used.filter(({ name }) => !defined.has(name))).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { EndpointRowView } from "../../../src/api/ui-view.ts";
 import { Spark } from "../charts/spark.tsx";
-import { count, people, perMinute, share, type Times } from "../format.ts";
+import { people, perMinute, share, type Times } from "../format.ts";
 import { Icon } from "../ui/icon.tsx";
 import { ReleaseRole, StateWord } from "../ui/said.tsx";
 import { Time } from "../ui/time.tsx";
@@ -123,9 +123,9 @@ function LastTransition({ view, times }: { view: NonNullable<EndpointRowView["la
   );
 }
 
-function IncidentCell({ incident: { n, state, progress, affected } }: { incident: NonNullable<EndpointRowView["incident"]> }) {
+function IncidentCell({ incident: { n, state, affected } }: { incident: NonNullable<EndpointRowView["incident"]> }) {
   const said = incidentSaid(state);
-  const line = progress ? `${count(progress.decided)} of ${count(progress.of)} decided` : affected ? `${people(affected)} affected` : "";
+  const line = affected ? `${people(affected)} affected` : "";
   return (
     <>
       <Link to="/incidents/$n" params={{ n: String(n) }} className={css.open}>

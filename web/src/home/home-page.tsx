@@ -37,7 +37,7 @@ function Endpoints({ view }: { view: HomeView }) {
   if (view.endpoints.length === 0) return <FirstSteps />;
   return (
     <>
-      <Strip totals={view.totals} nowMs={view.nowMs} times={times} />
+      <Strip totals={view.totals} times={times} />
       {view.needsYou.map((one) => (
         <NeedsYou key={one.incident} view={one} times={times} />
       ))}

@@ -12,7 +12,7 @@ export function NeedsYou({ view, times }: { view: NeedsYouView; times: Times }) 
     <section className={css.line} aria-label={`Incident ${view.incident} needs you`}>
       <Icon name="triangle" size={16} />
       <p>
-        <b>{said.lead}</b> {said.finding} <span>{said.progress}</span>
+        <b>{said.lead}</b> {said.finding} <span>{said.people}</span>
       </p>
       <Link to="/incidents/$n" params={{ n: String(view.incident) }} className={buttonLook}>
         Open incident {view.incident}

@@ -2,13 +2,9 @@ import type { HomeView } from "../../../src/api/ui-view.ts";
 import { count, duration, perMinute, type Times } from "../format.ts";
 import css from "./strip.module.css";
 
-const DAY_MS = 24 * 3600 * 1000;
-const MINUTE_MS = 60_000;
-
 /** Five numbers, each of which somebody acts on. */
-export function Strip({ totals, nowMs, times }: { totals: HomeView["totals"]; nowMs: number; times: Times }) {
+export function Strip({ totals, times }: { totals: HomeView["totals"]; times: Times }) {
   const { endpoints, withLiveRelease, failed, openIncidents, lastRollback } = totals;
-  const isWholeDay = nowMs - failed.fromMs >= DAY_MS - MINUTE_MS;
   return (
     <dl className={css.strip}>
       <Figure value={count(endpoints)}>
@@ -16,14 +12,11 @@ export function Strip({ totals, nowMs, times }: { totals: HomeView["totals"]; no
       </Figure>
       <Figure value={perMinute(totals.perMinute)}>decisions a minute</Figure>
       <Figure value={count(failed.requests)}>
-        failed {failed.requests === 1 ? "request" : "requests"} {isWholeDay ? "in 24 h" : `since ${times.short(failed.fromMs)}`}, of{" "}
-        {count(failed.of)}
+        failed {failed.requests === 1 ? "request" : "requests"} of {count(failed.of)}, since {times.short(failed.fromMs)}
       </Figure>
       <Figure value={count(openIncidents)}>open {openIncidents === 1 ? "incident" : "incidents"}</Figure>
       {lastRollback ? (
-        <Figure value={duration(lastRollback.switchedUs)}>
-          last rollback{lastRollback.kind === "drill" && " drill"}, {times.moment(lastRollback.happenedMs)}
-        </Figure>
+        <Figure value={duration(lastRollback.switchedUs)}>last rollback, {times.moment(lastRollback.happenedMs)}</Figure>
       ) : (
         <Figure value="none">rollback yet</Figure>
       )}

@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import type { AffectedPersonView } from "../../../src/api/ui-view.ts";
 import { score, type Times } from "../format.ts";
 import { affectedQuery } from "../queries.ts";
@@ -10,13 +11,29 @@ import css from "./incident.module.css";
 import { Wide } from "./part.tsx";
 import own from "./who.module.css";
 
-/** Each person with what both releases said; to read. Nothing is decided here. */
-export function AffectedList({ n, release, other, times }: { n: number; release: string; other: string; times: Times }) {
+interface AffectedListProps {
+  n: number;
+  release: string;
+  other: string;
+  times: Times;
+}
+
+/** Each person with what both releases said; to read, once asked for. Nothing is decided here. */
+export function AffectedList(props: AffectedListProps) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <details className={own.list} onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <summary>Everybody whose answer changes</summary>
+      {isOpen && <People {...props} />}
+    </details>
+  );
+}
+
+function People({ n, release, other, times }: AffectedListProps) {
   const pages = useInfiniteQuery(affectedQuery(n));
   const people = (pages.data?.pages ?? []).flatMap((page) => page.people);
   return (
-    <div className={own.list}>
-      <h3>Everybody whose answer changes</h3>
+    <div className={own.people}>
       {pages.data && people.length === 0 && <p className={css.quiet}>Nobody: {other} says the same to all of them.</p>}
       {people.length > 0 && (
         <Wide label="Affected people">

@@ -1,26 +1,32 @@
 import type { EvidenceView, IncidentView } from "../../../src/api/ui-view.ts";
 import { count, evidenceOf, rate, share } from "../format.ts";
 import { plain, valueOf } from "../words.ts";
+import { BandBar, Meter } from "../charts/band.tsx";
+import own from "./evidence.module.css";
 import css from "./incident.module.css";
 
 /** The numbers of the proof, never a point without its band and its counts. */
-export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView }) {
+export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: IncidentView }) {
+  if (!evidence && !isByHand) return <p className={css.quiet}>What the guardrail had in hand can't be read any more.</p>;
   if (!evidence) return <p className={css.quiet}>{openedBy} opened this incident by hand, so there is no test behind it.</p>;
   const { metric, unit, estimate, limit, band, harmed, reference, sources } = evidence;
-  const sides = [harmed, ...(reference ? [reference] : [])];
+  const sides = [harmed, ...(reference ? [{ ...reference, group: reference.group ?? "everybody else" }] : [])];
   const [first] = sources;
+  const value = estimate === null ? "unknown" : valueOf(unit, estimate, limit);
+  const bandText = `95 % band for all times ${valueOf(unit, band.low, limit)}${band.high === null ? " or more" : ` to ${valueOf(unit, band.high, limit)}`}`;
+  const odds = evidenceOf(evidence.evidence, evidence.threshold);
   return (
     <>
       <table className={css.table}>
         <caption>
           Guardrail <code>{evidence.guardrail}</code>: {metric} of {harmed.group}
-          {reference && ` against ${reference.group}`}, at the proof
+          {reference && ` against ${reference.group ?? "everybody else"}`}, at the proof
         </caption>
         <thead>
           <tr>
             <th scope="col">Group</th>
             <th scope="col" className={css.number}>
-              Favourable
+              {COUNTED[evidence.counts]}
             </th>
             <th scope="col" className={css.number}>
               Of
@@ -43,18 +49,33 @@ export function Evidence({ view: { evidence, openedBy } }: { view: IncidentView 
           ))}
         </tbody>
       </table>
-      <p>
-        <b>
-          {metric} {estimate === null ? "unknown" : valueOf(unit, estimate, limit)}
-        </b>
-        {band && `, band ${valueOf(unit, band.low, limit)} to ${valueOf(unit, band.high, limit)}`}; limit {valueOf(unit, limit)}.{" "}
-        <b>Evidence {evidenceOf(evidence.evidence, evidence.threshold)}</b>, after {count(evidence.decisions)} decisions.
-      </p>
+      <dl className={own.measures}>
+        <dt>{metric}</dt>
+        <dd className={own.bar}>
+          <BandBar view={evidence} label={`${metric} ${value}, ${bandText}, limit ${valueOf(unit, limit)}`} />
+        </dd>
+        <dd>
+          <b>{value}</b>, {bandText}; limit {valueOf(unit, limit)}
+        </dd>
+        <dt>Evidence</dt>
+        <dd className={own.bar}>
+          <Meter evidence={evidence.evidence} threshold={evidence.threshold} label={`Evidence ${odds}, logarithmic`} />
+        </dd>
+        <dd>
+          <b>{odds}</b>, after {count(evidence.decisions)} decisions
+        </dd>
+      </dl>
       {first && <p className={first.share === 1 ? undefined : css.quiet}>{whoSent(sources)}</p>}
       <p className={css.note}>{budgetSentence(evidence)}</p>
     </>
   );
 }
+
+const COUNTED = {
+  selections: "Favourable",
+  substitutions: "Answered by another",
+  flips: "Worse",
+} as const satisfies Record<EvidenceView["counts"], string>;
 
 /** Whoever sends decisions moves tallies: a proof that rests on one sender says so. */
 function whoSent(sources: EvidenceView["sources"]): string {

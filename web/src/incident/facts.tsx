@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { IncidentView } from "../../../src/api/ui-view.ts";
 import { count, duration, people, type Times } from "../format.ts";
 import { ReleaseRole } from "../ui/said.tsx";
-import { capital, incidentSaid } from "../words.ts";
+import { capital, causeSaid, incidentSaid } from "../words.ts";
 import css from "./facts.module.css";
 
 /** The incident in a glance; first on a phone. */
@@ -35,7 +35,7 @@ export function Facts({ view, times }: { view: IncidentView; times: Times }) {
           {count(served.decisions)} {served.decisions === 1 ? "decision" : "decisions"}
         </Fact>
         <Fact term="Affected">{who && who.better !== null ? people(who.better) : "not looked for yet"}</Fact>
-        <Fact term="Cause">{cause ? capital(cause.steps.join(" and ") || cause.word) : "not looked for yet"}</Fact>
+        <Fact term="Cause">{cause ? causeSaid(cause) : "not looked for yet"}</Fact>
         <Fact term="Times">{times.zone}</Fact>
       </dl>
     </aside>

@@ -17,14 +17,14 @@ export function Happened({ view, times }: { view: IncidentView; times: Times }) 
   );
 }
 
-function whatWasFound({ release, served, evidence, reason }: IncidentView, times: Times): string {
+function whatWasFound({ release, served, evidence, reason, openedBy }: IncidentView, times: Times): string {
   const span =
     served.toMs === null ? `since ${times.moment(served.fromMs)}` : `${times.moment(served.fromMs)} to ${times.moment(served.toMs)}`;
   const answered = `While ${release} answered (${span}, ${counted(served.decisions, "decision", "decisions")}), `;
-  if (!evidence) return `${answered}a person found: ${reason}.`;
+  if (!evidence) return `${answered}${openedBy} found: ${reason}.`;
   const { harmed, reference, estimate, limit, unit, metric } = evidence;
   if (unit === "ratio" && reference && estimate !== null) {
-    return `${answered}people in the group “${harmed.group}” were approved ${valueOf(unit, estimate, limit)} times as often as those in “${reference.group}”; the limit is ${valueOf(unit, limit)}.`;
+    return `${answered}people in the group “${harmed.group}” were approved ${valueOf(unit, estimate, limit)} times as often as ${reference.group === null ? "everybody else" : `those in “${reference.group}”`}; the limit is ${valueOf(unit, limit)}.`;
   }
   const value = estimate === null ? "could not be computed" : `was ${valueOf(unit, estimate, limit)}`;
   return `${answered}the ${metric} of “${harmed.group}” ${value}; the limit is ${valueOf(unit, limit)}, evidence ${evidenceOf(evidence.evidence, evidence.threshold)}.`;
@@ -46,12 +46,11 @@ const icons = {
   live: "live",
   canary: "canary",
   shadow: "shadow",
-  decision: "box",
   breach: "octagon",
   check: "tick",
   record: "record",
   rollback: "back",
-  condemned: "condemned",
+  search: "search",
   person: "person",
 } as const satisfies Record<HappeningView["mark"], IconName>;
 
@@ -72,7 +71,7 @@ function Timeline({ happenings, times }: { happenings: readonly HappeningView[];
             </span>
             <span className={css.text}>
               <b className={isTurn ? css.turnText : css.plainText}>{text}</b>
-              {detail && <span> {detail}</span>}
+              {detail && <span>{detail}</span>}
             </span>
           </li>
         );

@@ -47,8 +47,15 @@ function Story({ view }: { view: IncidentView }) {
             <StateWord said={said} pill />
           </div>
           <p className={css.sub}>
-            Incident {view.n} on {view.endpoint}, opened by <code>{view.openedBy}</code>,{" "}
-            <Time ms={view.openedMs}>{`${times.moment(view.openedMs)} ${times.zone}`}</Time>
+            Incident {view.n} on {view.endpoint}, opened by{" "}
+            {view.isByHand ? (
+              view.openedBy
+            ) : (
+              <>
+                guardrail <code>{view.openedBy}</code>
+              </>
+            )}
+            , <Time ms={view.openedMs}>{`${times.moment(view.openedMs)} ${times.zone}`}</Time>
           </p>
         </div>
         <CopyAsCommand command={`evenkeel incidents ${view.n}`} />

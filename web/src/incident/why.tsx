@@ -33,11 +33,12 @@ function Report({ report }: { report: BlameView }) {
   return (
     <div className={why.report}>
       <p className={css.lead}>
-        <b>{verdictSentence(verdict)}</b>: {verdict.because}.
+        <b>{verdictSentence(verdict)}</b>
+        {verdict.because && `: ${verdict.because.replace(/-(?=\d)/g, "−")}`}.
       </p>
       <Wide label={`${title}: shares of the harm`}>
         <table className={`${css.table} ${why.table}`}>
-          <caption>{title}: points of the gap in favourable answers that each step added, with 95 % interval</caption>
+          <caption>{title}: points of the gap in favourable answers that each step added, with its interval</caption>
           <thead>
             <tr>
               <th scope="col">Step</th>
@@ -46,7 +47,7 @@ function Report({ report }: { report: BlameView }) {
                 Points
               </th>
               <th scope="col" className={css.number}>
-                Between
+                95 % interval
               </th>
             </tr>
           </thead>

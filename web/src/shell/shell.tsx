@@ -84,8 +84,10 @@ function SideLinks({ view }: { view: HomeView | undefined }) {
             activeProps={{ className: css.on, "aria-current": "page" }}
           >
             <Icon name="triangle" />
-            <span className={css.cut}>{endpoint}</span>
-            <span className={css.count}>{incident}</span>
+            Incident {incident}
+            <span className={css.cut} title={endpoint}>
+              {endpoint}
+            </span>
           </Link>
         ))}
     </>

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import { Button } from "./button.tsx";
 import css from "./command.module.css";
 import { Icon } from "./icon.tsx";
@@ -7,9 +7,32 @@ import { Icon } from "./icon.tsx";
 export function Command({ children }: { children: string }) {
   return (
     <div className={css.command}>
-      <code>{children}</code>
+      <code>
+        {children.split(" ").map((word, i) => (
+          // A line may break between words only: `--as` is one. Words of a command don't move.
+          <Fragment key={i}>
+            {i > 0 && " "}
+            <span className={css.word}>{word}</span>
+          </Fragment>
+        ))}
+      </code>
       {canCopy && <CopyButton text={children} label="Copy" />}
     </div>
+  );
+}
+
+/** The text of a file to save. */
+export function FileText({ name, children }: { name: string; children: string }) {
+  return (
+    <figure className={css.file}>
+      <figcaption>
+        <code>{name}</code>
+        {canCopy && <CopyButton text={children} label="Copy" />}
+      </figcaption>
+      <pre>
+        <code>{children}</code>
+      </pre>
+    </figure>
   );
 }
 

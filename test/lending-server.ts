@@ -1,0 +1,99 @@
+/** A server with something of everything on it: two endpoints that decide, an incident of each, a dataset, a model, a run. */
+import type { BlobView, DecisionReplyView, ModelVersionView, NewTokenView, RunView } from "../src/api/index.ts";
+import { freshServer, type FreshServer } from "./server.ts";
+import { logisticModel } from "./fixtures/onnx-models.ts";
+import { endpoint, harmfulRelease } from "./lender.ts";
+
+export interface LendingServer extends FreshServer {
+  /** Values for the parameters of every route, naming things that are there; `endpoint` is `loans`. */
+  readonly known: Readonly<Record<string, string>>;
+  /** The same of the other endpoint, `cards`. */
+  readonly others: Readonly<Record<string, string>>;
+}
+
+/** How what is protected is called: tests plant words in it that they look for elsewhere. */
+export interface Words {
+  readonly group: (value: string) => string;
+  readonly subject: (id: string) => string;
+}
+const PLAIN: Words = { group: (value) => value, subject: (id) => id };
+
+export async function lendingServer(words: Words = PLAIN): Promise<LendingServer> {
+  const server = await freshServer({ lookEveryMs: 50 });
+  const { admin } = server;
+  const people = (count: number) =>
+    Buffer.from(
+      ["id,sex,income", ...Array.from({ length: count }, (_, i) => `${i},${words.group(i % 2 ? "f" : "m")},${i}`), ""].join("\n"),
+    );
+  const blob = await admin.put<BlobView>("/v1/blobs", logisticModel([0.02, -0.01]));
+  await admin.put("/v1/datasets/people/versions", people(3), {
+    query: { tag: "clean", reason: "first", spec: JSON.stringify({ key: ["id"], protected: [{ column: "sex" }] }) },
+  });
+  await admin.put("/v1/datasets/people/versions", people(2));
+  await admin.post("/v1/feature-sets", {
+    name: "loans",
+    features: [
+      { name: "income", from: "income" },
+      { name: "zero", cel: "0.0" },
+    ],
+  });
+  const model = await admin.post<ModelVersionView>("/v1/models/credit/versions", { blob: blob.id, featureSet: "loans/1" });
+  const run = await admin.post<RunView>("/v1/runs", { experiment: "loans", name: "first" });
+  const gone = await admin.post<NewTokenView>("/v1/tokens", { name: "gone", role: "viewer" });
+  await admin.delete(`/v1/tokens/${gone.id}`);
+  const step = { key: `step:${"0".repeat(64)}`, pipeline: "loans", step: "train", outs: {}, metrics: {}, log: "", durationMs: 1 };
+  await admin.post("/v1/steps", step);
+  const registry = {
+    "blobs/id": blob.id,
+    "tokens/id": gone.id,
+    key: step.key,
+    dataset: "people",
+    version: "1",
+    model: "credit",
+    reference: model.id,
+    run: run.id,
+  };
+  const one = await lendTo(server, "loans", words);
+  const other = await lendTo(server, "cards", words);
+  return { ...server, known: { ...registry, ...one }, others: { ...registry, ...other } };
+}
+
+/** An endpoint whose release turned some people down until its guardrail found out. */
+async function lendTo(server: FreshServer, name: string, { group, subject }: Words): Promise<Record<string, string>> {
+  const { admin } = server;
+  const educations = ["university", "high_school"] as const;
+  const values = educations.map(group);
+  await admin.post("/v1/apply", {
+    yaml: JSON.stringify({
+      ...endpoint,
+      name,
+      inputs: { ...endpoint.inputs, education: { type: "string", values } },
+      groups: { education: values },
+      outcomes: { repaid: { good: true } },
+      guardrails: [
+        ...endpoint.guardrails,
+        { name: "to-university", metric: "adverse_impact_ratio", groups: "all", reference: values[0], limit: 0.8, action: "roll_back" },
+      ],
+    }),
+  });
+  const { endpoint: _named, ...harmful } = harmfulRelease(20, 95);
+  const release: object = JSON.parse(JSON.stringify(harmful).replace("high_school", group("high_school")));
+  await admin.post(`/v1/endpoints/${name}/releases`, release);
+  await admin.post(`/v1/endpoints/${name}/promote`, { release: "r2", reason: "it is better" });
+  const application = await server.as("application");
+  let decision = "";
+  for (let round = 0; round < 20; round++) {
+    const people = Array.from({ length: 80 }, (_, i) => {
+      const education = values[i % 2] ?? "";
+      return { inputs: { income: (i * 37) % 100, education }, groups: { education }, subject: subject(`${name}-${round}-${i}`) };
+    });
+    for (const { id } of await Promise.all(
+      people.map((person) => application.post<DecisionReplyView>(`/v1/endpoints/${name}/decisions`, person)),
+    ))
+      decision = id;
+    const { incidents } = await admin.get<{ readonly incidents: readonly { readonly n: number }[] }>("/v1/incidents", { endpoint: name });
+    const [incident] = incidents;
+    if (incident) return { endpoint: name, release: "r1", "decisions/id": decision, n: String(incident.n) };
+  }
+  throw new Error("the guardrail found nothing");
+}

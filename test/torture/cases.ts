@@ -1,0 +1,32 @@
+/** All cases, in the order of the report. */
+import type { Case } from "./case.ts";
+import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
+import { diskFull, writesRefused } from "./disk-full.ts";
+import { slowDisk } from "./disk-slow.ts";
+import { clockJumps } from "./clock-jumps.ts";
+import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
+import { keysOff, killStages } from "./kill-stages.ts";
+import { killsUnderLoad } from "./kills-under-load.ts";
+import { decideHeld, rollbacksHeld } from "./load-held.ts";
+import { fsyncOff, powerCut } from "./power-cut.ts";
+import { sameRequest } from "./same-request.ts";
+
+export const cases: readonly Case[] = [
+  decideHeld,
+  rollbacksHeld,
+  killStages,
+  killsUnderLoad,
+  powerCut,
+  explorer,
+  fsyncFailsOnce,
+  fsyncFailsForGood,
+  diskFull,
+  writesRefused,
+  slowDisk,
+  clockJumps,
+  sameRequest,
+  fsyncOff,
+  synchronousNormal,
+  tallyApart,
+  keysOff,
+];

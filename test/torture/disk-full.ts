@@ -1,0 +1,149 @@
+/** F5: the disk under a running server is full. */
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { EvenkeelProblem } from "../../src/client.ts";
+import type { Case, Survived, Torment } from "./case.ts";
+import { begin, load, nowMs, oddStatuses, pause, recoveredMs, settle } from "./disk-load.ts";
+import { routeOf } from "./route-commands.ts";
+import { inject } from "./strace.ts";
+import { missing } from "./tools.ts";
+
+export const diskFull: Case = {
+  id: "F5",
+  title: "disk full (tmpfs)",
+  section: "fault",
+  cannot: () => missing("tmpfs"),
+  async run(torment): Promise<Survived> {
+    const mount = torment.folder();
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=40m", "tmpfs", mount], { encoding: "utf8" });
+    if (mounted.status !== 0) throw new Error(mounted.stderr);
+    try {
+      return await fillDisk(torment, mount);
+    } finally {
+      spawnSync("umount", ["-l", mount]);
+    }
+  },
+};
+
+async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
+  const { folder, server, token } = await begin(torment, mount);
+  const filler = join(mount, "filler");
+  const running = load(server, token, 200, 7000);
+  await running.sending;
+  await pause(1000);
+  fill(filler);
+  const fullMs = nowMs();
+  await pause(2000);
+  const before = await routeOf(server.control);
+  const failures: string[] = [];
+  const startedMs = nowMs();
+  let rollbackMs = Number.NaN;
+  try {
+    await server.control.post("/v1/endpoints/loans/rollback", { reason: "the disk is full" });
+    rollbackMs = nowMs() - startedMs;
+  } catch (error) {
+    failures.push(
+      `a rollback on the full disk failed: ${error instanceof EvenkeelProblem ? JSON.stringify(error.problem) : String(error)}`,
+    );
+  }
+  const after = await routeOf(server.control);
+  if (!Number.isNaN(rollbackMs) && after.live === before.live) failures.push("the rollback changed nothing");
+  const page = await server.control.get<{ readonly decisions: readonly unknown[] }>("/v1/endpoints/loans/decisions", { limit: 5 });
+  if (page.decisions.length !== 5) failures.push("decisions can't be read on a full disk");
+  // The reserve is for control alone: a second rollback must get through as the first did.
+  await pause(500);
+  await server.control
+    .post("/v1/endpoints/loans/rollback", { reason: "the disk is still full" })
+    .catch((error: unknown) => failures.push(`the second rollback on the full disk failed: ${String(error)}`));
+  await pause(500);
+  const ballastBytes = statSync(join(folder, "ballast"), { throwIfNoEntry: false })?.size ?? 0;
+  if (ballastBytes < 15 * 2 ** 20) failures.push(`the reserve for control was used up: ${ballastBytes} bytes of it are left`);
+  const roomMs = nowMs();
+  rmSync(filler);
+  const report = await running.report;
+  failures.push(...oddStatuses(report, [200, 503]));
+  const meanwhile = report.sent.filter(({ sentMs }) => sentMs > fullMs + 200 && sentMs < roomMs - 50);
+  const answered = meanwhile.filter(({ status }) => status === 200).length;
+  if (answered > meanwhile.length / 10)
+    failures.push(`${answered} of ${meanwhile.length} decisions were recorded on a full disk: out of the reserve`);
+  const refused = report.sent.filter(({ status }) => status === 503);
+  if (refused.length === 0) failures.push("the disk was full and every decision was answered");
+  const other = refused.find(({ body }) => !body.includes("storage-full"));
+  if (other) failures.push(`refused, but not for want of room: ${other.body}`);
+  if (refused.some(({ retryAfter }) => retryAfter === null)) failures.push("a 503 without Retry-After");
+  if (!server.isRunning) failures.push(`the server ended: ${server.said}`);
+  const { acked, found, figures } = await settle(folder, report, server.isRunning);
+  await server.kill();
+  failures.push(...found.failures);
+  const recovered = recoveredMs(report.sent, roomMs);
+  if (recovered === undefined) failures.push("no decision was answered once there was room again");
+  const note = `rollback on the full disk ${rollbackMs.toFixed(0)} ms`;
+  return {
+    kind: "fault",
+    runs: 1,
+    injected: 1,
+    acked,
+    ...figures,
+    serverErrors: refused.length,
+    recoverMs: recovered === undefined ? [] : [recovered],
+    note,
+    failures,
+  };
+}
+
+/** Takes all the room there is. */
+function fill(path: string): void {
+  const file = openSync(path, "w");
+  for (let size = 1 << 20; size >= 1;) {
+    try {
+      writeSync(file, Buffer.alloc(size));
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+      size >>= 1;
+    }
+  }
+  closeSync(file);
+}
+
+export const writesRefused: Case = {
+  id: "F5b",
+  title: "every write answered ENOSPC",
+  section: "fault",
+  cannot: () => missing("attach"),
+  async run(torment): Promise<Survived> {
+    const { folder, server, token } = await begin(torment);
+    const running = load(server, token, 200, 5000);
+    await running.sending;
+    await pause(1000);
+    const end = await inject(server.writerThread(), ["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC"]);
+    await pause(1500);
+    const page = await server.control.get<{ readonly decisions: readonly unknown[] }>("/v1/endpoints/loans/decisions", { limit: 5 });
+    await end();
+    const roomMs = nowMs();
+    const report = await running.report;
+    const failures = oddStatuses(report, [200, 503]);
+    if (page.decisions.length !== 5) failures.push("decisions can't be read on a full disk");
+    const refused = report.sent.filter(({ status }) => status === 503);
+    if (refused.length === 0) failures.push("nothing was refused");
+    const other = refused.find(({ body }) => !body.includes("storage-full"));
+    if (other) failures.push(`refused, but not for want of room: ${other.body}`);
+    if (!server.isRunning) failures.push(`the server ended: ${server.said}`);
+    const { acked, found, figures } = await settle(folder, report, server.isRunning);
+    await server.kill();
+    failures.push(...found.failures);
+    const recovered = recoveredMs(report.sent, roomMs);
+    if (recovered === undefined) failures.push("no decision was answered once there was room again");
+    return {
+      kind: "fault",
+      runs: 1,
+      injected: 1,
+      acked,
+      ...figures,
+      serverErrors: refused.length,
+      recoverMs: recovered === undefined ? [] : [recovered],
+      note: "",
+      failures,
+    };
+  },
+};

@@ -1,0 +1,52 @@
+/** What the faults of the disk have in common: a server on a folder of its own, applicants, and what must hold afterwards. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Torment } from "./case.ts";
+import { acknowledgedOf, inspect } from "./invariants.ts";
+import { startLoad, type LoadReport, type RunningLoad, type Sent } from "./load-order.ts";
+import { ServerProcess } from "./server-process.ts";
+import { copyOf } from "./victim-world.ts";
+
+const RUN = "disk";
+export const SYNCS = "fsync,fdatasync";
+/** Of the machine's monotonic clock, as all times of the load are. */
+export const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
+export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function begin(
+  torment: Torment,
+  where?: string,
+): Promise<{ readonly folder: string; readonly token: string; readonly server: ServerProcess }> {
+  const { folder: prepared, token } = await torment.prepared();
+  const root = where ?? torment.folder();
+  mkdirSync(root, { recursive: true });
+  const folder = copyOf(prepared, join(root, "data"));
+  return { folder, token, server: await ServerProcess.start({ folder }) };
+}
+
+export function load(server: ServerProcess, token: string, perSecond: number, durationMs: number): RunningLoad {
+  return startLoad({ port: server.port, token, connections: 64, run: RUN, first: 0, durationMs, perSecond });
+}
+
+/** What the log must hold, whatever went wrong with the disk: looked at beside the server, where it still runs. */
+export async function settle(folder: string, { sent }: LoadReport, isLive: boolean) {
+  const { acked, wrong } = acknowledgedOf(RUN, sent);
+  const found = await inspect(folder, acked, isLive);
+  return {
+    acked: acked.length,
+    found,
+    figures: { lost: found.lost, doubled: found.doubled, wrong: found.wrong + wrong, tallyOff: found.tallyOff },
+  };
+}
+export const serverErrors = ({ sent }: LoadReport) => sent.filter(({ status }) => status >= 500).length;
+
+export const oddStatuses = ({ sent }: LoadReport, allowed: readonly number[]): string[] => {
+  const odd = sent.find(({ status }) => !allowed.includes(status));
+  return odd ? [`request ${odd.n} was answered ${odd.status}: ${odd.body}`] : [];
+};
+
+/** From `sinceMs` until the first request that was sent afterwards and answered with 200. */
+export const recoveredMs = (sent: readonly Sent[], sinceMs: number): number | undefined => {
+  const first = sent.filter(({ status, sentMs }) => status === 200 && sentMs >= sinceMs).toSorted((a, b) => a.doneMs - b.doneMs)[0];
+  return first && first.doneMs - sinceMs;
+};
