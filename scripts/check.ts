@@ -12,10 +12,14 @@ interface Gate {
 }
 
 const gates: readonly Gate[] = [
-  { name: "format", command: ["oxfmt", "--check", "src", "web", "examples", "bench", "test", "scripts"], counted: /on (\d+) files/ },
+  {
+    name: "format",
+    command: ["oxfmt", "--check", "src", "web", "examples", "bench", "compat", "test", "scripts"],
+    counted: /on (\d+) files/,
+  },
   {
     name: "lint",
-    command: ["oxlint", "--type-aware", "--deny-warnings", "src", "web", "examples", "bench", "test", "scripts"],
+    command: ["oxlint", "--type-aware", "--deny-warnings", "src", "web", "examples", "bench", "compat", "test", "scripts"],
     counted: /on (\d+) files/,
   },
   { name: "types", command: ["tsc", "--noEmit", "--listFilesOnly"], counted: null },

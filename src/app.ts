@@ -5,6 +5,7 @@ import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type Ne
 import {
   EventStream,
   accessRoutes,
+  batchRoutes,
   buildServer,
   decisionRoutes,
   endpointRoutes,
@@ -12,11 +13,15 @@ import {
   healthRoutes,
   homeView,
   incidentRoutes,
+  kserveRoutes,
+  mlflowScoringRoutes,
+  oipRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
   uiRoutes,
   webRoutes,
+  type ProtocolParts,
   type Server,
 } from "./api/index.ts";
 import { DecisionLog, type Ack } from "./decisions/index.ts";
@@ -161,10 +166,29 @@ export async function startApp(options: AppOptions): Promise<App> {
       const room = releases.room(endpoint);
       return room.ok ? room.value.releases.get(id)?.number : undefined;
     };
+    const isReady = () => !isStopping && releases.rooms().every((room) => room.isReady);
+    const protocols: ProtocolParts = {
+      gateway,
+      clock: runtime.clock,
+      version: VERSION,
+      isReady,
+      onError,
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      isCondemned(endpoint, release) {
+        const room = releases.room(endpoint);
+        return room.ok && room.value.table.condemned.has(release);
+      },
+      outputsOf(endpoint) {
+        const room = releases.room(endpoint);
+        const { oip, mlflow } = room.ok ? room.value.definition.spec : {};
+        return { ...(oip ? { oip: oip.outputs } : {}), ...(mlflow ? { predictions: mlflow.predictions } : {}) };
+      },
+    };
     const routes = [
-      healthRoutes(() => !isStopping && releases.rooms().every((room) => room.isReady)),
+      healthRoutes(isReady),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
+      batchRoutes(gateway, runtime.clock),
       decisionRoutes({
         gateway,
         store,
@@ -180,6 +204,9 @@ export async function startApp(options: AppOptions): Promise<App> {
           return info?.ok ? info.value.id : undefined;
         },
       }),
+      oipRoutes(protocols),
+      mlflowScoringRoutes(protocols),
+      kserveRoutes(protocols),
       endpointRoutes({ releases, control, incidents }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
@@ -226,6 +253,8 @@ function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** As in `package.json`. */
+const VERSION = "0.1.0";
 
 /** Work that is done again and again until it is stopped; an error of one time is told and doesn't end it. */
 function repeatedly(

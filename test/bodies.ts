@@ -35,6 +35,21 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       optional: ["/groups", "/groups/education", "/subject"],
       nullable: ["/groups/education", "/subject"],
     },
+    "POST /v1/endpoints/{endpoint}/decisions/batch": {
+      value: {
+        applications: [
+          { inputs: { income: 40, education: "university" }, groups: { education: "university" }, subject: "p-1", key: "row-1" },
+        ],
+      },
+      optional: [
+        "/applications/0",
+        "/applications/0/groups",
+        "/applications/0/groups/education",
+        "/applications/0/subject",
+        "/applications/0/key",
+      ],
+      nullable: ["/applications/0/groups/education", "/applications/0/subject", "/applications/0/key"],
+    },
     "POST /v1/endpoints/{endpoint}/outcomes": {
       value: { outcomes: [{ decision: known["decisions/id"] ?? "", value: "repaid", at: "2026-01-02T03:04:05Z" }] },
       optional: ["/outcomes/0/at"],

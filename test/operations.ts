@@ -21,6 +21,7 @@ const Schema = Type.Cyclic(
 export type Schema = Static<typeof Schema>;
 const Content = Type.Object({ schema: Type.Optional(Type.Unknown()) });
 const Described = Type.Object({
+  tags: Type.Optional(Type.Array(Type.String())),
   "x-right": Type.Union([Type.Enum(rights), Type.Literal("public")]),
   requestBody: Type.Optional(Type.Object({ content: Type.Record(Type.String(), Content) })),
   parameters: Type.Optional(Type.Array(Type.Object({ name: Type.String(), in: Type.String(), required: Type.Optional(Type.Boolean()) }))),
@@ -42,20 +43,30 @@ export interface Operation {
   readonly answer: Schema | undefined;
 }
 
-/** @throws when the document says less than these tests need */
-export async function operationsOf(url: string): Promise<readonly Operation[]> {
+/** Other projects' protocols, whose answers have forms of their own: they have tests of their own. */
+const FOREIGN = ["open inference protocol", "mlflow scoring", "kserve v1"];
+
+/** Of our own API. @throws when the document says less than these tests need */
+export const operationsOf = (url: string): Promise<readonly Operation[]> => describedOperations(url, (tags) => !tags.some(isForeign));
+/** Of other projects' protocols. */
+export const foreignOperationsOf = (url: string): Promise<readonly Operation[]> => describedOperations(url, (tags) => tags.some(isForeign));
+const isForeign = (tag: string) => FOREIGN.includes(tag);
+
+async function describedOperations(url: string, isMeant: (tags: readonly string[]) => boolean): Promise<readonly Operation[]> {
   const document = parseDocument(await (await fetch(`${url}/openapi.json`)).json());
   if (!document.ok) throw new Error(JSON.stringify(document.error));
   return Object.entries(document.value.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { "x-right": right, requestBody, parameters = [], responses }]) => ({
-      name: `${method.toUpperCase()} ${path}`,
-      method: method.toUpperCase(),
-      path,
-      right,
-      body: schemaIn(requestBody?.content["application/json"]),
-      query: parameters.filter((one) => one.in === "query").map((one) => ({ name: one.name, required: one.required ?? false })),
-      answer: schemaIn((responses["200"] ?? responses["201"])?.content?.["application/json"]),
-    })),
+    Object.entries(methods)
+      .filter(([, { tags = [] }]) => isMeant(tags))
+      .map(([method, { "x-right": right, requestBody, parameters = [], responses }]) => ({
+        name: `${method.toUpperCase()} ${path}`,
+        method: method.toUpperCase(),
+        path,
+        right,
+        body: schemaIn(requestBody?.content["application/json"]),
+        query: parameters.filter((one) => one.in === "query").map((one) => ({ name: one.name, required: one.required ?? false })),
+        answer: schemaIn((responses["200"] ?? responses["201"])?.content?.["application/json"]),
+      })),
   );
 }
 

@@ -17,6 +17,10 @@ export const rights = [
    */
   "protected:read",
   "decide",
+  /** Ask one release by name, whatever the route table says: recorded apart, evidence for nothing, so that whoever controls may try it. */
+  "decide:pinned",
+  /** See what an endpoint asks and answers, and whether it can: what clients of inference protocols look at first. */
+  "describe",
   "outcomes:write",
   "registry:write",
   /** Declare endpoints, releases and guardrails. */
@@ -49,6 +53,8 @@ const holdings = {
   "decisions:read": { viewer: "no", analyst: "yes", operator: "no", admin: "grant", application: "no", outcomes: "no", trainer: "no" },
   "protected:read": { viewer: "no", analyst: "grant", operator: "no", admin: "grant", application: "no", outcomes: "no", trainer: "no" },
   decide: { viewer: "no", analyst: "no", operator: "no", admin: "no", application: "yes", outcomes: "no", trainer: "no" },
+  "decide:pinned": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "grant", outcomes: "no", trainer: "no" },
+  describe: { viewer: "yes", analyst: "yes", operator: "yes", admin: "yes", application: "yes", outcomes: "no", trainer: "no" },
   "outcomes:write": { viewer: "no", analyst: "no", operator: "no", admin: "no", application: "no", outcomes: "yes", trainer: "no" },
   "registry:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "yes" },
   apply: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },

@@ -251,7 +251,11 @@ test("a body in another form than JSON in UTF-8 is 415, before it is read", asyn
 
 test("a body beyond the route's limit is 413, which says the limit", async () => {
   const wrong = await wrongAnswers(({ value }, { name }) => {
-    const limit = name === "POST /v1/incidents/{n}/blame" ? 4 * 1024 * 1024 : 256 * 1024;
+    const limits: Readonly<Record<string, number>> = {
+      "POST /v1/incidents/{n}/blame": 4 * 1024 * 1024,
+      "POST /v1/endpoints/{endpoint}/decisions/batch": 16 * 1024 * 1024,
+    };
+    const limit = limits[name] ?? 256 * 1024;
     return [{ how: "too large", body: withFirst(value, `"colour":"${"x".repeat(limit)}"`), status: 413 }];
   });
   expect(wrong).toEqual([]);

@@ -15,6 +15,7 @@ import {
 import type { DecisionRefusal, Gateway } from "../serving/index.ts";
 import { canonicalJson, sha256Hex, type Store } from "../store/index.ts";
 import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
+import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, validatorOf, type Server } from "./server.ts";
 
@@ -42,7 +43,7 @@ export const DecisionReplyView = Type.Object(
     reasons: Type.Array(Type.String()),
     release: Type.String({ description: "r12" }),
     generation: Type.Integer(),
-    route: Type.Enum(["live", "canary", "standby", "fallback"]),
+    route: Type.Enum(["live", "canary", "standby", "fallback", "pinned"]),
     decidedAt: Type.String(),
   },
   { title: "Decision" },
@@ -116,8 +117,6 @@ export interface DecisionRouteParts {
   readonly releaseId: (endpoint: string, name: string) => ReleaseId | undefined;
 }
 
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
-
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
   const { gateway, store, reads } = parts;
   app.post(
@@ -136,13 +135,7 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       validatorCompiler: ({ schema, httpPart }) => (httpPart === "body" ? () => true : validatorOf(schema, httpPart)),
     },
     async (request, reply) => {
-      const key = request.headers["idempotency-key"];
-      const idempotencyKey = key === undefined ? null : Array.isArray(key) ? "" : key;
-      if (idempotencyKey !== null && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
-        throw new ProblemError("invalid", undefined, [
-          { path: "/headers/idempotency-key", expected: "1 to 255 visible ASCII characters, once" },
-        ]);
-      }
+      const idempotencyKey = idempotencyKeyOf(request) ?? null;
       const decided = await gateway.decide(request.params.endpoint, request.body, {
         payload: request.rawText,
         source: principalOf(request).tokenId,
@@ -299,16 +292,29 @@ function viewOf(decision: RecordedDecision, parts: DecisionRouteParts, seesGroup
   };
 }
 
-function refusal(refused: DecisionRefusal, endpoint: string): ProblemError {
+/** Why there is no decision, for the caller. @param rowsAt - where many applications stand in the body */
+export function refusal(refused: DecisionRefusal, endpoint: string, rowsAt = ""): ProblemError {
   switch (refused.kind) {
     case "unknown-endpoint":
       return notFound(`endpoint "${endpoint}"`);
     case "invalid":
-      return new ProblemError("invalid", "Nothing was decided and nothing recorded.", refused.issues);
+      return new ProblemError(
+        "invalid",
+        "Nothing was decided and nothing recorded.",
+        refused.issues.map((issue) => ({ ...issue, path: rowsAt + issue.path })),
+      );
     case "overloaded":
       return new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
     case "key-reused":
-      return new ProblemError("key-reused", "Give every request a key of its own, and the same key only to a retry of the same body.");
+      return new ProblemError(
+        "key-reused",
+        "Give every request a key of its own, and the same key only to a retry of the same body.",
+        (refused.rows ?? [])
+          .slice(0, 20)
+          .map((row) => ({ path: `${rowsAt}/${row}/key`, expected: "a key that no other body was sent with" })),
+      );
+    case "not-loaded":
+      return new ProblemError("conflict", "That release is not loaded, so it can't decide. `evenkeel status` shows those that are.");
     case "too-late":
       return new ProblemError(
         "overloaded",

@@ -1,4 +1,5 @@
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
+export { batchRoutes } from "./batch-routes.ts";
 export {
   decisionRoutes,
   type DecisionDetailView,
@@ -20,7 +21,9 @@ export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
 export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, ProofView } from "./incident-view.ts";
+export { oipRoutes, type ProtocolParts } from "./oip-routes.ts";
 export type { Problem } from "./problem.ts";
+export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";
 export type {
   AddedDatasetVersionView,
   DatasetDetailView,
@@ -29,6 +32,8 @@ export type {
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
+export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";
 export type { FeatureSetView } from "./feature-set-routes.ts";
 export type { LineageView } from "./lineage-routes.ts";

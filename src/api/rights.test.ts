@@ -1,7 +1,7 @@
 /** Who gets through which route: every operation of the running server, asked by everybody. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lendingServer, type LendingServer } from "../../test/lending-server.ts";
-import { addressOf, operationsOf, type Operation } from "../../test/operations.ts";
+import { addressOf, foreignOperationsOf, operationsOf, type Operation } from "../../test/operations.ts";
 import { mayDo, reaches, roles, type Principal, type Right, type Role } from "../access/index.ts";
 
 /** The whole surface by the right it needs. A new route is added here on purpose. */
@@ -47,7 +47,9 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/ui/incidents/{n}/affected",
   ],
   "protected:read": [],
-  decide: ["POST /v1/endpoints/{endpoint}/decisions"],
+  decide: ["POST /v1/endpoints/{endpoint}/decisions", "POST /v1/endpoints/{endpoint}/decisions/batch"],
+  "decide:pinned": [],
+  describe: [],
   "outcomes:write": ["POST /v1/endpoints/{endpoint}/outcomes"],
   "registry:write": [
     "PUT /v1/blobs",
@@ -145,6 +147,32 @@ async function ask(
 /** What doesn't name the thing that was asked for, nor the request. */
 const withoutNames = (text: string, ...names: string[]) =>
   names.reduce((left, name) => left.replaceAll(name, "…"), text.replace(/"requestId":"[^"]+"/, ""));
+
+test("routes of other projects' protocols stand under the rights that were meant for them", async () => {
+  const byRight = Object.groupBy(await foreignOperationsOf(server.url), ({ right }) => right);
+  const named = Object.entries(byRight).map(([right, some]) => [right, some.map(({ name }) => name).toSorted()]);
+  expect(Object.fromEntries(named)).toEqual({
+    public: ["GET /health", "GET /ping", "GET /v2", "GET /v2/", "GET /v2/health/live", "GET /v2/health/ready", "GET /version"],
+    describe: [
+      "GET /endpoints/{endpoint}/ping",
+      "GET /v2/models",
+      "GET /v2/models/{endpoint}",
+      "GET /v2/models/{endpoint}/ready",
+      "GET /v2/models/{endpoint}/versions/{version}",
+      "GET /v2/models/{endpoint}/versions/{version}/ready",
+      "POST /v2/repository/index",
+      "POST /v2/repository/models/{endpoint}/load",
+      "POST /v2/repository/models/{endpoint}/unload",
+    ],
+    decide: [
+      "POST /endpoints/{endpoint}/invocations",
+      "POST /invocations",
+      expect.stringMatching(/^POST \/v1\/models\/.*predict$/),
+      "POST /v2/models/{endpoint}/infer",
+    ],
+    "decide:pinned": ["POST /v2/models/{endpoint}/versions/{version}/infer"],
+  });
+});
 
 test("every route stands under the right that was meant for it", () => {
   const declared = Object.fromEntries(operations.map(({ name, right }) => [name, right]));

@@ -20,7 +20,7 @@ import { letGoWhenClosing } from "./connections.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { SlowRequests } from "./slow-requests.ts";
-import { parseStrictJson } from "./strict-json.ts";
+import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -28,6 +28,8 @@ declare module "fastify" {
     right?: Right | "public";
     /** Takes bytes as many as they are: may take as long as they keep coming. */
     takesUpload?: true;
+    /** Reads compressed bodies itself, unpacked only up to its own limit. */
+    takesCompressed?: true;
   }
   interface FastifyRequest {
     /** Who asks. Undefined only on public routes. */
@@ -104,14 +106,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.decorateRequest("rawText", "");
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    if (!isUtf8(request.headers["content-type"])) return done(notJson("Send JSON in UTF-8.", request));
-    const parsed = parseStrictJson(asBuffer(body));
-    if (!parsed.ok)
-      return done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
-    request.rawText = parsed.value.text;
-    done(null, parsed.value.value);
-  });
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(JSON_LIMITS));
   app.addHook("onRoute", (route) => {
     if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
@@ -121,7 +116,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   });
   app.addHook("onRequest", async (request) => {
     checkTarget(request, allowedHosts);
-    checkEncoding(request);
+    if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
     const right = request.routeOptions.config.right;
     if (right === undefined || right === "public") return;
@@ -259,12 +254,25 @@ function refuse(kind: ProblemKind, socket: Socket): void {
   );
 }
 
+/** Reads a JSON body, and keeps its text. */
+export const strictJson =
+  (limits: JsonLimits) =>
+  (request: FastifyRequest, body: string | Buffer, done: (error: Error | null, body?: unknown) => void): void => {
+    if (!isUtf8(request.headers["content-type"])) return done(notJson("Send JSON in UTF-8.", request));
+    const parsed = parseStrictJson(asBuffer(body), limits);
+    if (!parsed.ok)
+      return done(new ProblemError("bad-json", `Expected ${parsed.error.expected}, got ${parsed.error.got ?? "nothing"}.`, [parsed.error]));
+    request.rawText = parsed.value.text;
+    done(null, parsed.value.value);
+  };
+
 const notJson = (detail: string, request: FastifyRequest) =>
   new ProblemError("unsupported-media-type", detail, [
     { path: "/headers/content-type", expected: "application/json", got: request.headers["content-type"] ?? "nothing" },
   ]);
 
-function explain(
+/** What an error is to the caller. */
+export function explain(
   error: FastifyError | Error,
   request: FastifyRequest,
 ): { kind: ProblemKind; detail: string; issues: ProblemError["issues"] } {

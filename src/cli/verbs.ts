@@ -11,6 +11,7 @@ import { lineage } from "./lineage.ts";
 import { models } from "./models.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
+import { score } from "./score.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -30,6 +31,7 @@ export const verbs: readonly Verb[] = [
   drill,
   release,
   decide,
+  score,
   decisions,
   incidents,
   blame,

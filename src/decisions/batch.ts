@@ -40,10 +40,15 @@ export interface Batch {
   readonly writer: string;
   readonly decisions: readonly DecisionTuple[];
   readonly shadows: readonly ShadowTuple[];
+  /**
+   * Parts of `decisions` that go in as a whole or not at all, as from and up to; together they are all of them. A part in which a key
+   * was used before with another body stays out.
+   */
+  readonly wholes?: readonly (readonly [from: number, to: number])[];
 }
 
-/** What became of one decision of a batch: its number, the reply recorded before, or a key used with another body. */
-export type Settled = number | StoredReply | "other-body";
+/** What became of one decision of a batch: its number, the reply recorded before, a key used with another body, or left out with such a one. */
+export type Settled = number | StoredReply | "other-body" | "left-out";
 export interface BatchReply {
   /** One for each decision, in order. */
   readonly settled: readonly Settled[];

@@ -7,7 +7,7 @@ import { sql, type Transaction } from "kysely";
 import { StorageError, type PostgresStore, type Schema } from "../store/index.ts";
 import type { Batch, BatchReply, Committer, DecisionTuple, Settled } from "./batch.ts";
 import { NO_DIGEST, batchDigest } from "./digest.ts";
-import { findKnown, keyOf } from "./postgres-known.ts";
+import { findKnown, keyOf, refusedWholes } from "./postgres-known.ts";
 import { insertDecisions, insertShadows, insertTallies, markCounted, shadowedDecisions, type Insertable } from "./postgres-rows.ts";
 import { isOwnAnswer } from "./rows.ts";
 import { recordedIds } from "./recorded-ids.ts";
@@ -92,18 +92,34 @@ export class PostgresCommitter implements Committer {
     this.#transactionId = known.transactionId;
     const fresh = new Map<string, DecisionTuple>();
     const firstOfKey = new Map<string, DecisionTuple>();
+    const leftOut = refusedWholes(batch, known.byKey);
     for (const tuple of batch.decisions) {
       const key = keyOf(tuple);
-      if (known.byId.has(tuple[0]) || fresh.has(tuple[0]) || (key !== null && (known.byKey.has(key) || firstOfKey.has(key)))) continue;
+      if (
+        leftOut.has(tuple) ||
+        known.byId.has(tuple[0]) ||
+        fresh.has(tuple[0]) ||
+        (key !== null && (known.byKey.has(key) || firstOfKey.has(key)))
+      )
+        continue;
       fresh.set(tuple[0], tuple);
       if (key !== null) firstOfKey.set(key, tuple);
     }
 
     const counted = await markCounted(
       tx,
-      [...fresh.values()].map((tuple) => ({ release: tuple[2], armClass: "serving", subject: tuple[6], atMs: tuple[15] })),
+      // As nobody: a pinned answer neither counts nor keeps a later one from counting.
+      [...fresh.values()].map(({ 2: release, 3: arm, 6: subject, 15: atMs }) => ({
+        release,
+        armClass: "serving",
+        subject: arm === "pinned" ? null : subject,
+        atMs,
+      })),
     );
-    const rows: Insertable[] = [...fresh.values()].map((tuple, at) => ({ tuple, counted: counted[at] ?? false }));
+    const rows: Insertable[] = [...fresh.values()].map((tuple, at) => ({
+      tuple,
+      counted: tuple[3] !== "pinned" && (counted[at] ?? false),
+    }));
     const decisions = await insertDecisions(tx, known.batch, rows);
     if (decisions.rows.length < rows.length) throw new Raced();
 
@@ -143,6 +159,8 @@ export class PostgresCommitter implements Committer {
 
     const storedById = new Map(decisions.rows.map((row) => [row.id, row]));
     const settle = (tuple: DecisionTuple): Settled => {
+      const refused = leftOut.get(tuple);
+      if (refused !== undefined) return refused;
       const key = keyOf(tuple);
       const byKey = key === null ? undefined : (known.byKey.get(key) ?? storedById.get(firstOfKey.get(key)?.[0] ?? ""));
       if (byKey && fresh.get(tuple[0]) !== tuple) return byKey.body_hash === tuple[18] ? storedReply(byKey) : "other-body";

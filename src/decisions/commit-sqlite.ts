@@ -56,8 +56,7 @@ class BatchWriter {
   #write(batch: Batch): BatchReply {
     const written: Written = { batch: this.#chain.lastBatch + 1, texts: [], answers: [], flips: [], decisions: 0, shadows: 0 };
     const firstSeq = this.#chain.lastSeq + 1;
-    const settled: Settled[] = [];
-    for (const tuple of batch.decisions) settled.push(this.#writeDecision(tuple, written));
+    const settled = this.#writeDecisions(batch, written);
     let shadowsDropped = 0;
     for (const tuple of batch.shadows) if (!this.#writeShadow(tuple, written)) shadowsDropped++;
     if (written.texts.length > 0) {
@@ -81,8 +80,21 @@ class BatchWriter {
     return { settled, shadowsDropped };
   }
 
+  #writeDecisions({ decisions, wholes }: Batch, written: Written): readonly Settled[] {
+    if (!wholes) return decisions.map((tuple) => this.#writeDecision(tuple, written));
+    return wholes.flatMap(([from, to]): readonly Settled[] => {
+      const whole = decisions.slice(from, to);
+      const isReused = whole.map(([, endpoint, , , , , , , , , , , , , , , , key, bodyHash, source]) => {
+        const known = key === null ? undefined : this.#statements.byKey.get(endpoint, source, key);
+        return known !== undefined && known.body_hash !== bodyHash;
+      });
+      if (isReused.includes(true)) return isReused.map((reused) => (reused ? "other-body" : "left-out"));
+      return whole.map((tuple) => this.#writeDecision(tuple, written));
+    });
+  }
+
   #writeDecision(tuple: DecisionTuple, written: Written): Settled {
-    const [id, endpoint, release, , , cell, subject, payload, salt, , , , , , , decidedAtMs, , key, bodyHash, source] = tuple;
+    const [id, endpoint, release, arm, , cell, subject, payload, salt, , , , , , , decidedAtMs, , key, bodyHash, source] = tuple;
     if (key !== null) {
       const known = this.#statements.byKey.get(endpoint, source, key);
       if (known) return known.body_hash === bodyHash ? storedReply(known) : "other-body";
@@ -92,7 +104,7 @@ class BatchWriter {
       const known = this.#statements.byId.get(id);
       if (known) return storedReply(known);
     } else this.#chain.lastId = id;
-    const counted = subject === null || this.#isFirstInADay("serving", release, subject, decidedAtMs);
+    const counted = arm !== "pinned" && (subject === null || this.#isFirstInADay("serving", release, subject, decidedAtMs));
     const row = decisionRow(tuple, { seq: this.#chain.lastSeq + 1, counted, commitment: commitmentOf(salt, cell, subject, payload) });
     this.#statements.insertDecision.run(
       row.seq,

@@ -1,9 +1,10 @@
 /** The log that every answer goes through before it is given. */
 import { StorageError, type Clock, type Store } from "../store/index.ts";
-import { assert } from "../std.ts";
-import { decisionTuple, shadowTuple, type Committer, type DecisionTuple, type Settled, type ShadowTuple } from "./batch.ts";
+import { assert, ok, type Result } from "../std.ts";
+import { decisionTuple, shadowTuple, type Committer, type DecisionTuple, type ShadowTuple } from "./batch.ts";
 import { openCommitter } from "./committer.ts";
 import { LogOverloaded, type Ack, type AppendOutcome, type DecisionRecord, type ShadowAnswer } from "./decision-record.ts";
+import { Wholes, outcomeOf } from "./wholes.ts";
 
 export interface DecisionLogOptions {
   /** Default `durable`. */
@@ -27,6 +28,8 @@ export interface DecisionLogMetrics {
   /** Refused, because too many waited or one waited too long. */
   readonly overloaded: number;
   readonly shadowsDropped: number;
+  /** Of `committed`, those that went in as parts of a whole. */
+  readonly inWholes: number;
   /** Acknowledged from memory and then not recorded. */
   readonly lost: number;
 }
@@ -54,6 +57,7 @@ export class DecisionLog {
   readonly #maxBatch: number;
   readonly #maxWaitUs: number;
   readonly #onTrouble: (error: Error) => void;
+  readonly #wholes: Wholes;
   #queue: Waiting[] = [];
   #shadows: ShadowTuple[] = [];
   #running: Promise<void> | undefined;
@@ -73,6 +77,7 @@ export class DecisionLog {
     this.#maxBatch = options.maxBatch ?? 1000;
     this.#maxWaitUs = (options.maxWaitMs ?? 2000) * 1000;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
+    this.#wholes = new Wholes(store, committer, { maxWaitUs: this.#maxWaitUs, onTrouble: this.#onTrouble });
   }
 
   /** One log for a store: it knows where the log ends. @throws StorageError when the database is the trouble */
@@ -111,6 +116,23 @@ export class DecisionLog {
   }
 
   /**
+   * Records answers as a whole, in one transaction: all of them, or none. Always waited for, whatever `ack` says. Decisions by `append`
+   * go first: wholes are refused when half of what may wait is taken, or another two of them wait.
+   * @param records - of one endpoint and source, no idempotency key twice
+   * @returns what became of each, in their order; or the places of those whose idempotency key was used with another body
+   * @throws as `append`
+   */
+  appendWhole(records: readonly DecisionRecord[]): Promise<Result<readonly AppendOutcome[], readonly number[]>> {
+    if (this.#isClosing) return Promise.reject(new StorageError("storage-unavailable", "the decision log is closing"));
+    if (this.ack === "off") return Promise.resolve(ok(records.map(() => ({ seq: null }))));
+    if (this.#queue.length >= this.#maxQueued / 2)
+      return Promise.reject(this.#tooMany(`${this.#queue.length} decisions wait to be recorded`));
+    const appended = this.#wholes.append(records);
+    if (this.#wholes.areWaiting) this.#start();
+    return appended;
+  }
+
+  /**
    * Records a shadow's answer to a decision that `append` has recorded, with the batch after next at the latest. Left out, and counted
    * as dropped, when half the queue is taken, or when the decision isn't in the log.
    */
@@ -128,10 +150,11 @@ export class DecisionLog {
   metrics(): DecisionLogMetrics {
     return {
       queued: this.#queue.length,
-      committed: this.#committed,
-      batches: this.#batches,
-      overloaded: this.#overloaded,
+      committed: this.#committed + this.#wholes.committed,
+      batches: this.#batches + this.#wholes.batches,
+      overloaded: this.#overloaded + this.#wholes.overloaded,
       shadowsDropped: this.#shadowsDropped,
+      inWholes: this.#wholes.committed,
       lost: this.#lost,
     };
   }
@@ -153,11 +176,12 @@ export class DecisionLog {
 
   async #run(): Promise<void> {
     try {
-      while (this.#queue.length > 0 || this.#shadows.length > 0) {
+      while (this.#queue.length > 0 || this.#shadows.length > 0 || this.#wholes.areWaiting) {
         // Whatever arrived in this turn of the event loop belongs to the batch as well.
         await new Promise(setImmediate);
         const shadows = this.#shadows.splice(0, this.#maxBatch);
         await this.#commit(this.#take(), shadows);
+        await this.#wholes.commitSome();
       }
     } finally {
       this.#running = undefined;
@@ -253,9 +277,3 @@ export class DecisionLog {
 }
 
 const unnumbered: Promise<AppendOutcome> = Promise.resolve({ seq: null });
-
-function outcomeOf(settled: Settled | undefined): AppendOutcome {
-  assert(settled !== undefined, "the committer settles every decision of a batch");
-  if (typeof settled === "number") return { seq: settled };
-  return settled === "other-body" ? { conflict: settled } : { replayed: settled };
-}

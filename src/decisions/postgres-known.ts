@@ -1,6 +1,6 @@
 import { sql, type Transaction } from "kysely";
 import type { Schema } from "../store/index.ts";
-import type { DecisionTuple } from "./batch.ts";
+import type { Batch, DecisionTuple } from "./batch.ts";
 import type { ReplyColumns } from "./stored-reply.ts";
 
 export type KnownDecision = ReplyColumns & { readonly body_hash: string | null };
@@ -51,4 +51,30 @@ export async function findKnown(
   const [head] = rows;
   if (!head) throw new Error("PostgreSQL gave no batch number");
   return { batch: head.next_batch, transactionId: head.transaction_id, byId, byKey };
+}
+
+/** The decisions of wholes that stay out, each with why. Goes through them in order: a key may be used twice within the batch, too. */
+export function refusedWholes(
+  { decisions, wholes = [] }: Batch,
+  byKey: ReadonlyMap<string, KnownDecision>,
+): ReadonlyMap<DecisionTuple, "other-body" | "left-out"> {
+  const refused = new Map<DecisionTuple, "other-body" | "left-out">();
+  const hashOf = new Map<string, string | null>();
+  for (const [from, to] of wholes) {
+    const whole = decisions.slice(from, to);
+    const isReused = whole.map((tuple) => {
+      const key = keyOf(tuple);
+      if (key === null) return false;
+      const known = byKey.get(key);
+      const hash = known ? known.body_hash : hashOf.get(key);
+      return hash !== undefined && hash !== tuple[18];
+    });
+    if (isReused.includes(true)) for (const [i, tuple] of whole.entries()) refused.set(tuple, isReused[i] ? "other-body" : "left-out");
+    else
+      for (const tuple of whole) {
+        const key = keyOf(tuple);
+        if (key !== null) hashOf.set(key, tuple[18]);
+      }
+  }
+  return refused;
 }

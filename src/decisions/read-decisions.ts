@@ -98,7 +98,8 @@ export async function recentForReplay(
   endpoint: EndpointName,
   { release, limit }: { readonly release?: ReleaseId; readonly limit: number },
 ): Promise<readonly ReplayableDecision[]> {
-  let query = selectDecisions(db).where("d.endpoint", "=", endpoint).where("p.payload", "is not", null);
+  // Pinned ones were made up by whoever tries a release.
+  let query = selectDecisions(db).where("d.endpoint", "=", endpoint).where("d.arm", "!=", "pinned").where("p.payload", "is not", null);
   if (release !== undefined) query = query.where("d.release", "=", release);
   const rows = await query.orderBy("d.seq", "desc").limit(limit).execute();
   return rows.map((row) => recorded(row)).filter(isReplayable);

@@ -1,5 +1,7 @@
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
+export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
+export { TableProblem, decodedText } from "./csv-text.ts";
 export type { Contrast, GroupChange, RowChanges } from "./dataset-diff.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
 export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";

@@ -54,6 +54,32 @@ const FallbackSpec = Type.Object(
   },
 );
 
+/** What an answer of the Open Inference Protocol can have in it. */
+export const OIP_OUTPUTS = ["action", "score", "release", "decision", "route", "reasons", "generation"] as const;
+/** What a prediction of MLflow's and KServe's protocols can be: `label` is 1 for a favourable action and 0 for others. */
+export const PREDICTIONS = ["action", "score", "label"] as const;
+
+const OipSpec = Type.Object(
+  {
+    outputs: Type.Array(Type.Enum([...OIP_OUTPUTS]), {
+      minItems: 1,
+      uniqueItems: true,
+      description: "For requests that ask for none; generic clients take the first one as the prediction",
+    }),
+  },
+  { additionalProperties: false, description: "Of the Open Inference Protocol, /v2" },
+);
+const MlflowSpec = Type.Object(
+  {
+    predictions: Type.Array(Type.Enum([...PREDICTIONS]), {
+      minItems: 1,
+      uniqueItems: true,
+      description: "One: predictions are that value; several: objects with them. The action by default",
+    }),
+  },
+  { additionalProperties: false, description: "Of MLflow's and KServe's first protocol, /invocations and :predict" },
+);
+
 const Moment = Type.String({ maxLength: 40, description: "ISO 8601, 2026-12-20T00:00:00Z" });
 const FrozenSpec = Type.Object(
   { from: Moment, to: Moment, why: Type.String({ minLength: 1, maxLength: 250 }) },
@@ -81,6 +107,8 @@ export const EndpointSpec = Type.Object(
         description: "A second person approves every new release before anybody is answered by it; rolling back needs nobody",
       }),
     ),
+    oip: Type.Optional(OipSpec),
+    mlflow: Type.Optional(MlflowSpec),
     frozen: Type.Optional(Type.Array(FrozenSpec, { maxItems: 100, description: "When nothing new goes to people" })),
   },
   { title: "Endpoint", additionalProperties: false },

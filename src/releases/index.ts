@@ -1,4 +1,4 @@
-export { parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
+export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export { DrillMode, Drills, type Drill } from "./drill.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";

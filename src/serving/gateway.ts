@@ -1,9 +1,11 @@
 /** Answers requests for decisions: routes, scores, falls back, records, replies. */
-import { LogOverloaded, type AnsweredBy, type DecisionLog, type DecisionRecord, type StoredReply } from "../decisions/index.ts";
-import { assert, err, ok, type DecisionId, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
+import { LogOverloaded, type DecisionLog, type DecisionRecord } from "../decisions/index.ts";
+import { assert, err, ok, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Runtime } from "../store/index.ts";
+import { recordedAnswer, replyOf, type Given } from "./answered.ts";
+import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
 import type { DecisionRequest } from "./inputs.ts";
-import { answerOf, type Answer, type LoadedRelease } from "./loaded-release.ts";
+import { answerOf, type LoadedRelease } from "./loaded-release.ts";
 import { RouteTable, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
@@ -19,20 +21,10 @@ export interface RequestMeta {
   readonly bodyHash: string | null;
   /** When it arrived, on the runtime's monotonic clock; now, if left out. Deadlines count from here. */
   readonly receivedAtUs?: number;
-}
-
-/** What the application gets. */
-export interface DecisionReply {
-  readonly id: DecisionId;
-  readonly action: string;
-  readonly score: number | null;
-  readonly reasons: readonly string[];
-  /** Number within the endpoint: `r3`. */
-  readonly release: string;
-  readonly generation: number;
-  readonly route: AnsweredBy;
-  /** ISO 8601, UTC. */
-  readonly decidedAt: string;
+  /** Release to ask whatever the route table plans, one that is loaded; the fallback stands behind it. */
+  readonly pinned?: ReleaseId;
+  /** Time for all scorers together, where the caller has less than the gateway gives. */
+  readonly deadlineMs?: number;
 }
 
 /** Why there is no reply. Nothing was recorded, unless `isRecorded`. */
@@ -41,19 +33,14 @@ export type DecisionRefusal =
   | { readonly kind: "invalid"; readonly issues: readonly Issue[] }
   /** More is under way than can be answered in time. */
   | { readonly kind: "overloaded" }
-  /** The idempotency key was used with another body. */
-  | { readonly kind: "key-reused" }
+  /** The idempotency key was used with another body; `rows`: of many applications, which. */
+  | { readonly kind: "key-reused"; readonly rows?: readonly number[] }
+  /** The release that was asked for by name is not loaded. */
+  | { readonly kind: "not-loaded"; readonly release: ReleaseId }
   /** The answer would come later than anybody waits. `isRecorded`: asking again with the same key gives it. */
   | { readonly kind: "too-late"; readonly isRecorded: boolean }
   /** No release in line had an answer, the fallback neither. */
   | { readonly kind: "no-answer"; readonly because: string };
-
-/** A reply, and whether it is a fresh one. */
-export interface Decided {
-  readonly reply: DecisionReply;
-  /** It was given before, under the same idempotency key. */
-  readonly isReplay: boolean;
-}
 
 /** A release failed three times within ten seconds. */
 export interface ReleaseTrouble {
@@ -66,7 +53,7 @@ export interface ReleaseTrouble {
 
 /** What a gateway needs, and the limits it keeps. */
 export interface GatewayOptions {
-  readonly log: Pick<DecisionLog, "append" | "appendShadow">;
+  readonly log: Pick<DecisionLog, "append" | "appendWhole" | "appendShadow">;
   readonly runtime: Runtime;
   /** Secret for the hashes of subjects, at least 32 bytes; the same for all gateways and for ever. */
   readonly subjectKey: Uint8Array;
@@ -78,6 +65,10 @@ export interface GatewayOptions {
   readonly lateMs?: number;
   /** Decisions under way at most. Default 2,000. */
   readonly maxInFlight?: number;
+  /** Time for all scorers of many decisions that are asked for at once. Default 10,000. */
+  readonly manyDeadlineMs?: number;
+  /** Decisions under way at most that were asked for many at once. Default 20,000. */
+  readonly maxManyInFlight?: number;
   /** Shadow answers that wait at most. Default 2,000. */
   readonly maxShadows?: number;
   /** Told at most every ten seconds for a release. */
@@ -115,10 +106,20 @@ export class Gateway {
   readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
   #inFlight = 0;
+  #manyInFlight = 0;
   #fellBack = 0;
 
   constructor(options: GatewayOptions) {
-    this.#options = { deadlineMs: 500, scorerTimeoutMs: 200, lateMs: 2000, maxInFlight: 2000, maxShadows: 2000, ...options };
+    this.#options = {
+      deadlineMs: 500,
+      scorerTimeoutMs: 200,
+      lateMs: 2000,
+      maxInFlight: 2000,
+      maxShadows: 2000,
+      manyDeadlineMs: 10_000,
+      maxManyInFlight: 20_000,
+      ...options,
+    };
     this.#subjectHash = subjectHash(options.subjectKey);
     this.#shadows = new Shadows({
       log: options.log,
@@ -211,8 +212,76 @@ export class Gateway {
     }
   }
 
+  /**
+   * Decides on many applications, which are recorded as a whole: all of them, or none. Replies are in their order. Refused before
+   * single decisions are: when a quarter of those that may be under way is.
+   * @param applications - no idempotency key twice; issues have the number of the application before their path: `/17/inputs/age`
+   * @throws StorageError when the log can't record them
+   */
+  async decideAll(
+    endpoint: string,
+    applications: readonly Application[],
+    meta: Pick<RequestMeta, "source" | "receivedAtUs" | "pinned">,
+  ): Promise<Result<readonly Decided[], DecisionRefusal>> {
+    const table = this.#tables.get(endpoint);
+    if (!table) return err({ kind: "unknown-endpoint" });
+    const { log, runtime, manyDeadlineMs, maxInFlight, maxManyInFlight } = this.#options;
+    const count = applications.length;
+    if (this.#inFlight >= maxInFlight / 4 || this.#manyInFlight + count > maxManyInFlight) {
+      this.#countsOf(endpoint).unanswered += count;
+      return err({ kind: "overloaded" });
+    }
+    const counts = this.#countsOf(endpoint);
+    const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
+    if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
+    const startedUs = meta.receivedAtUs ?? runtime.clock.monotonicUs();
+    this.#manyInFlight += count;
+    table.enter();
+    try {
+      const requests = await parseAll(table, applications);
+      if (!requests.ok) return err({ kind: "invalid", issues: requests.error });
+      const done = await decideAll(
+        {
+          log,
+          runtime,
+          subjectHash: this.#subjectHash,
+          deadlineMs: manyDeadlineMs,
+          noteFailure: (release, error) => this.#noteFailure(release, error),
+        },
+        table,
+        requests.value,
+        applications,
+        { source: meta.source, startedUs, pinned },
+      );
+      if (!done.ok) {
+        if (done.error.kind !== "key-reused") counts.unanswered += count;
+        return done;
+      }
+      counts.answered += count;
+      for (const { id, request, fellBack } of done.value.fresh) {
+        if (fellBack) this.#fellBack++;
+        if (!pinned) this.#askShadows(table, id, request);
+      }
+      return ok(done.value.decided);
+    } catch (error) {
+      counts.unanswered += count;
+      if (error instanceof LogOverloaded) return err({ kind: "overloaded" });
+      throw error;
+    } finally {
+      table.leave();
+      this.#manyInFlight -= count;
+    }
+  }
+
+  #askShadows(table: RouteTable, id: DecisionRecord["id"], request: DecisionRequest): void {
+    for (const shadow of table.view.shadows) {
+      if (this.#inFlight > this.#options.maxInFlight / 2) this.#shadows.shed(1);
+      else this.#shadows.offer(shadow, id, request.inputs);
+    }
+  }
+
   async #decideOn(table: RouteTable, request: DecisionRequest, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
-    const { log, runtime, lateMs, maxInFlight } = this.#options;
+    const { log, runtime, lateMs } = this.#options;
     const { clock } = runtime;
     const { view } = table;
     const startedUs = meta.receivedAtUs ?? clock.monotonicUs();
@@ -221,32 +290,28 @@ export class Gateway {
     // An id's last twelve digits are random; people without a name are drawn anew each time.
     const { canary } = view;
     const isCanary = canary !== null && isInCanary(subject ?? id.slice(-12), canary.release.id, canary.share);
-    const order = isCanary ? table.canaryOrder : table.liveOrder;
+    const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
+    if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
+    const order = pinned ?? (isCanary ? table.canaryOrder : table.liveOrder);
 
-    const answered = await this.#firstAnswer(order, request, startedUs);
+    const answered = await this.#firstAnswer(
+      order,
+      request,
+      startedUs,
+      Math.min(this.#options.deadlineMs, meta.deadlineMs ?? Number.POSITIVE_INFINITY),
+    );
     if (!answered.ok) return answered;
-    const { answer, candidate, because } = answered.value;
     const decidedAtMs = clock.nowMs();
     const latencyUs = clock.monotonicUs() - startedUs;
     if (latencyUs > lateMs * 1000) return err({ kind: "too-late", isRecorded: false });
-    const isPlanned = because === null;
-    if (!isPlanned) this.#fellBack++;
+    if (answered.value.because !== null) this.#fellBack++;
     const record: DecisionRecord = {
       id,
-      endpoint: view.endpoint.name,
-      release: candidate.release.id,
-      arm: isPlanned ? (isCanary ? "canary" : "live") : "fallback",
-      generation: view.generation,
+      ...recordedAnswer(answered.value, pinned ? "pinned" : isCanary ? "canary" : "live", view),
       cell: request.cell,
       subject,
       payload: meta.payload,
       salt: runtime.random.bytes(16),
-      score: answer.score,
-      action: answer.action,
-      favourable: answer.favourable,
-      reasons: answer.reasons,
-      answeredBy: candidate.answeredBy,
-      because,
       decidedAtMs,
       latencyUs,
       idempotencyKey: meta.idempotencyKey,
@@ -257,10 +322,7 @@ export class Gateway {
     if ("conflict" in outcome) return err({ kind: "key-reused" });
     if (clock.monotonicUs() - startedUs > lateMs * 1000) return err({ kind: "too-late", isRecorded: true });
     if ("replayed" in outcome) return ok({ reply: replyOf(outcome.replayed, view), isReplay: true });
-    for (const shadow of view.shadows) {
-      if (this.#inFlight > maxInFlight / 2) this.#shadows.shed(1);
-      else this.#shadows.offer(shadow, id, request.inputs);
-    }
+    if (!pinned) this.#askShadows(table, id, request);
     return ok({ reply: replyOf(record, view), isReplay: false });
   }
 
@@ -269,12 +331,13 @@ export class Gateway {
     order: readonly Candidate[],
     request: DecisionRequest,
     startedUs: number,
-  ): Promise<Result<{ answer: Answer; candidate: Candidate; because: string | null }, DecisionRefusal>> {
+    deadlineMs: number,
+  ): Promise<Result<Given, DecisionRefusal>> {
     const { clock } = this.#options.runtime;
     let because: string | null = null;
     for (const [i, candidate] of order.entries()) {
       const { release } = candidate;
-      const leftMs = i === 0 ? this.#options.deadlineMs : this.#options.deadlineMs - (clock.monotonicUs() - startedUs) / 1000;
+      const leftMs = i === 0 ? deadlineMs : deadlineMs - (clock.monotonicUs() - startedUs) / 1000;
       const isLast = i === order.length - 1;
       if (leftMs <= 0 && !isLast) continue;
       try {
@@ -308,17 +371,8 @@ export class Gateway {
   }
 }
 
-function replyOf(decision: DecisionRecord | StoredReply, view: RouteView): DecisionReply {
-  const { id, action, score, reasons, release, generation, answeredBy, decidedAtMs } = decision;
-  const number = view.releaseNumbers.get(release);
-  return {
-    id,
-    action,
-    score,
-    reasons,
-    release: number === undefined ? release : `r${number}`,
-    generation,
-    route: answeredBy,
-    decidedAt: new Date(decidedAtMs).toISOString(),
-  };
+/** Only what was asked for can be missing. */
+function asAsked(release: ReleaseId | undefined): ReleaseId {
+  assert(release !== undefined, "a release that was asked for");
+  return release;
 }

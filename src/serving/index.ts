@@ -1,16 +1,9 @@
+export type { DecisionReply } from "./answered.ts";
+export type { Application, Decided } from "./decide-all.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
-export {
-  Gateway,
-  type Decided,
-  type DecisionRefusal,
-  type DecisionReply,
-  type GatewayOptions,
-  type GatewayStats,
-  type ReleaseTrouble,
-  type RequestMeta,
-} from "./gateway.ts";
+export { Gateway, type DecisionRefusal, type GatewayOptions, type GatewayStats, type ReleaseTrouble, type RequestMeta } from "./gateway.ts";
 export type { HttpDependencies } from "./http-scorer.ts";
 export { HttpScorerSpec } from "./http-scorer-spec.ts";
 export { celVariables, type DecisionRequest, type Inputs } from "./inputs.ts";
@@ -28,7 +21,7 @@ export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCal
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
 export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
-export type { RouteView } from "./route-view.ts";
+export { loadedIn, type RouteView } from "./route-view.ts";
 export { sampleInputs, type Sample } from "./samples.ts";
 export { OnnxScorerSpec, RulesScorerSpec, ScorerError, ScorerSpec, type Scored, type Scorer, type ScorerTrouble } from "./scorer.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";

@@ -42,6 +42,16 @@ export class RouteTable {
     this.canaryOrder = canary ? once([{ release: canary.release, answeredBy: "canary" }, ...rest]) : this.liveOrder;
   }
 
+  /** Who is asked about somebody for whom a release was asked by name; undefined where it isn't loaded. */
+  pinnedOrder(release: ReleaseId): readonly Candidate[] | undefined {
+    const pinned = loadedIn(this.view).find(({ id }) => id === release);
+    if (!pinned) return undefined;
+    return once([
+      { release: pinned, answeredBy: "pinned" },
+      { release: this.view.fallback, answeredBy: "fallback" },
+    ]);
+  }
+
   get inFlight(): number {
     return this.#inFlight;
   }
@@ -60,6 +70,11 @@ export class RouteTable {
     if (this.#inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => void (this.#onDrained = resolve));
   }
+}
+
+/** All releases that can answer now, each once, the most important first. */
+export function loadedIn({ live, canary, standby, shadows, fallback }: RouteView): readonly LoadedRelease[] {
+  return [...new Set([live, ...(canary ? [canary.release] : []), ...(standby ? [standby] : []), ...shadows, fallback])];
 }
 
 /** A release that failed once isn't asked again under another name. */

@@ -1,0 +1,110 @@
+/**
+ * `npm run compat`: unmodified Python clients of other model servers against the whole product. The clients come from the package index
+ * into an environment of their own in the system's temporary folder, which later runs find there; where Python or the index can't be
+ * had, the run says so and passes without having checked anything.  -- --require fails instead
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { startApp } from "../src/app.ts";
+import { EvenkeelClient } from "../src/client.ts";
+import { vectorEndpoint } from "../test/protocol-server.ts";
+
+const isRequired = process.argv.includes("--require");
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+function skip(why: string): never {
+  console.log(`skipped: ${why}`);
+  process.exit(isRequired ? 1 : 0);
+}
+
+function python(): string {
+  const found = ["python3.13", "python3.12", "python3.11", "python3"].find(
+    (name) => spawnSync(name, ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]).status === 0,
+  );
+  return found ?? skip("there is no Python 3.11 or newer with venv here");
+}
+
+/** The environment with what `requirements.txt` pins: another file is another environment. */
+function clients(): string {
+  const digest = createHash("sha256")
+    .update(readFileSync(here("requirements.txt")))
+    .digest("hex")
+    .slice(0, 12);
+  const folder = join(tmpdir(), `evenkeel-compat-${digest}`);
+  const program = join(folder, "bin", "python");
+  if (existsSync(join(folder, "complete"))) return program;
+  rmSync(folder, { recursive: true, force: true });
+  console.log("installing the clients …");
+  const made = spawnSync(python(), ["-m", "venv", folder], { encoding: "utf8", timeout: 120_000 });
+  if (made.status !== 0) skip(`no virtual environment can be made: ${lastLine(made.stderr)}`);
+  const options = ["--quiet", "--disable-pip-version-check", "-r", here("requirements.txt")];
+  const installed = spawnSync(program, ["-m", "pip", "install", ...options], { encoding: "utf8", timeout: 300_000 });
+  if (installed.status !== 0) {
+    rmSync(folder, { recursive: true, force: true });
+    skip(`the clients can't be installed: ${lastLine(installed.stderr)}`);
+  }
+  writeFileSync(join(folder, "complete"), "");
+  return program;
+}
+const lastLine = (text: string | null) => text?.trim().split("\n").at(-1) ?? "no answer";
+
+interface Said {
+  readonly check?: string;
+  readonly ok?: boolean;
+  readonly error?: string;
+  readonly trace?: string;
+  readonly versions?: Readonly<Record<string, string>>;
+}
+
+/** Every line of `clients.py` is one of these. */
+const asSaid = (line: string): Said => JSON.parse(line) as Said;
+
+const program = clients();
+const folder = mkdtempSync(join(tmpdir(), "evenkeel-compat-data-"));
+const app = await startApp({ folder, port: 0 });
+const admin = new EvenkeelClient({ url: app.url, token: app.firstAdmin?.token ?? "" });
+let [passed, failed] = [0, 0];
+try {
+  await admin.post("/v1/apply", { yaml: stringify(vectorEndpoint) });
+  const token = async (role: string) => (await admin.post<{ readonly token: string }>("/v1/tokens", { name: role, role })).token;
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: folder,
+    EVENKEEL_URL: app.url,
+    EVENKEEL_APPLICATION_TOKEN: await token("application"),
+    EVENKEEL_OPERATOR_TOKEN: await token("operator"),
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES: "0",
+  };
+  for (const group of [[], ["kserve"]]) {
+    const child = spawn(program, [here("clients.py"), ...group], { env, stdio: ["ignore", "pipe", "inherit"], timeout: 120_000 });
+    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+    for await (const line of createInterface({ input: child.stdout })) {
+      const { check, ok, error, trace, versions } = asSaid(line);
+      if (versions && group.length === 0)
+        console.log(
+          Object.entries(versions)
+            .map(([name, version]) => `${name} ${version}`)
+            .join(", "),
+        );
+      if (check === undefined) continue;
+      console.log(`${ok ? "ok  " : "FAIL"} ${check}${ok ? "" : `: ${error}\n${trace}`}`);
+      if (ok) passed++;
+      else failed++;
+    }
+    if ((await ended) !== 0) failed++;
+  }
+} finally {
+  await admin.close();
+  await app.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+// A suite that has checked nothing has proved nothing.
+if (passed === 0) failed++;
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
