@@ -128,7 +128,7 @@ export class DecisionLog {
     if (this.#queue.length >= this.#maxQueued / 2)
       return Promise.reject(this.#tooMany(`${this.#queue.length} decisions wait to be recorded`));
     const appended = this.#wholes.append(records);
-    if (this.#wholes.areWaiting) this.#start();
+    this.#start();
     return appended;
   }
 
@@ -171,12 +171,17 @@ export class DecisionLog {
   }
 
   #start(): void {
-    this.#running ??= this.#run();
+    // A run that finds nothing ends before it is kept here, and would be kept for ever.
+    if (this.#hasWork) this.#running ??= this.#run();
+  }
+
+  get #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#shadows.length > 0 || this.#wholes.areWaiting;
   }
 
   async #run(): Promise<void> {
     try {
-      while (this.#queue.length > 0 || this.#shadows.length > 0 || this.#wholes.areWaiting) {
+      while (this.#hasWork) {
         // Whatever arrived in this turn of the event loop belongs to the batch as well.
         await new Promise(setImmediate);
         const shadows = this.#shadows.splice(0, this.#maxBatch);
