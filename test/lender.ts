@@ -148,6 +148,19 @@ export class Lender {
     if (!done.ok) throw new Error(JSON.stringify(done.error));
     return done.value;
   }
+  /** `good` answers, then `bad`, until the guardrail has found it. @returns the incident's number */
+  async untilIncident(good: ReleaseInfo, bad: ReleaseInfo): Promise<number> {
+    await this.promote(good);
+    await this.applications(300, "before");
+    await this.promote(bad);
+    for (let round = 0; round < 10; round++) {
+      await this.applications(100, `round-${round}`);
+      await this.control.tick();
+      const [n] = await this.incidentNumbers();
+      if (n !== undefined) return n;
+    }
+    throw new Error("nothing was found");
+  }
   promote({ id: release }: ReleaseInfo): Promise<Switched> {
     return this.command({ kind: "promote", release });
   }

@@ -9,3 +9,6 @@ export const command = {
   commandId: Type.Optional(Type.String({ minLength: 8, maxLength: 100, description: "The same id twice changes nothing" })),
   generation: Type.Optional(wholeNumber({ description: "The generation you saw: refused when the table has moved on" })),
 };
+
+/** Of commands that need nothing else. */
+export const ReasonBody = Type.Object(command, { additionalProperties: false });

@@ -3,13 +3,14 @@ import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import { type EndpointRoom, type GuardrailControl, type Incidents, type ReleaseInfo, type Releases, type Wish } from "../releases/index.ts";
+import { type EndpointRoom, type GuardrailControl, type Incidents, type Releases } from "../releases/index.ts";
 import { ChangeView, EndpointView, GuardrailStateView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
 import { apply } from "./apply.ts";
 import { byOf } from "./by.ts";
-import { EndpointParams, command } from "./command-body.ts";
-import { GroupNames } from "./group-names.ts";
-import { namesIn, releaseView, routeView, switchView, transitionView } from "./route-views.ts";
+import { EndpointParams, ReasonBody, command } from "./command-body.ts";
+import { GroupNames, SMALL_CELL } from "./group-names.ts";
+import { routeCommander } from "./route-commander.ts";
+import { namesIn, releaseView, routeView, transitionView } from "./route-views.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { refuseNewTarget } from "./server-targets.ts";
@@ -35,7 +36,6 @@ const RollbackBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const ReasonBody = Type.Object(command, { additionalProperties: false });
 const ApplyBody = Type.Object(
   { yaml: Type.String({ maxLength: 262_144 }), dryRun: Type.Optional(Type.Boolean()) },
   { additionalProperties: false },
@@ -45,28 +45,7 @@ const NewReleaseBody = Type.Record(Type.String(), Type.Unknown());
 
 export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   const { releases } = parts;
-  const roomOf = (endpoint: string): EndpointRoom => {
-    const room = releases.room(endpoint);
-    if (!room.ok) throw releaseProblem(room.error);
-    return room.value;
-  };
-  const releaseOf = (room: EndpointRoom, reference: string): ReleaseInfo => {
-    const info = releases.find(room, reference);
-    if (!info.ok) throw releaseProblem(info.error, room);
-    return info.value;
-  };
-  const act = async (
-    principal: Principal,
-    endpoint: string,
-    wishOf: (room: EndpointRoom) => Wish,
-    body: { reason: string; commandId?: string; generation?: number },
-  ): Promise<SwitchView> => {
-    const room = roomOf(endpoint);
-    const before = room.table.live;
-    const done = await releases.command(endpoint, wishOf(room), byOf(principal, body));
-    if (!done.ok) throw releaseProblem(done.error, room);
-    return switchView(room, namesIn(room, principal), done.value, before);
-  };
+  const { roomOf, releaseOf, act } = routeCommander(releases);
 
   app.post(
     "/v1/apply",
@@ -304,9 +283,6 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     openIncidents: open.map(({ n }) => n),
   };
 }
-
-/** Fewer people than this in a cell can be told apart: only those who may see groups get the number. */
-const SMALL_CELL = 10;
 
 function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames): GuardrailStateView {
   const state = guardrailState(test);

@@ -1,6 +1,9 @@
 /** How groups are called for a reader: by their values for those who may see them, by letters, the same everywhere, for others. */
 import { REST, type Group } from "../monitoring/index.ts";
 
+/** Fewer people than this in a cell can be told apart: only those who may see groups get the number. */
+export const SMALL_CELL = 10;
+
 export class GroupNames {
   readonly areVisible: boolean;
   readonly #letters = new Map<string, string>();

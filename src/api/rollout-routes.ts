@@ -1,7 +1,6 @@
 /** Rollouts by steps, what a rollback would do, and rehearsals of it. */
 import { Type } from "typebox";
 import { orNull } from "../checked.ts";
-import type { Principal } from "../access/index.ts";
 import {
   DrillMode,
   previewRollback,
@@ -17,13 +16,14 @@ import {
 import type { Store } from "../store/index.ts";
 import { unreachable } from "../std.ts";
 import { byOf } from "./by.ts";
-import { EndpointParams, command } from "./command-body.ts";
+import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { SwitchView } from "./endpoint-view.ts";
-import type { GroupNames } from "./group-names.ts";
+import { SMALL_CELL, type GroupNames } from "./group-names.ts";
 import { iso } from "./iso.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
-import { namesIn, switchView } from "./route-views.ts";
+import { routeCommander } from "./route-commander.ts";
+import { namesIn } from "./route-views.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export interface RolloutRouteParts {
@@ -35,43 +35,18 @@ export interface RolloutRouteParts {
 
 const StartBody = Type.Object(
   {
-    release: Type.String({
-      description: "r12",
-    }) /** A strategy's name or its steps; the plan's own schema checks it, with paths of its own. */,
+    release: Type.String({ description: "r12" }),
+    /** The plan's own schema checks it, with paths of its own. */
     rollout: Type.Optional(Type.Unknown({ description: "all_at_once, canary, shadow_first, blue_green, or { steps: [...] }" })),
     ...command,
   },
   { additionalProperties: false },
 );
-const ReasonBody = Type.Object(command, { additionalProperties: false });
 const DrillBody = Type.Object({ mode: DrillMode, reason: command.reason }, { additionalProperties: false });
-/** Fewer people than this in a group can be told apart. */
-const SMALL_CELL = 10;
 
 export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
   const { releases, store } = parts;
-  const roomOf = (endpoint: string): EndpointRoom => {
-    const room = releases.room(endpoint);
-    if (!room.ok) throw releaseProblem(room.error);
-    return room.value;
-  };
-  const idOf = (room: EndpointRoom, reference: string) => {
-    const info = releases.find(room, reference);
-    if (!info.ok) throw releaseProblem(info.error, room);
-    return info.value.id;
-  };
-  const act = async (
-    principal: Principal,
-    endpoint: string,
-    wishOf: (room: EndpointRoom) => Wish,
-    body: Parameters<typeof byOf>[1],
-  ): Promise<SwitchView> => {
-    const room = roomOf(endpoint);
-    const before = room.table.live;
-    const done = await releases.command(endpoint, wishOf(room), byOf(principal, body));
-    if (!done.ok) throw releaseProblem(done.error, room);
-    return switchView(room, namesIn(room, principal), done.value, before);
-  };
+  const { roomOf, releaseOf, told, act } = routeCommander(releases);
   const routes = { params: EndpointParams, response: { 200: SwitchView } };
 
   app.post(
@@ -89,11 +64,8 @@ export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
     async (request) => {
       const room = roomOf(request.params.endpoint);
       const principal = principalOf(request);
-      const before = room.table.live;
-      const { release, rollout } = request.body;
-      const done = await releases.startRollout(room.name, idOf(room, release), rollout, byOf(principal, request.body));
-      if (!done.ok) throw releaseProblem(done.error, room);
-      return switchView(room, namesIn(room, principal), done.value, before);
+      const { id } = releaseOf(room, request.body.release);
+      return told(principal, room, () => releases.startRollout(room.name, id, request.body.rollout, byOf(principal, request.body)));
     },
   );
   app.get(
@@ -147,7 +119,7 @@ export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
     async (request) => {
       const room = roomOf(request.params.endpoint);
       const { to, limit } = request.query;
-      const preview = await previewRollback({ store, releases }, room, to === undefined ? null : idOf(room, to), limit ?? 500);
+      const preview = await previewRollback({ store, releases }, room, to === undefined ? null : releaseOf(room, to).id, limit ?? 500);
       if (preview.ok) return { preview: previewView(room, preview.value, namesIn(room, principalOf(request))), why: null };
       const problem = releaseProblem(preview.error, room);
       if (preview.error.kind === "nowhere-to-roll-back") return { preview: null, why: problem.message };

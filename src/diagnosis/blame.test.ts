@@ -17,16 +17,7 @@ afterEach(() => lender.drop());
 async function untilRolledBack(bad: object): Promise<number> {
   const [good, worse] = await lender.define(fairRelease(40), bad);
   if (!good || !worse) throw new Error("no releases");
-  await lender.promote(good);
-  await lender.applications(300, "before");
-  await lender.promote(worse);
-  for (let round = 0; round < 10 && (await lender.incidentNumbers()).length === 0; round++) {
-    await lender.applications(100, `round-${round}`);
-    await lender.control.tick();
-  }
-  const [incident] = await lender.incidentNumbers();
-  if (incident === undefined) throw new Error("nothing was found");
-  return incident;
+  return lender.untilIncident(good, worse);
 }
 const madeOf = async (n: number) => {
   const made = await blame.tierZero(n);
@@ -63,14 +54,7 @@ test("a threshold that was moved is named, not the model", async () => {
   };
   const [good, bad] = await lender.define({ ...fair, name: "lenient", scorer }, { ...fair, name: "strict", scorer, policy: strict });
   if (!good || !bad) throw new Error("no releases");
-  await lender.promote(good);
-  await lender.applications(300, "before");
-  await lender.promote(bad);
-  for (let round = 0; round < 10 && (await lender.incidentNumbers()).length === 0; round++) {
-    await lender.applications(100, `round-${round}`);
-    await lender.control.tick();
-  }
-  const report = await madeOf((await lender.incidentNumbers())[0] ?? 0);
+  const report = await madeOf(await lender.untilIncident(good, bad));
   expect(report.parts.map(({ step }) => step)).toEqual(["threshold", "population"]);
   expect(report.verdict).toMatchObject({ word: "did it", steps: ["threshold"] });
 });

@@ -69,9 +69,8 @@ const MIX_DIFFERS = 0.05;
 
 /** How one test stands, by the counts of its last closed block. */
 export function guardrailState(test: RunningTest): GuardrailState {
-  const { plan, state, consumed, breach, paused } = test;
-  const [groupN = 0, referenceN = 0] = consumed.n;
-  const [groupK = 0, referenceK = 0] = consumed.k;
+  const { plan, state, breach, paused } = test;
+  const { groupN, groupK, referenceN, referenceK } = countsOf(test);
   const seen = figures(plan.definition, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
   const alike = plan.definition.kind === "ratio_min" ? likeForLike(state.likeForLike) : null;
   return {
@@ -89,7 +88,7 @@ export function guardrailState(test: RunningTest): GuardrailState {
     referenceK,
     estimate: seen.estimate,
     isBeyondLimit: seen.isBeyondLimit,
-    band: finite(seen.band),
+    band: finite(seen.band()),
     likeForLike: alike?.ratio ?? null,
     likeForLikeInterval: alike && finite(alike.interval),
     mixDiffers: alike !== null && seen.estimate !== null && Math.abs(alike.ratio - seen.estimate) > MIX_DIFFERS,
@@ -104,6 +103,20 @@ export function guardrailState(test: RunningTest): GuardrailState {
     provenAtMs: breach && breach.provenAtMs,
     paused,
   };
+}
+
+/** How one test stands in a word alone, without its band. */
+export function guardrailWord(test: RunningTest): GuardrailWord {
+  const { groupN, groupK, referenceN, referenceK } = countsOf(test);
+  const { estimate } = figures(test.plan.definition, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
+  return wordOf(test, groupN + referenceN, estimate);
+}
+
+/** What a test has consumed, by the side of its comparison. */
+function countsOf({ consumed }: RunningTest) {
+  const [groupN = 0, referenceN = 0] = consumed.n;
+  const [groupK = 0, referenceK = 0] = consumed.k;
+  return { groupN, groupK, referenceN, referenceK };
 }
 
 /** A test's state among the others of its release. */
@@ -139,33 +152,34 @@ export function breachFigures({ metric, limit, groupN, groupK, referenceN, refer
   readonly band: { readonly low: number; readonly high: number | null };
 } {
   const seen = figures({ kind: metricOf(metric).kind, limit }, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
-  const [low, high] = finite(seen.band);
+  const [low, high] = finite(seen.band());
   return { estimate: seen.estimate, band: { low, high } };
 }
 
 interface Figures {
   readonly estimate: number | null;
   readonly isBeyondLimit: boolean | null;
-  readonly band: Band;
+  /** Most of what a state costs: made only where it is shown. */
+  readonly band: () => Band;
 }
 
 function figures({ kind, limit }: Pick<RunningTest["plan"]["definition"], "kind" | "limit">, a: Total, b: Total): Figures {
   switch (kind) {
     case "ratio_min":
-      return { estimate: ratioOf(a, b) ?? null, isBeyondLimit: isRatioBelow(a, b, limit) ?? null, band: ratioBand(a, b, BAND_ALPHA) };
+      return { estimate: ratioOf(a, b) ?? null, isBeyondLimit: isRatioBelow(a, b, limit) ?? null, band: () => ratioBand(a, b, BAND_ALPHA) };
     case "diff_min":
       return {
         estimate: a.n === 0 || b.n === 0 ? null : a.k / a.n - b.k / b.n,
         isBeyondLimit: isDifferenceBelow(a, b, limit) ?? null,
-        band: differenceBand(a, b, BAND_ALPHA),
+        band: () => differenceBand(a, b, BAND_ALPHA),
       };
     case "rate_max":
-      return { estimate: a.n === 0 ? null : a.k / a.n, isBeyondLimit: isRateAbove(a, limit) ?? null, band: rateBand(a, BAND_ALPHA) };
+      return { estimate: a.n === 0 ? null : a.k / a.n, isBeyondLimit: isRateAbove(a, limit) ?? null, band: () => rateBand(a, BAND_ALPHA) };
     case "rate_min":
       return {
         estimate: a.n === 0 ? null : a.k / a.n,
         isBeyondLimit: isRatioBelow(a, { n: 1, k: 1 }, limit) ?? null,
-        band: rateBand(a, BAND_ALPHA),
+        band: () => rateBand(a, BAND_ALPHA),
       };
     case "did_min":
       throw new Error("no metric compares four cells");

@@ -10,6 +10,7 @@ export {
   breachFigures,
   guardrailState,
   guardrailStates,
+  guardrailWord,
   type GuardrailState,
   type GuardrailWord,
   type RankedState,

@@ -22,16 +22,7 @@ function followUpOf({ store, releases, incidents, runtime, troubles }: Lender) {
 async function untilIncident(): Promise<number> {
   const [good, worse] = await lender.define(fairRelease(40), harmfulRelease(40, 80));
   if (!good || !worse) throw new Error("no releases");
-  await lender.promote(good);
-  await lender.applications(300, "before");
-  await lender.promote(worse);
-  for (let round = 0; round < 10 && (await lender.incidentNumbers()).length === 0; round++) {
-    await lender.applications(100, `round-${round}`);
-    await lender.control.tick();
-  }
-  const [n] = await lender.incidentNumbers();
-  if (n === undefined) throw new Error("nothing was found");
-  return n;
+  return lender.untilIncident(good, worse);
 }
 const lookedInto = async (n: number) => (await lender.incidents.get(n))?.events.filter(({ kind }) => kind === "looked-into") ?? [];
 

@@ -1,6 +1,6 @@
 /** Takes rollouts forward, or ends them, on what has been counted and proven; and can say what each waits for. */
 import { recentForReplay } from "../decisions/index.ts";
-import { guardrailState } from "../monitoring/index.ts";
+import { guardrailWord } from "../monitoring/index.ts";
 import { replay, type ReplayedAnswer } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
@@ -62,10 +62,7 @@ export class RolloutControl {
       people: at ? (await peopleIn(store, room.name, release, at.place)) - counted : 0,
       guardrails: tests
         .filter((test) => test.release === release && test.armClass === armClass)
-        .map((test) => {
-          const { guardrail, word } = guardrailState(test);
-          return { guardrail, word };
-        }),
+        .map((test) => ({ guardrail: test.plan.guardrail, word: guardrailWord(test) })),
       replay: at && at.replay > 0 ? await this.#replay(room, rollout, at) : null,
       hold: room.table.hold,
       frozen: rulesAt(room.definition, nowMs).frozen,
