@@ -1,10 +1,11 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
 import { checked, object, orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
-import { replay, type Gateway } from "../serving/index.ts";
-import { readLogEnd, recentForReplay } from "../decisions/index.ts";
+import type { Gateway } from "../serving/index.ts";
+import { readLogEnd } from "../decisions/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
+import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import type { ReleaseRefusal } from "./refusals.ts";
 import type { By } from "./release-writer.ts";
@@ -123,21 +124,15 @@ export class Drills {
   }
 
   async #replay(room: EndpointRoom, by: By): Promise<Result<Drill, ReleaseRefusal>> {
-    const { store, releases } = this.#parts;
     const { live } = room.table;
     const [target] = rollbackCandidates(room.table);
     if (target === undefined) return err({ kind: "nowhere-to-roll-back" });
-    const lent = await releases.lend(room, room.info(target));
-    if (!lent.ok) return lent;
-    try {
-      const recorded = await recentForReplay(store.db, room.name, { release: live, limit: REPLAYED });
-      const answers = await replay(lent.value.release, recorded);
-      const failed = answers.filter(({ kind }) => kind === "failed").length;
-      const body = { thereUs: null, backUs: null, answers: answers.length - failed, failed };
-      return ok(await this.#keep(room, { mode: "replay", live, target, passed: failed === 0 && answers.length > 0, body }, by));
-    } finally {
-      lent.value.giveBack();
-    }
+    const asked = await askAgain(this.#parts, room, room.info(target), { release: live, limit: REPLAYED });
+    if (!asked.ok) return asked;
+    const { answers } = asked.value;
+    const failed = answers.filter(({ kind }) => kind === "failed").length;
+    const body = { thereUs: null, backUs: null, answers: answers.length - failed, failed };
+    return ok(await this.#keep(room, { mode: "replay", live, target, passed: failed === 0 && answers.length > 0, body }, by));
   }
 
   async #answersSince(seq: number, endpoint: EndpointName, generation: number): Promise<number> {

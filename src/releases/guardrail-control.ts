@@ -1,5 +1,5 @@
 /** From proof to act: asks the targets of a rollback first, switches, and opens the incident, all stored together. */
-import { groupsOf, readTotals, recentForReplay, armClassOf } from "../decisions/index.ts";
+import { groupsOf, readTotals, armClassOf } from "../decisions/index.ts";
 import {
   METRICS,
   metricOf,
@@ -10,9 +10,9 @@ import {
   type RunningTest,
   type WatchedEndpoint,
 } from "../monitoring/index.ts";
-import { replay } from "../serving/index.ts";
 import { assert, unreachable, type EndpointName, type ReleaseId } from "../std.ts";
 import type { Store } from "../store/index.ts";
+import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import type { CandidateTried, IncidentBody } from "./incident-record.ts";
 import type { Incidents, NewEvent } from "./incidents.ts";
@@ -150,35 +150,30 @@ export class GuardrailControl {
     const { clock } = this.#parts.store.runtime;
     const startedUs = clock.monotonicUs();
     const base = { release: info.id, number: info.number, isFallback: info.id === room.table.fallback };
-    const lent = await this.#parts.releases.lend(room, info);
-    if (!lent.ok) {
-      const why = explain(lent.error, (id) => room.nameOf(id));
+    const asked = await askAgain(this.#parts, room, info, { release: breach.release, limit: REPLAYED });
+    if (!asked.ok) {
+      const why = explain(asked.error, (id) => room.nameOf(id));
       return { ...base, passes: false, why, figures: null, durationUs: clock.monotonicUs() - startedUs };
     }
-    try {
-      const recorded = await recentForReplay(this.#parts.store.db, room.name, { release: breach.release, limit: REPLAYED });
-      const answers = await replay(lent.value.release, recorded);
-      const compared = recorded.map((decision, i): ComparedAnswer => {
-        const answer = answers[i];
-        const side = sideOf({ group: breach.group, reference: breach.reference }, groupsOf(decision.cell));
-        return {
-          side: side === "group" ? "harmed" : side === "reference" ? "reference" : "other",
-          before: decision.favourable,
-          after: answer?.kind === "answered" ? answer.favourable : null,
-        };
-      });
-      const isRatio = METRICS[breach.metric].kind === "ratio_min";
-      const verdict = judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: breach.reference !== null });
+    const { recorded, answers } = asked.value;
+    const compared = recorded.map((decision, i): ComparedAnswer => {
+      const answer = answers[i];
+      const side = sideOf({ group: breach.group, reference: breach.reference }, groupsOf(decision.cell));
       return {
-        ...base,
-        passes: verdict.passes,
-        why: verdict.passes ? null : FAILURE_WORDS[verdict.why],
-        figures: verdict.figures,
-        durationUs: clock.monotonicUs() - startedUs,
+        side: side === "group" ? "harmed" : side === "reference" ? "reference" : "other",
+        before: decision.favourable,
+        after: answer?.kind === "answered" ? answer.favourable : null,
       };
-    } finally {
-      lent.value.giveBack();
-    }
+    });
+    const isRatio = METRICS[breach.metric].kind === "ratio_min";
+    const verdict = judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: breach.reference !== null });
+    return {
+      ...base,
+      passes: verdict.passes,
+      why: verdict.passes ? null : FAILURE_WORDS[verdict.why],
+      figures: verdict.figures,
+      durationUs: clock.monotonicUs() - startedUs,
+    };
   }
 
   async #rollBack(found: Found, candidates: readonly CandidateTried[], to: ReleaseId): Promise<void> {

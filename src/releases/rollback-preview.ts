@@ -1,8 +1,8 @@
 /** What a rollback would do, without doing it: the target answers the latest applications, and nothing is changed. */
-import { replay } from "../serving/index.ts";
 import { err, ok, type ReleaseId, type Result } from "../std.ts";
-import { groupsOf, recentForReplay } from "../decisions/index.ts";
+import { groupsOf } from "../decisions/index.ts";
 import type { Store } from "../store/index.ts";
+import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
 import type { ReleaseRefusal } from "./refusals.ts";
 import type { Releases } from "./releases.ts";
@@ -38,7 +38,7 @@ export interface RollbackPreview {
 
 /** @param to - null for where a rollback would go by itself */
 export async function previewRollback(
-  { store, releases }: { readonly store: Store; readonly releases: Releases },
+  parts: { readonly store: Store; readonly releases: Releases },
   room: EndpointRoom,
   to: ReleaseId | null,
   limit: number,
@@ -49,56 +49,51 @@ export async function previewRollback(
   if (!candidates.includes(target)) return err({ kind: "not-a-candidate", release: target, candidates });
   const isWarm = room.warm.isWarm(target);
   const from = room.table.live;
-  const lent = await releases.lend(room, room.info(target));
-  if (!lent.ok) return lent;
-  try {
-    const recorded = await recentForReplay(store.db, room.name, { release: from, limit });
-    const answers = await replay(lent.value.release, recorded);
-    const actions = new Map<string, number>();
-    const groups = new Map<string, { people: number; better: number; worse: number }>();
-    let [unanswered, better, worse] = [0, 0, 0];
-    for (const [i, before] of recorded.entries()) {
-      const after = answers[i];
-      if (after?.kind !== "answered") {
-        unanswered++;
-        continue;
-      }
-      const isBetter = !before.favourable && after.favourable;
-      const isWorse = before.favourable && !after.favourable;
-      if (isBetter) better++;
-      if (isWorse) worse++;
-      const pair = `${before.action}\0${after.action}`;
-      actions.set(pair, (actions.get(pair) ?? 0) + 1);
-      for (const [attribute, value] of Object.entries(groupsOf(before.cell))) {
-        const key = `${attribute}\0${value}`;
-        const known = groups.get(key) ?? { people: 0, better: 0, worse: 0 };
-        groups.set(key, { people: known.people + 1, better: known.better + (isBetter ? 1 : 0), worse: known.worse + (isWorse ? 1 : 0) });
-      }
+  const again = await askAgain(parts, room, room.info(target), { release: from, limit });
+  if (!again.ok) return again;
+  const { recorded, answers } = again.value;
+  const actions = new Map<string, number>();
+  const groups = new Map<string, { people: number; better: number; worse: number }>();
+  let [unanswered, better, worse] = [0, 0, 0];
+  for (const [i, before] of recorded.entries()) {
+    const after = answers[i];
+    if (after?.kind !== "answered") {
+      unanswered++;
+      continue;
     }
-    const switches = room.switchesUs.toSorted((a, b) => a - b);
-    return ok({
-      from,
-      to: target,
-      isFallback: target === room.table.fallback,
-      isWarm,
-      expectedUs: switches[Math.floor(switches.length / 2)] ?? null,
-      asked: recorded.length,
-      unanswered,
-      better,
-      worse,
-      actions: [...actions].toSorted(byKey).map(([pair, people]) => {
-        const [before = "", after = ""] = pair.split("\0");
-        return { before, after, people };
-      }),
-      groups: [...groups].toSorted(byKey).map(([key, counts]) => {
-        const [attribute = "", value = ""] = key.split("\0");
-        return { attribute, value, ...counts };
-      }),
-      guardrails: replayedGuardrails(room.definition, answers),
-    });
-  } finally {
-    lent.value.giveBack();
+    const isBetter = !before.favourable && after.favourable;
+    const isWorse = before.favourable && !after.favourable;
+    if (isBetter) better++;
+    if (isWorse) worse++;
+    const pair = `${before.action}\0${after.action}`;
+    actions.set(pair, (actions.get(pair) ?? 0) + 1);
+    for (const [attribute, value] of Object.entries(groupsOf(before.cell))) {
+      const key = `${attribute}\0${value}`;
+      const known = groups.get(key) ?? { people: 0, better: 0, worse: 0 };
+      groups.set(key, { people: known.people + 1, better: known.better + (isBetter ? 1 : 0), worse: known.worse + (isWorse ? 1 : 0) });
+    }
   }
+  const switches = room.switchesUs.toSorted((a, b) => a - b);
+  return ok({
+    from,
+    to: target,
+    isFallback: target === room.table.fallback,
+    isWarm,
+    expectedUs: switches[Math.floor(switches.length / 2)] ?? null,
+    asked: recorded.length,
+    unanswered,
+    better,
+    worse,
+    actions: [...actions].toSorted(byKey).map(([pair, people]) => {
+      const [before = "", after = ""] = pair.split("\0");
+      return { before, after, people };
+    }),
+    groups: [...groups].toSorted(byKey).map(([key, counts]) => {
+      const [attribute = "", value = ""] = key.split("\0");
+      return { attribute, value, ...counts };
+    }),
+    guardrails: replayedGuardrails(room.definition, answers),
+  });
 }
 
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
