@@ -54,7 +54,8 @@ export function serverInside(spec: ContainerScorerSpec): HttpScorerSpec {
   return asHttp({ ...callsOf(spec), kind: "http", url: `http://127.0.0.1:${spec.port}${spec.path ?? ""}` });
 }
 
-const callsOf = (spec: ContainerScorerSpec) => Object.fromEntries(Object.entries(spec).filter(([field]) => !Object.hasOwn(container, field)));
+const callsOf = (spec: ContainerScorerSpec) =>
+  Object.fromEntries(Object.entries(spec).filter(([field]) => !Object.hasOwn(container, field)));
 /** Without the fields of the container, and with those of a server, one form is the other: both are made of the same `protocols`. */
 const asHttp = (spec: object) => spec as HttpScorerSpec;
 
