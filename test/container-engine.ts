@@ -1,5 +1,8 @@
 /** The container engine of this machine, for tests that need a real one. */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { engineSocket } from "../src/cli/engine-socket.ts";
 import { ContainerEngine } from "../src/serving/index.ts";
 
@@ -32,6 +35,12 @@ async function built(socket: string): Promise<Omit<RealEngine, "socket"> | strin
   const found = await engine.image(`${name}:latest`);
   const [image] = found?.digests ?? [];
   return image === undefined ? "it gives local images no digests" : { engine, image };
+}
+
+/** Containers of the server that has this data folder. */
+export function containersOf(engine: ContainerEngine, folder: string): Promise<readonly string[]> {
+  const text = JSON.stringify([realpathSync(folder), readFileSync(join(folder, "instance"), "utf8")]);
+  return engine.withLabels({ "dev.evenkeel.instance": createHash("sha256").update(text).digest("hex") });
 }
 
 /** Podman or Docker, whichever is here. */

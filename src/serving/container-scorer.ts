@@ -64,8 +64,14 @@ export async function openContainerScorer(
   const http = { egress: held.value.route, random, secrets };
   const opened = await openHttpScorer(serverInside(spec), { features, endpoint }, { clock, http });
   if (opened.ok) return ok(new ContainerScorer(opened.value, held.value));
-  const hint = await held.value.logEnd();
+  const log = await held.value.logEnd();
   await held.value.giveBack();
   // People wrote no address here; what is wrong with the server inside is wrong with the image.
-  return err(opened.error.map((issue) => ({ ...issue, path: issue.path === "/url" ? "/image" : issue.path, hint: issue.hint ?? hint })));
+  return err(
+    opened.error.map((issue) => ({
+      ...issue,
+      path: issue.path === "/url" ? "/image" : issue.path,
+      hint: issue.hint === undefined ? log : `${issue.hint}; ${log}`,
+    })),
+  );
 }

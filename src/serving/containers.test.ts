@@ -199,13 +199,26 @@ describe("an engine that refuses", () => {
     expect(fake.containers.size).toBe(0);
   });
   test("a start that is answered with 304 runs already", async () => {
-    fake.onStart = (container) => (container.isRunning = true);
-    fake.play("POST /containers/{id}/start", { status: 304, times: 2 });
-    const held = containers().take(spec({ start_timeout_ms: 3000 }), release);
-    await expect.poll(() => fake.containers.size).toBeGreaterThan(0);
-    const running = setInterval(() => [...fake.containers.values()].forEach((each) => (each.isRunning = true)), 1);
-    expect((await held).ok).toBe(true);
-    clearInterval(running);
+    fake.isStartedWhenMade = true;
+    expect((await taken(containers())).isUp()).toBe(true);
+  });
+  test.each([
+    ["POST /containers/{id}/stop", 304],
+    ["POST /containers/{id}/stop", 404],
+    ["DELETE /containers/{id}", 404],
+    ["DELETE /containers/{id}", 409],
+    ["DELETE /networks/{id}", 403],
+  ])("%s with %i: it is gone, or somebody else is at it", async (route, status) => {
+    const held = await taken(containers());
+    fake.play(route, { status });
+    await held.giveBack();
+    expect(troubles).toHaveLength(1); // the one about the network
+  });
+  test("one that can't be removed is told", async () => {
+    const held = await taken(containers());
+    fake.play("DELETE /containers/{id}", { status: 500, body: { message: "device busy" } });
+    await held.giveBack();
+    expect(troubles.at(-1)).toContain("device busy");
   });
   test("limits that it can't keep: no container without them", async () => {
     fake.info = { MemoryLimit: true, CpuCfsQuota: false, PidsLimit: false };

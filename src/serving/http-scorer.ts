@@ -132,7 +132,9 @@ export async function openHttpScorer(
 
 function columnsOf(spec: HttpScorerSpec, features: CompiledFeatures, endpoint: CompiledEndpoint): readonly Column[] {
   if (spec.send !== "inputs") return features.names.map((name) => ({ name, type: "number", isOptional: true }));
-  return [...endpoint.variables].map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
+  // An endpoint's inputs have no order that is kept (its definition is content); a row by position must have the same one for ever.
+  const byName = [...endpoint.variables].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return byName.map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
 }
 
 function rowMaker(spec: HttpScorerSpec, features: CompiledFeatures, columns: readonly Column[]): (inputs: Inputs) => readonly Cell[] {
