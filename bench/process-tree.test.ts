@@ -6,7 +6,7 @@ import { cpuSecondsOf, memoryOf, parseRollup, parseStat, processTree, treeOf } f
 
 test("a process whose name holds spaces and parentheses is read like any other", () => {
   const stat = "42 (a) b (c)) S 7 42 40 0 -1 4194304 1 2 3 4 150 50 20 10 20 0 1 0 100 0 0";
-  expect(parseStat(stat)).toEqual({ pid: 42, parent: 7, session: 40, cpuSeconds: 2.3 });
+  expect(parseStat(stat)).toEqual({ pid: 42, parent: 7, session: 40, cpuSeconds: 2.3, isZombie: false });
 });
 
 test("memory is read in bytes, and Pss isn't taken for one of its parts", () => {
@@ -16,7 +16,7 @@ test("memory is read in bytes, and Pss isn't taken for one of its parts", () => 
 });
 
 test("a tree has grandchildren and orphans of the session, and no strangers", () => {
-  const stat = (pid: number, parent: number, session: number) => ({ pid, parent, session, cpuSeconds: 0 });
+  const stat = (pid: number, parent: number, session: number) => ({ pid, parent, session, cpuSeconds: 0, isZombie: false });
   // 13 comes before its parent 14 and has a session of its own; 15's parent has ended.
   const all = [stat(1, 0, 1), stat(13, 14, 13), stat(10, 1, 10), stat(14, 10, 10), stat(15, 1, 10), stat(20, 1, 20)];
   expect(treeOf(all, 10).map(({ pid }) => pid)).toEqual(expect.arrayContaining([10, 13, 14, 15]));

@@ -8,6 +8,8 @@ export interface ProcessStat {
   readonly session: number;
   /** User and system time, its own and that of children it has waited for: nothing is lost when a worker ends. */
   readonly cpuSeconds: number;
+  /** It has ended, and nobody has asked how. */
+  readonly isZombie: boolean;
 }
 
 export interface Memory {
@@ -29,6 +31,7 @@ export function parseStat(text: string): ProcessStat {
     parent: field(1),
     session: field(3),
     cpuSeconds: (field(11) + field(12) + field(13) + field(14)) / TICKS_PER_SECOND,
+    isZombie: fields[0] === "Z",
   };
 }
 
@@ -41,7 +44,7 @@ export function parseRollup(text: string): Memory {
 /** The process itself, everything it has started, and everything in a session it leads. */
 export function treeOf(all: readonly ProcessStat[], root: number): readonly ProcessStat[] {
   const found = new Map(all.filter(({ pid, session }) => pid === root || session === root).map((stat) => [stat.pid, stat]));
-  for (let before = -1; before !== found.size; ) {
+  for (let before = -1; before !== found.size;) {
     before = found.size;
     for (const stat of all) if (found.has(stat.parent)) found.set(stat.pid, stat);
   }
