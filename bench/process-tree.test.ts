@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { cpuSecondsOf, memoryOf, parseRollup, parseStat, processTree, treeOf } from "./process-tree.ts";
+import { cpuSecondsOf, isRunning, memoryOf, parseRollup, parseStat, processTree, treeOf } from "./process-tree.ts";
 
 test("a process whose name holds spaces and parentheses is read like any other", () => {
   const stat = "42 (a) b (c)) S 7 42 40 0 -1 4194304 1 2 3 4 150 50 20 10 20 0 1 0 100 0 0";
@@ -29,10 +29,12 @@ test.runIf(existsSync("/proc/self/smaps_rollup"))("a running process has memory 
   const pid = child.pid ?? 0;
   await once(child, "spawn");
   expect(processTree(pid)).toHaveLength(1);
+  expect(isRunning(pid)).toBe(true);
   expect(memoryOf(pid)?.pssBytes).toBeGreaterThan(0);
   expect(cpuSecondsOf(pid)).toBeGreaterThanOrEqual(0);
   child.kill("SIGKILL");
   await once(child, "exit");
+  expect(isRunning(pid)).toBe(false);
   expect(memoryOf(pid)).toBeNull();
   expect(cpuSecondsOf(pid)).toBeNull();
 });

@@ -54,9 +54,19 @@ export function treeOf(all: readonly ProcessStat[], root: number): readonly Proc
 /** The tree of a running process; empty where there is no `/proc`. */
 export function processTree(root: number): readonly ProcessStat[] {
   const pids = readable(() => readdirSync("/proc"), []).filter((name) => /^\d+$/.test(name));
-  const stats = pids.flatMap((pid) => readable(() => [parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"))], []));
-  return treeOf(stats, root);
+  return treeOf(
+    pids.flatMap((pid) => statOf(Number(pid)) ?? []),
+    root,
+  );
 }
+
+/** Whether the process still runs; never where there is no `/proc`. */
+export function isRunning(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && !stat.isZombie;
+}
+
+const statOf = (pid: number) => readable(() => parseStat(readFileSync(`/proc/${pid}/stat`, "utf8")), undefined);
 
 /** Null where the system doesn't tell. */
 export function cpuSecondsOf(root: number): number | null {

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processTree } from "../process-tree.ts";
+import { isRunning, processTree } from "../process-tree.ts";
 import { scoreAt, type Command } from "./peers.ts";
 
 /** What a request is and what must come back; the same for every server but in its form. */
@@ -69,25 +69,27 @@ export class Servers {
   /** Asks every running server to stop, and ends what is left of them. */
   async end(): Promise<void> {
     for (const child of this.#running) {
-      const leader = child.pid ?? 0;
-      const asked = processTree(leader).map(({ pid }) => pid);
+      const asked = familyOf(child);
       signal(asked, "SIGTERM");
       const untilMs = performance.now() + STOP_WITHIN_MS;
-      while (performance.now() < untilMs && asked.some(isAlive)) await sleep(50);
+      while (performance.now() < untilMs && asked.some(isRunning)) await sleep(50);
       // Also those that came while it was stopping: a supervisor may have replaced a worker.
-      signal([...asked.filter(isAlive), ...processTree(leader).map(({ pid }) => pid)], "SIGKILL");
+      signal([...asked.filter(isRunning), ...familyOf(child)], "SIGKILL");
       this.#running.delete(child);
     }
   }
 
   /** At once, for a run that is broken off. */
   kill(): void {
-    for (const child of this.#running)
-      signal(
-        processTree(child.pid ?? 0).map(({ pid }) => pid),
-        "SIGKILL",
-      );
+    for (const child of this.#running) signal(familyOf(child), "SIGKILL");
   }
+}
+
+/** Every process of a server, each once; its process group where the system lists none. */
+function familyOf({ pid }: ChildProcess): readonly number[] {
+  if (pid === undefined) return [];
+  const tree = processTree(pid).map((stat) => stat.pid);
+  return tree.length > 0 || process.platform === "linux" ? tree : [-pid];
 }
 
 /** The score, or what came instead. @throws where nothing came */
@@ -123,8 +125,6 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
       // It has ended in the meantime.
     }
 }
-
-const isAlive = (pid: number) => processTree(pid).some((stat) => stat.pid === pid && !stat.isZombie);
 
 const lastLine = (log: string) => readFileSync(log, "utf8").trim().split("\n").at(-1)?.slice(0, 300) ?? "";
 
