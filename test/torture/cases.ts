@@ -11,6 +11,7 @@ import { decideHeld, rollbacksHeld } from "./load-held.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
+import { scorersAtRandom } from "./scorers-at-random.ts";
 
 export const cases: readonly Case[] = [
   decideHeld,
@@ -26,6 +27,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  scorersAtRandom,
   scorerFaults,
   fsyncOff,
   synchronousNormal,
