@@ -1,8 +1,8 @@
 /**
  * The load's own process: `node bench/client.ts BODIES TOKEN` reads one JSON body a line from a file, then an order a line from standard
- * input (`{"port","connections","warmUpMs","durationMs"}`), and prints a result a line.
+ * input (`LoadOrder`), and prints a result a line.
  */
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { closedLoop, post } from "./closed-loop.ts";
 
@@ -11,6 +11,10 @@ export interface LoadOrder {
   readonly connections: number;
   readonly warmUpMs: number;
   readonly durationMs: number;
+  /** A rate to keep; as many as the connections carry when left out. */
+  readonly perSecond?: number;
+  /** A file that the replies are added to, one a line. */
+  readonly keep?: string;
 }
 /** Only `bench/run.ts` writes them. */
 const asOrder = (text: string): LoadOrder => JSON.parse(text) as LoadOrder;
@@ -22,7 +26,17 @@ const requests = readFileSync(bodies, "utf8")
   .filter(Boolean)
   .map((body) => post("/v1/endpoints/loans/decisions", body, headers));
 for await (const line of createInterface({ input: process.stdin })) {
-  const { port, connections, warmUpMs, durationMs } = asOrder(line);
-  await closedLoop({ port, connections, requests, durationMs: warmUpMs });
-  console.log(JSON.stringify(await closedLoop({ port, connections, requests, durationMs })));
+  const { port, connections, warmUpMs, durationMs, perSecond, keep } = asOrder(line);
+  const replies: string[] = [];
+  const common = {
+    port,
+    connections,
+    requests,
+    ...(perSecond === undefined ? {} : { perSecond }),
+    ...(keep === undefined ? {} : { onReply: (body: string) => void replies.push(body) }),
+  };
+  if (warmUpMs > 0) await closedLoop({ ...common, durationMs: warmUpMs });
+  const result = await closedLoop({ ...common, durationMs });
+  if (keep !== undefined) appendFileSync(keep, replies.map((reply) => `${reply}\n`).join(""));
+  console.log(JSON.stringify(result));
 }

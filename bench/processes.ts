@@ -21,6 +21,8 @@ export interface Measured {
 /** Every process that a run has started, to be ended with it. */
 export class Processes {
   readonly #children: ChildProcess[] = [];
+  /** What others start, to be ended too. */
+  readonly others = new Set<ChildProcess>();
 
   start(file: string, ...args: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...args], { stdio: ["pipe", "pipe", "inherit"] });
@@ -34,7 +36,7 @@ export class Processes {
     return { url, port: Number(new URL(url).port), pid: child.pid ?? 0 };
   }
   end(): void {
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const child of [...this.#children, ...this.others]) child.kill("SIGKILL");
   }
 }
 
@@ -85,6 +87,14 @@ export class Load {
 /** What `client.ts` prints. */
 const asResult = (value: unknown): ClosedLoopResult => value as ClosedLoopResult;
 
+/** A process and all that it has started, however deep. @throws Error where there is no `/proc` */
+function treeOf(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(treeOf)];
+}
+
 /** User and system time so far of a process, its threads and its children, where there is a `/proc`. */
 function cpuSecondsOf(pid: number): number | null {
   try {
@@ -92,10 +102,29 @@ function cpuSecondsOf(pid: number): number | null {
       const fields = readFileSync(`/proc/${id}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
       return Number(fields[11]) + Number(fields[12]);
     };
-    const children_ = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
-    );
-    return [pid, ...children_].reduce((sum, id) => sum + ticks(id), 0) / 100;
+    return treeOf(pid).reduce((sum, id) => sum + ticks(id), 0) / 100;
+  } catch {
+    return null;
+  }
+}
+
+export interface Memory {
+  /** What they really take: pages that several share are counted once. */
+  readonly pssMb: number;
+  readonly rssMb: number;
+  readonly processes: number;
+}
+
+/** Of a process with its children, where there is a `/proc`. */
+export function memoryOf(pid: number): Memory | null {
+  try {
+    const all = treeOf(pid);
+    const of = (name: string) =>
+      all.reduce((sum, id) => {
+        const found = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${id}/smaps_rollup`, "utf8"));
+        return sum + Number(found?.[1] ?? Number.NaN) / 1024;
+      }, 0);
+    return { pssMb: of("Pss"), rssMb: of("Rss"), processes: all.length };
   } catch {
     return null;
   }

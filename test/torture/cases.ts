@@ -12,6 +12,7 @@ import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
 import { scorersAtRandom } from "./scorers-at-random.ts";
+import { sticky } from "./sticky.ts";
 
 export const cases: readonly Case[] = [
   decideHeld,
@@ -27,6 +28,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  sticky,
   scorersAtRandom,
   scorerFaults,
   fsyncOff,
