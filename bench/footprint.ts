@@ -101,7 +101,7 @@ async function up(folder: string, running: Set<ChildProcess>): Promise<Up> {
   });
   running.add(child);
   const { url } = await new Promise<{ readonly url: string }>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`evenkeel up ended with exit code ${code ?? "none"}`)));
+    child.once("exit", (code) => reject(new Error(`evenkeel up ended with exit code ${code ?? "none"}: ${said}`)));
     createInterface({ input: child.stdout }).once("line", (line) => resolve(asUp(line)));
   });
   while ((await fetch(`${url}/healthz/ready`)).status !== 200) await sleep(10);
