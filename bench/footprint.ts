@@ -97,9 +97,11 @@ const asUp = (line: string): { readonly url: string } => JSON.parse(line) as { r
 async function up(folder: string, running: Set<ChildProcess>): Promise<Up> {
   const startedMs = performance.now();
   const child = spawn(process.execPath, [BINARY, "up", "--data", folder, "--port", "0", "--json"], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => void (said += text));
   const { url } = await new Promise<{ readonly url: string }>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`evenkeel up ended with exit code ${code ?? "none"}: ${said}`)));
     createInterface({ input: child.stdout }).once("line", (line) => resolve(asUp(line)));
