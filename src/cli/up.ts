@@ -2,6 +2,7 @@ import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
+import { giveBackMemory } from "./give-back-memory.ts";
 import { styled } from "./io.ts";
 import { startTrouble } from "./start-trouble.ts";
 import { UsageError, verb, wholeNumber } from "./verb.ts";
@@ -69,6 +70,7 @@ examples:
         error instanceof Error ? startTrouble(error, { folder: said, host, port, hasPostgres: postgresUrl !== undefined }) : undefined;
       throw why === undefined ? error : new Error(why, { cause: error });
     });
+    giveBackMemory();
     if (values.json) io.out(JSON.stringify({ url: app.url, folder, token: app.firstAdmin?.token ?? null }));
     else {
       io.out(`Evenkeel is up: ${styled(io, "bold", app.url)}   data in ${folder}`);
