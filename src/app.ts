@@ -30,7 +30,7 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
+import { Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
 import { Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -55,6 +55,8 @@ export interface AppOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Models in processes of their own (default), or in this one: deterministic and blocking, for simulations. */
   readonly scorers?: "process" | "inline";
+  /** What the scorer processes of all releases may take together; without end by default. */
+  readonly memoryBudgetBytes?: number;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Told of errors that are our fault, and of what an operator should see. */
@@ -121,7 +123,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ownPorts = new Set([options.port ?? 7070]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
     const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline", http };
-    const releases = await Releases.open({ store, audit, registry, gateway, load, onTrouble: (error) => onError(error, "releases") });
+    const releases = await Releases.open({
+      store,
+      audit,
+      registry,
+      gateway,
+      load,
+      memory: new MemoryBudget(options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY),
+      onTrouble: (error) => onError(error, "releases"),
+    });
     undo.push(() => releases.close());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });

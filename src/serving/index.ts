@@ -20,6 +20,7 @@ export {
 export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCall } from "./onnx-model.ts";
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
 export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
+export { memoryOf, type ProcessMemory } from "./process-memory.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
 export { loadedIn, type RouteView } from "./route-view.ts";
 export { sampleInputs, type Sample } from "./samples.ts";
