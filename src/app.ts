@@ -16,6 +16,7 @@ import {
   kserveRoutes,
   mlflowScoringRoutes,
   oipRoutes,
+  reasonRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
@@ -25,13 +26,13 @@ import {
   type Server,
 } from "./api/index.ts";
 import { DecisionLog, type Ack } from "./decisions/index.ts";
-import { Blame } from "./diagnosis/index.ts";
+import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import { Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
-import { Gateway } from "./serving/index.ts";
+import { Attributor, Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
 
@@ -135,6 +136,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => releases.close());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
+    const attributor = new Attributor();
+    undo.push(() => attributor.close());
+    const reasons = new Reasons({ store, releases, attributor });
+    undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
@@ -203,6 +208,8 @@ export async function startApp(options: AppOptions): Promise<App> {
         gateway,
         store,
         reads,
+        reasons,
+        onError,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -214,6 +221,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           return info?.ok ? info.value.id : undefined;
         },
       }),
+      reasonRoutes({ reasons, reads }),
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
@@ -245,6 +253,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await gateway.idle();
       await looking.settled();
       await following.settled();
+      await reasons.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };

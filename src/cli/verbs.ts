@@ -9,6 +9,7 @@ import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { models } from "./models.ts";
+import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
@@ -33,6 +34,7 @@ export const verbs: readonly Verb[] = [
   decide,
   score,
   decisions,
+  reasons,
   incidents,
   blame,
   affected,
