@@ -44,7 +44,7 @@ export const ReleaseView = Type.Object(
     id: Type.String({ description: "Content id: the same parts have the same id everywhere" }),
     endpoint: Type.String(),
     name: Type.String(),
-    scorer: Type.Enum(["rules", "onnx", "http"]),
+    scorer: Type.Enum(["rules", "onnx", "http", "container"]),
     origin: Type.Unknown({ description: "Model version, feature set, run and description, where they are known" }),
     features: Type.Array(Type.String()),
     policy: Type.Unknown(),

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
 import { giveBackMemory } from "./give-back-memory.ts";
+import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
 import { startTrouble } from "./start-trouble.ts";
@@ -18,7 +19,7 @@ export const up = verb({
   help: `start the server
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
-                   [--allow-egress <host:port>]… [--memory-budget <size>]
+                   [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -28,8 +29,9 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   10.0.0.0/8:8080 (or EVENKEEL_ALLOW_EGRESS, with commas); public addresses need none
   --memory-budget  what the models of all releases may take together, 2GB for example (default: half of the machine's memory, or of the
                   container's); a release that doesn't fit is refused
+  --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
-Headers of calls to model servers may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
+Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
 
 examples:
@@ -43,6 +45,7 @@ examples:
     postgres: { type: "string" },
     "allow-egress": { type: "string", multiple: true },
     "memory-budget": { type: "string" },
+    "container-engine": { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -56,6 +59,7 @@ examples:
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
     const budget = values["memory-budget"];
+    const containerEngine = engineSocket(values["container-engine"], env);
     const starting = startApp({
       folder,
       port,
@@ -64,6 +68,7 @@ examples:
       ...(postgresUrl ? { postgresUrl } : {}),
       egress: { allow },
       memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
+      ...(containerEngine ? { containerEngine } : {}),
       secrets: secretsIn(env),
       onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
       onFatal: (why) => {

@@ -1,6 +1,10 @@
 export type { DecisionReply } from "./answered.ts";
 export type { Application, Decided } from "./decide-all.ts";
 export { Attributor } from "./attributor.ts";
+export { ContainerEngine, EngineError } from "./container-engine.ts";
+export { repositoryOf } from "./container-scorer-spec.ts";
+export type { LogLine } from "./container-streams.ts";
+export { Containers } from "./containers.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
