@@ -17,6 +17,7 @@ import {
   logRoutes,
   mlflowScoringRoutes,
   oipRoutes,
+  reasonRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
@@ -26,13 +27,13 @@ import {
   type Server,
 } from "./api/index.ts";
 import { DecisionLog, type Ack } from "./decisions/index.ts";
-import { Blame } from "./diagnosis/index.ts";
+import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
-import { ContainerEngine, Containers, Gateway } from "./serving/index.ts";
+import { Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
+import { Attributor, ContainerEngine, Containers, Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, sha256Hex, systemRuntime, type Runtime, type Store } from "./store/index.ts";
 
@@ -58,6 +59,8 @@ export interface AppOptions {
   readonly containerEngine?: string;
   /** Models in processes of their own (default), or in this one: deterministic and blocking, for simulations. */
   readonly scorers?: "process" | "inline";
+  /** What the scorer processes of all releases may take together; without end by default. */
+  readonly memoryBudgetBytes?: number;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Told of errors that are our fault, and of what an operator should see. */
@@ -131,13 +134,25 @@ export async function startApp(options: AppOptions): Promise<App> {
       http,
       ...(containers ? { containers } : {}),
     };
-    const releases = await Releases.open({ store, audit, registry, gateway, load, onTrouble: (error) => onError(error, "releases") });
+    const releases = await Releases.open({
+      store,
+      audit,
+      registry,
+      gateway,
+      load,
+      memory: new MemoryBudget(options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY),
+      onTrouble: (error) => onError(error, "releases"),
+    });
     undo.push(() => releases.close());
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
     void containers?.booted().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "containers"));
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
+    const attributor = new Attributor();
+    undo.push(() => attributor.close());
+    const reasons = new Reasons({ store, releases, attributor });
+    undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
@@ -206,6 +221,8 @@ export async function startApp(options: AppOptions): Promise<App> {
         gateway,
         store,
         reads,
+        reasons,
+        onError,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -217,6 +234,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           return info?.ok ? info.value.id : undefined;
         },
       }),
+      reasonRoutes({ reasons, reads }),
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
@@ -249,6 +267,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await gateway.idle();
       await looking.settled();
       await following.settled();
+      await reasons.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };

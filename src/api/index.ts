@@ -41,6 +41,7 @@ export type { LineageView } from "./lineage-routes.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
+export { reasonRoutes, type ReasonsView } from "./reason-routes.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";
 export type { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 export { buildServer, type Server } from "./server.ts";

@@ -43,6 +43,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "decisions:read": [
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
+    "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],

@@ -10,6 +10,7 @@ import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   decide,
   score,
   decisions,
+  reasons,
   incidents,
   blame,
   affected,

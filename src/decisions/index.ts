@@ -19,6 +19,7 @@ export {
   isReplayable,
   readDecision,
   readDecisions,
+  readForReplay,
   readLogEnd,
   readShadowAnswers,
   recentForReplay,

@@ -11,7 +11,7 @@ import { HttpModel, type HttpModelStats } from "./http-model.ts";
 import type { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 import { metadataTrouble } from "./oip-metadata.ts";
-import { ScorerError, checkedScore, type Scored, type Scorer } from "./scorer.ts";
+import { ScorerError, checkedScore, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 import { wireFormOf, type Cell, type Column, type WireForm } from "./wire-forms.ts";
 
 /** What calling other servers needs of the world. */
@@ -30,9 +30,11 @@ export class HttpScorer implements Scorer {
   readonly #rowOf: (inputs: Inputs) => readonly Cell[];
   readonly #timeoutMs: number;
   readonly #chunksAtOnce: number;
+  readonly rows: ScorerRows;
 
   constructor(options: {
     readonly model: HttpModel;
+    readonly columns: ScorerRows["columns"];
     readonly rowOf: (inputs: Inputs) => readonly Cell[];
     readonly timeoutMs: number;
     readonly connections: number;
@@ -42,6 +44,7 @@ export class HttpScorer implements Scorer {
     this.#timeoutMs = options.timeoutMs;
     // Half of the connections stay free for decisions.
     this.#chunksAtOnce = Math.max(1, Math.floor(options.connections / 2));
+    this.rows = { columns: options.columns, rowOf: options.rowOf, score: (rows) => this.#scoreRows(rows) };
   }
 
   stats(): HttpModelStats {
@@ -66,6 +69,16 @@ export class HttpScorer implements Scorer {
 
   close(): Promise<void> {
     return this.#model.close();
+  }
+
+  async #scoreRows(rows: readonly (readonly Cell[])[]): Promise<Float64Array> {
+    const size = this.#model.maxRows;
+    const scores = new Float64Array(rows.length);
+    for (let at = 0; at < rows.length; at += size) {
+      const some = await this.#model.run(rows.slice(at, at + size), MANY_TIMEOUT_MS);
+      for (const [i, score] of some.entries()) scores[at + i] = checkedScore(score);
+    }
+    return scores;
   }
 
   async #scoreChunk(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
@@ -123,6 +136,7 @@ export async function openHttpScorer(
   return ok(
     new HttpScorer({
       model: new HttpModel({ caller, form, clock, connections, jitter }),
+      columns: { kind: spec.send ?? "features", names: columns.map(({ name }) => name) },
       rowOf: rowMaker(spec, features, columns),
       timeoutMs: spec.timeout_ms ?? Number.POSITIVE_INFINITY,
       connections,

@@ -14,6 +14,7 @@ import { openInlineModel } from "./inline-model.ts";
 import { OnnxScorer } from "./onnx-scorer.ts";
 import { PolicySpec, compilePolicy, type Policy } from "./policy.ts";
 import { compileRules } from "./rules-scorer.ts";
+import { toldFeatures } from "./told-features.ts";
 import { sampleInputs, type Sample } from "./samples.ts";
 import { ScorerError, ScorerSpec, blobOf, type OnnxScorerSpec, type Scored, type Scorer } from "./scorer.ts";
 
@@ -94,7 +95,12 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   const features = compileFeatures(bundle.features, endpoint.variables);
   const policy = compilePolicy(bundle.policy, endpoint.actions);
   const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint) : null;
-  const issues = [...below("/features", features), ...below("/policy", policy), ...(rules ? below("/scorer", rules) : [])];
+  const told = toldFeatures(bundle.features, endpoint);
+  const issues = [
+    ...below("/features", features.ok ? told : features),
+    ...below("/policy", policy),
+    ...(rules ? below("/scorer", rules) : []),
+  ];
   if (!features.ok || !policy.ok || (rules && !rules.ok) || issues.length > 0) return err(issues);
 
   const samples = sampleInputs(endpoint.inputs);

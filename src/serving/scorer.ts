@@ -214,6 +214,21 @@ export interface Scorer {
   scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]>;
   /** Frees its memory and process. Calls under way fail as `closed`. */
   close(): Promise<void>;
+  /** Its way in below the inputs, for mixing the rows of two people; none for rules, which say their reasons themselves. */
+  readonly rows?: ScorerRows;
+}
+
+/** One value of a row: what is missing is NaN or null. */
+export type RowValue = number | string | boolean | null;
+
+/** The rows that a scorer makes of people's inputs before its model sees them. */
+export interface ScorerRows {
+  /** What the columns hold: features of the feature set, or inputs of the endpoint where those are sent. */
+  readonly columns: { readonly kind: "features" | "inputs"; readonly names: readonly string[] };
+  /** @throws ScorerError where it can't be computed */
+  rowOf(inputs: Inputs): readonly RowValue[];
+  /** Scores in the order of the rows. Gives way to single decisions between batches. @throws ScorerError */
+  score(rows: readonly (readonly RowValue[])[]): Promise<Float64Array>;
 }
 
 /** Rows of features to raw outputs. */
