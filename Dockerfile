@@ -29,7 +29,7 @@ COPY --from=build /src/dist dist
 COPY package.json LICENSE NOTICE ./
 COPY bin bin
 # By its number, so that an orchestrator sees that it isn't root.
-RUN ln -s /app/bin/evenkeel.cjs /usr/local/bin/evenkeel && install -d -o 1000 -g 1000 /data
+RUN chmod 755 bin/evenkeel.cjs && ln -s /app/bin/evenkeel.cjs /usr/local/bin/evenkeel && install -d -o 1000 -g 1000 /data
 USER 1000:1000
 VOLUME /data
 EXPOSE 7070
