@@ -28,26 +28,26 @@ test.each(services)("%s has no more rights than it needs, and is reached from th
 
 test("databases have no way out, and what people look at does not share their network only", () => {
   expect(valueAt(compose, "/networks/inside/internal")).toBe(true);
-  for (const [name, service] of services)
-    expect(valueAt(service, "/networks"), name).toEqual(valueAt(service, "/ports") ? ["inside", "outside"] : ["inside"]);
+  for (const [, service] of services)
+    expect(valueAt(service, "/networks")).toEqual(valueAt(service, "/ports") ? ["inside", "outside"] : ["inside"]);
 });
 
 test("every volume and secret that is used is declared, every file is in deploy/, and the engine's socket is given to nobody", () => {
   const used = services.flatMap(([, service]) => list(valueAt(service, "/volumes")).map((each) => each.split(":")[0] ?? ""));
   const files = used.filter((each) => each.startsWith("."));
   expect(used.filter((each) => !each.startsWith(".")).toSorted()).toEqual(list(valueAt(compose, "/volumes")).toSorted());
-  for (const file of files) expect(existsSync(new URL(file, DEPLOY)), file).toBe(true);
+  expect(files.filter((file) => !existsSync(new URL(file, DEPLOY)))).toEqual([]);
   expect(used.join(" ")).not.toContain("docker.sock");
   expect(services.flatMap(([, service]) => list(valueAt(service, "/secrets")))).toEqual(list(valueAt(compose, "/secrets")));
 });
 
 test("every password comes from the environment, and example.env names it", () => {
-  const asked = [...text("compose.yaml").matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name]) => name);
-  const told = [...text("example.env").matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
-  expect([...new Set([...asked, valueAt(compose, "/secrets/metrics_token/environment")])].toSorted()).toEqual(told.toSorted());
+  const asked = [...text("compose.yaml").matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name = ""]) => name);
+  const told = [...text("example.env").matchAll(/^([A-Z_]+)=/gm)].map(([, name = ""]) => name);
+  expect(new Set([...asked, valueAt(compose, "/secrets/metrics_token/environment")])).toEqual(new Set(told));
   for (const [, service] of services)
     for (const [name, value] of Object.entries(Object(valueAt(service, "/environment"))))
-      if (/PASSWORD|SECRET|_URL/.test(name)) expect(value, name).toMatch(/\$\{[A-Z_]+:\?/);
+      if (/PASSWORD|SECRET|_URL/.test(name)) expect(value).toMatch(/\$\{[A-Z_]+:\?/);
 });
 
 test("Prometheus scrapes Evenkeel by the name that it answers to, with the token that compose gives it", () => {

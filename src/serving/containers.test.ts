@@ -38,13 +38,13 @@ function containers(secrets: Readonly<Record<string, string>> = {}, isBooted = t
     engine: new ContainerEngine(fake.socket),
     instance: "0123456789abcdef0123456789abcdef",
     random: runtime.random,
-    clock: { nowMs: runtime.clock.nowMs, monotonicUs: () => runtime.clock.monotonicUs() + skippedMs * 1000 },
+    clock: { nowMs: () => runtime.clock.nowMs(), monotonicUs: () => runtime.clock.monotonicUs() + skippedMs * 1000 },
     timers: {
       every(_periodMs, task) {
         ticks.push(task);
         return () => ticks.splice(ticks.indexOf(task), 1);
       },
-      sleep: runtime.timers.sleep,
+      sleep: (ms) => runtime.timers.sleep(ms),
     },
     secrets,
     onTrouble: ({ message }) => troubles.push(message),
@@ -57,7 +57,7 @@ const spec = (more: Partial<ContainerScorerSpec> = {}): ContainerScorerSpec =>
 /** Time goes by; whatever falls due is done. */
 async function later(ms: number): Promise<void> {
   skippedMs += ms;
-  await Promise.all(ticks.map((tick) => tick()));
+  for (const tick of ticks) await tick();
 }
 async function taken(pool: Containers, more: Partial<ContainerScorerSpec> = {}) {
   const held = await pool.take(spec(more), release);
