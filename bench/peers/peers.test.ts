@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { bestOf, parseCores } from "./measure.ts";
 import { PEERS, peers, scoreAt, type PeerName } from "./peers.ts";
+import { troubleIn } from "./servers.ts";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const run = (...args: readonly string[]) => spawnSync(process.execPath, [here("run.ts"), ...args], { encoding: "utf8" });
@@ -54,6 +55,12 @@ test("of several ways the fastest that ran is kept, and when none ran it is said
   expect(bestOf(contender, trials)).toBe("y");
   expect(() => bestOf(contender, trials.slice(2))).toThrow("z: it ended");
   expect(bestOf({ variants: ["only"] }, [])).toBe("only");
+});
+
+test("of a server that ends, its last error is told rather than its farewell", () => {
+  expect(troubleIn("Traceback:\n  File\nRuntimeError: no event loop\nINFO: shutdown complete\n")).toBe("RuntimeError: no event loop");
+  expect(troubleIn("starting\naddress in use\n")).toBe("address in use");
+  expect(troubleIn("")).toBe("");
 });
 
 test("lists of cores are read as the kernel writes them", () => {
