@@ -1,13 +1,12 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { bestOf, parseCores } from "./measure.ts";
+import { HELP, parseOptions } from "./options.ts";
 import { PEERS, peers, scoreAt, type PeerName } from "./peers.ts";
 import { troubleIn } from "./servers.ts";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const run = (...args: readonly string[]) => spawnSync(process.execPath, [here("run.ts"), ...args], { encoding: "utf8" });
 
 /** Answers as each server gave them. */
 const answers = {
@@ -69,17 +68,19 @@ test("lists of cores are read as the kernel writes them", () => {
   expect(parseCores("")).toEqual([]);
 });
 
-test("the command tells how it is used, and refuses what it doesn't know before it installs anything", () => {
-  const help = run("--help");
-  expect(help.status).toBe(0);
-  for (const name of PEERS) expect(help.stdout).toContain(name);
+test("what is asked for is taken or refused with what would do, and every peer is in the help", () => {
+  expect(parseOptions(["--only", "litserve, fastapi", "--seconds", "0.5"])).toEqual({
+    ok: true,
+    value: { only: ["fastapi", "litserve"], durationMs: 500, isJson: false },
+  });
+  expect(parseOptions(["--help"])).toEqual({ ok: true, value: "help" });
+  for (const name of PEERS) expect(HELP).toContain(name);
   for (const [args, why] of [
-    [["--only", "fastapi,triton"], 'there is no peer "triton"'],
-    [["--seconds", "0"], "--seconds takes a positive number"],
-    [["--rounds", "3"], "--rounds"],
-  ] as const) {
-    const refused = run(...args);
-    expect(refused.status).toBe(2);
-    expect(refused.stderr).toContain(why);
-  }
+    [["--only", "fastapi,triton"], /no peer "triton"; these are: fastapi/],
+    [["--seconds", "0"], /--seconds takes a positive number/],
+    [["--seconds", "long"], /not "long"/],
+    [["--rounds", "3"], /--rounds/],
+    [["fastapi"], /fastapi/],
+  ] as const)
+    expect(parseOptions(args)).toMatchObject({ ok: false, error: expect.stringMatching(why) });
 });
