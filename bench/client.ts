@@ -1,8 +1,8 @@
 /**
  * The load's own process: `node bench/client.ts BODIES [TOKEN] [PATH]` reads one JSON body a line from a file, then an order a line from
- * standard input (`{"port","connections","warmUpMs","durationMs"}`), and prints a result a line.
+ * standard input (`LoadOrder`), and prints a result a line.
  */
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { closedLoop, post, type ClosedLoopResult } from "./closed-loop.ts";
 
@@ -11,6 +11,10 @@ export interface LoadOrder {
   readonly connections: number;
   readonly warmUpMs: number;
   readonly durationMs: number;
+  /** A rate to keep; as many as the connections carry when left out. */
+  readonly perSecond?: number;
+  /** A file that the replies are added to, one a line. */
+  readonly keep?: string;
 }
 export interface LoadResult extends ClosedLoopResult {
   /** Answered before the measurement, in the same order. */
@@ -26,8 +30,17 @@ const requests = readFileSync(bodies, "utf8")
   .filter(Boolean)
   .map((body) => post(path, body, headers));
 for await (const line of createInterface({ input: process.stdin })) {
-  const { port, connections, warmUpMs, durationMs } = asOrder(line);
-  const warmUp = await closedLoop({ port, connections, requests, durationMs: warmUpMs });
-  const result: LoadResult = { ...(await closedLoop({ port, connections, requests, durationMs })), warmUpRequests: warmUp.requests };
+  const { port, connections, warmUpMs, durationMs, perSecond, keep } = asOrder(line);
+  const replies: string[] = [];
+  const common = {
+    port,
+    connections,
+    requests,
+    ...(perSecond === undefined ? {} : { perSecond }),
+    ...(keep === undefined ? {} : { onReply: (body: string) => void replies.push(body) }),
+  };
+  const warmUpRequests = warmUpMs > 0 ? (await closedLoop({ ...common, durationMs: warmUpMs })).requests : 0;
+  const result: LoadResult = { ...(await closedLoop({ ...common, durationMs })), warmUpRequests };
+  if (keep !== undefined) appendFileSync(keep, replies.map((reply) => `${reply}\n`).join(""));
   console.log(JSON.stringify(result));
 }

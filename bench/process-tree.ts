@@ -19,6 +19,10 @@ export interface Memory {
   readonly rssBytes: number;
 }
 
+export interface TreeMemory extends Memory {
+  readonly processes: number;
+}
+
 const TICKS_PER_SECOND = 100;
 
 /** Reads `/proc/<pid>/stat`. The second field is a name in parentheses that may hold spaces and parentheses itself. */
@@ -75,7 +79,7 @@ export function cpuSecondsOf(root: number): number | null {
 }
 
 /** Null where the system doesn't tell. */
-export function memoryOf(root: number): (Memory & { readonly processes: number }) | null {
+export function memoryOf(root: number): TreeMemory | null {
   const all = processTree(root).flatMap(({ pid }) => readable(() => [parseRollup(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))], []));
   if (all.length === 0) return null;
   const sum = (pick: (memory: Memory) => number) => all.reduce((total, memory) => total + pick(memory), 0);

@@ -20,6 +20,8 @@ export interface Measured {
 /** Every process that a run has started, to be ended with it. */
 export class Processes {
   readonly #children: ChildProcess[] = [];
+  /** What others start, to be ended too. */
+  readonly others = new Set<ChildProcess>();
 
   start(file: string, ...args: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...args], { stdio: ["pipe", "pipe", "inherit"] });
@@ -33,7 +35,7 @@ export class Processes {
     return { url, port: Number(new URL(url).port), pid: child.pid ?? 0 };
   }
   end(): void {
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const child of [...this.#children, ...this.others]) child.kill("SIGKILL");
   }
 }
 
