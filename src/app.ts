@@ -19,12 +19,13 @@ import {
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
+  sinkRoutes,
   uiRoutes,
   webRoutes,
   type ProtocolParts,
   type Server,
 } from "./api/index.ts";
-import { DecisionLog, type Ack } from "./decisions/index.ts";
+import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
@@ -123,6 +124,22 @@ export async function startApp(options: AppOptions): Promise<App> {
     const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline", http };
     const releases = await Releases.open({ store, audit, registry, gateway, load, onTrouble: (error) => onError(error, "releases") });
     undo.push(() => releases.close());
+    const sinks = await Sinks.open({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      onTrouble: (error) => onError(error, "sinks"),
+    });
+    undo.push(() => sinks.stop());
+    const delivering = repeatedly(
+      runtime,
+      DELIVER_EVERY_MS,
+      () => sinks.tick(),
+      (error) => onError(error, "sinks"),
+    );
+    undo.push(() => delivering.stop());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const redress = new Redress({ store, releases, incidents });
@@ -207,7 +224,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents }),
+      sinkRoutes(sinks),
       rolloutRoutes({ store, releases, rollouts, drills }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
@@ -235,6 +253,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await gateway.idle();
       await looking.settled();
       await following.settled();
+      await sinks.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };
@@ -253,6 +272,8 @@ function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
+const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
 

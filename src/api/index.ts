@@ -44,6 +44,7 @@ export { rolloutRoutes } from "./rollout-routes.ts";
 export type { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 export { buildServer, type Server } from "./server.ts";
 export { sessionRoutes } from "./session.ts";
+export { sinkRoutes, type SinkDetailView, type SinkView } from "./sink-routes.ts";
 export { homeView } from "./ui-home.ts";
 export { uiRoutes } from "./ui-routes.ts";
 export { webRoutes } from "./web-files.ts";
