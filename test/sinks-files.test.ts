@@ -43,7 +43,7 @@ test("killed at random moments while it delivers, each line is there once and in
   try {
     const acknowledged: string[] = [];
     let token = "";
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 4; round++) {
       const server = await ServerProcess.start({ folder });
       if (round === 0) {
         await applied(server.control, LENDING);

@@ -12,6 +12,7 @@ import { models } from "./models.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
+import { sinks } from "./sinks.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -33,6 +34,7 @@ export const verbs: readonly Verb[] = [
   decide,
   score,
   decisions,
+  sinks,
   incidents,
   blame,
   affected,

@@ -1,8 +1,11 @@
 import { join } from "node:path";
 import { unreachable } from "../../std.ts";
+import { HttpTarget } from "./http-target.ts";
+import { MongodbTarget } from "./mongodb-target.ts";
 import { NdjsonTarget } from "./ndjson-target.ts";
+import { ParquetTarget } from "./parquet-target.ts";
 import type { SinkSpec, SinkSurroundings } from "./spec.ts";
-import { DeliveryFailed, type SinkTarget } from "./target.ts";
+import type { SinkTarget } from "./target.ts";
 
 export interface TargetParts extends Pick<SinkSurroundings, "egress" | "secrets"> {
   /** Of the store: sinks of files have theirs in it. */
@@ -16,13 +19,17 @@ export interface TargetParts extends Pick<SinkSurroundings, "egress" | "secrets"
 
 /** Makes ready what a sink delivers to; nothing is connected yet. */
 export function openTarget({ name, target }: SinkSpec, parts: TargetParts): SinkTarget {
+  const { egress, secrets, installation, nowMs, onTrouble } = parts;
+  const folder = join(parts.folder, "sinks", name);
   switch (target.kind) {
     case "ndjson":
-      return new NdjsonTarget(join(parts.folder, "sinks", name), target);
+      return new NdjsonTarget(folder, target);
     case "parquet":
+      return new ParquetTarget(folder, target);
     case "mongodb":
+      return new MongodbTarget({ spec: target, secrets, onTrouble });
     case "http":
-      throw new DeliveryFailed("not here yet");
+      return new HttpTarget({ name, spec: target, egress, secrets, installation, nowMs });
     default:
       return unreachable(target);
   }
