@@ -15,18 +15,20 @@ import {
   incidentRoutes,
   kserveRoutes,
   logRoutes,
+  metricsRoutes,
   mlflowScoringRoutes,
   oipRoutes,
   reasonRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
+  sinkRoutes,
   uiRoutes,
   webRoutes,
   type ProtocolParts,
   type Server,
 } from "./api/index.ts";
-import { DecisionLog, type Ack } from "./decisions/index.ts";
+import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
@@ -147,6 +149,22 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
     void containers?.booted().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "containers"));
+    const sinks = await Sinks.open({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      onTrouble: (error) => onError(error, "sinks"),
+    });
+    undo.push(() => sinks.stop());
+    const delivering = repeatedly(
+      runtime,
+      DELIVER_EVERY_MS,
+      () => sinks.tick(),
+      (error) => onError(error, "sinks"),
+    );
+    undo.push(() => delivering.stop());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const attributor = new Attributor();
@@ -238,8 +256,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents }),
       logRoutes(releases, containers),
+      sinkRoutes(sinks),
+      metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
@@ -268,6 +288,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await looking.settled();
       await following.settled();
       await reasons.settled();
+      await sinks.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };
@@ -310,6 +331,8 @@ function instanceOf(folder: string, random: Runtime["random"]): string {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
+const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
 

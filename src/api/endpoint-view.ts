@@ -116,10 +116,11 @@ export type EndpointView = Static<typeof EndpointView>;
 
 export const ChangeView = Type.Object(
   {
-    kind: Type.Enum(["endpoint", "release"]),
+    kind: Type.Enum(["endpoint", "release", "sink"]),
     name: Type.String(),
     release: orNull(ReleaseName),
     change: Type.Enum(["created", "changed", "unchanged"]),
+    note: Type.Optional(Type.String({ description: "What a person should know though it was done" })),
   },
   { title: "Change" },
 );

@@ -14,6 +14,7 @@ import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
+import { sinks } from "./sinks.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -37,6 +38,7 @@ export const verbs: readonly Verb[] = [
   score,
   decisions,
   reasons,
+  sinks,
   incidents,
   blame,
   affected,
