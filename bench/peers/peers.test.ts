@@ -1,4 +1,7 @@
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { bestOf, parseCores } from "./measure.ts";
@@ -83,4 +86,19 @@ test("what is asked for is taken or refused with what would do, and every peer i
     [["fastapi"], /fastapi/],
   ] as const)
     expect(parseOptions(args)).toMatchObject({ ok: false, error: expect.stringMatching(why) });
+});
+
+test("where there is no Python, the run says so for each server and passes", { timeout: 90_000 }, () => {
+  const empty = mkdtempSync(join(tmpdir(), "evenkeel-test-"));
+  try {
+    const env = { PATH: empty, TMPDIR: empty };
+    const run = spawnSync(process.execPath, [here("run.ts"), "--only", "fastapi,mlflow"], { encoding: "utf8", env });
+    expect(run.stderr).toBe("");
+    expect(run.stdout).toContain("FastAPI: no figures: the models can't be trained: there is no Python 3.11 or newer");
+    expect(run.stdout).toContain("mlflow models serve: no figures");
+    expect(run.status).toBe(0);
+    expect(readdirSync(empty)).toEqual([]);
+  } finally {
+    rmSync(empty, { recursive: true, force: true });
+  }
 });

@@ -97,7 +97,9 @@ async function compareAll(): Promise<Report> {
   return report;
 }
 
-const absent = (server: string, why: string): Missing => ({ kind: "missing", server, model: null, place: null, why, isFailure: false });
+function absent(server: string, why: string): Missing {
+  return { kind: "missing", server, model: null, place: null, why, isFailure: false };
+}
 
 function environmentOf(name: PeerName | "training"): Result<{ readonly bin: string }, string> {
   return pythonEnvironment({
