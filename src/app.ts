@@ -188,11 +188,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       healthRoutes(isReady),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
-      batchRoutes(gateway, runtime.clock),
+      batchRoutes({ gateway, clock: runtime.clock, isCondemned: protocols.isCondemned }),
       decisionRoutes({
         gateway,
         store,
         reads,
+        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;

@@ -1,7 +1,7 @@
 import type { DrillView, EndpointView, GuardrailStateView, RolloutView } from "../api/index.ts";
 import { evidence, moment, percent, plural, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
-import { rolloutText } from "./rollout.ts";
+import { rolloutText, shadowText } from "./rollout.ts";
 import { verb } from "./verb.ts";
 
 export const status = verb({
@@ -56,8 +56,8 @@ function row(io: Io, { name, route, guardrails, openIncidents }: EndpointView): 
     name,
     route.live,
     moment(route.liveSince),
-    canary,
-    route.shadows.join(", ") || null,
+    canary ?? (route.ab ? `A/B ${route.ab.arms.map(({ release }) => release).join(", ")}` : null),
+    route.shadows.map(shadowText).join(", ") || null,
     route.standby,
     route.fallback,
     word(io, guardrails),
@@ -89,8 +89,11 @@ function detail(io: Io, { name, description, route, guardrails, openIncidents }:
       : [];
   const places = [
     ["live", route.live, `since ${moment(route.liveSince)}`],
-    ...(route.canary ? [["canary", route.canary.release, percent(route.canary.share)]] : []),
-    ...route.shadows.map((shadow) => ["shadow", shadow, ""]),
+    ...(route.canary
+      ? [["canary", route.canary.release, percent(route.canary.share) + (route.canary.when === null ? "" : ` where ${route.canary.when}`)]]
+      : []),
+    ...(route.ab?.arms ?? []).map(({ release, share }) => ["A/B arm", release, percent(share)]),
+    ...route.shadows.map(({ release, share }) => ["shadow", release, share < 1 ? percent(share) : ""]),
     ["standby", route.standby, ""],
     ["fallback", route.fallback, ""],
     ...route.condemned.map((release) => ["condemned", release, ""]),

@@ -1,4 +1,5 @@
 export type { DecisionReply } from "./answered.ts";
+export { compileCondition, type Condition } from "./condition.ts";
 export type { Application, Decided } from "./decide-all.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
