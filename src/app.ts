@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
+  abRoutes,
   accessRoutes,
   batchRoutes,
   buildServer,
@@ -30,7 +31,7 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
+import { AbControl, Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
 import { Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -133,6 +134,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       evaluator: new GuardrailEvaluator(store),
     });
     const rollouts = new RolloutControl({ store, releases, control });
+    const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, releases, gateway });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
@@ -142,6 +144,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       async () => {
         await control.tick();
         await rollouts.tick();
+        await ab.tick();
         await drills.tick();
       },
       (error) => onError(error, "guardrails"),
@@ -210,6 +213,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       kserveRoutes(protocols),
       endpointRoutes({ releases, control, incidents }),
       rolloutRoutes({ store, releases, rollouts, drills }),
+      abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
       uiRoutes(ui),

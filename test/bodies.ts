@@ -101,6 +101,19 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
     "POST /v1/endpoints/{endpoint}/promote": release,
     "POST /v1/endpoints/{endpoint}/stop": release,
     "POST /v1/endpoints/{endpoint}/reinstate": release,
+    "POST /v1/endpoints/{endpoint}/ab": {
+      value: {
+        arms: [
+          { release: "r2", weight: 1 },
+          { release: "r1", weight: 1 },
+        ],
+        answers: 100,
+        for: "7d",
+        ...command,
+      },
+      optional: ["/arms/0/weight", "/arms/1/weight", "/answers", "/for", ...optionalOfCommand],
+    },
+    "POST /v1/endpoints/{endpoint}/ab/end": { value: command, optional: optionalOfCommand },
     "POST /v1/endpoints/{endpoint}/canary": {
       value: { release: "r2", share: 0.1, when: "income < 50", ...command },
       optional: ["/when", ...optionalOfCommand],

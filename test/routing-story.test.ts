@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { commandLine } from "../src/cli/command-line.ts";
-import type { DecisionPageView, DecisionReplyView, EndpointView, EvenkeelClient, SwitchView } from "../src/index.ts";
-import { endpoint, fairRelease } from "./lender.ts";
+import type { AbView, DecisionPageView, DecisionReplyView, EndpointView, EvenkeelClient, SwitchView } from "../src/index.ts";
+import { endpoint, fairRelease, harmfulRelease } from "./lender.ts";
 import { freshServer, problemOf, type FreshServer } from "./server.ts";
 
 const LOANS = "/v1/endpoints/loans";
@@ -200,4 +200,75 @@ test("several shadows answer each its share, and their answers stand beside thos
     status: 409,
   });
   expect(await problemOf(server.admin.post(`${LOANS}/shadow`, { release: "r4", share: 0, reason: "none" }))).toMatchObject({ status: 400 });
+});
+
+describe("an A/B test", () => {
+  const abOf = async () => (await server.admin.get<{ readonly ab: AbView | null }>(`${LOANS}/ab`)).ab;
+
+  test("gives its arms their shares, is recorded and compared arm by arm, and ends by itself; nothing is promoted", async () => {
+    const started = await evenkeel(["ab", "start", "loans", "r2", "r3=3", "--answers", "200", "--reason", "which of the two"]);
+    expect(started).toMatchObject({ code: 0, out: expect.stringContaining("r2 25 %, r3 75 %") });
+    expect(await problemOf(server.admin.post(`${LOANS}/canary`, { release: "r4", share: 0.1, reason: "also" }))).toMatchObject({
+      status: 409,
+      detail: expect.stringContaining("A/B test is under way"),
+    });
+    const first = await askMany(100);
+    expect(new Set(first.map((one) => one.route))).toEqual(new Set(["ab"]));
+    expect(await askMany(100).then((again) => again.map(({ release }) => release))).toEqual(first.map(({ release }) => release));
+    expect((await evenkeel(["status", "loans"])).out).toContain("A/B");
+    await vi.waitFor(async () => expect((await route()).ab).toBeNull(), { timeout: 10_000 });
+    const found = await abOf();
+    expect(found).toMatchObject({
+      endsAfterAnswers: 200,
+      ended: { how: "ab-ended", by: "ab", reason: "it has 200 answers" },
+      sampleRatio: { isMismatch: false },
+    });
+    expect(found?.arms.reduce((sum, { answers }) => sum + (answers ?? 0), 0)).toBe(200);
+    expect(found?.arms.map(({ answers }) => answers)).toEqual(
+      ["r2", "r3"].map((name) => 2 * first.filter(({ release }) => release === name).length),
+    );
+    expect((await evenkeel(["ab", "loans"])).out).toMatch(/r3 +everybody +75 %/);
+    expect(routes(await askMany(10), "live")).toBe(10);
+    expect((await route()).live).toBe("r2");
+    // A second one of the same arms begins to count anew.
+    await server.admin.post(`${LOANS}/ab`, { arms: [{ release: "r2" }, { release: "r3" }], answers: 50, reason: "again" });
+    await askMany(20);
+    expect((await route()).ab).toMatchObject({ arms: [{ share: 0.5 }, { share: 0.5 }] });
+    const undo = await server.admin.post<SwitchView>(`${LOANS}/ab/end`, { reason: "enough" });
+    expect(undo.route.ab).toBeNull();
+  });
+
+  test("watches every arm: one that harms is condemned, the test ends with it, and an incident tells", async () => {
+    const harmful = harmfulRelease(40, 95);
+    await server.admin.post(`${LOANS}/releases`, harmful);
+    await server.admin.post(`${LOANS}/ab`, { arms: [{ release: "r5" }, { release: "r2" }], reason: "compare" });
+    for (let round = 0; round < 40 && (await route()).ab !== null; round++)
+      await Promise.all(
+        Array.from({ length: 100 }, (_, i) => {
+          const education = i % 2 ? "university" : "high_school";
+          const subject = `person-${round}-${i}`;
+          return web.post(`${LOANS}/decisions`, { subject, inputs: { income: 50 + (i % 40), education }, groups: { education } });
+        }),
+      );
+    expect(await route()).toMatchObject({ live: "r2", ab: null, condemned: ["r5"], held: { by: "guardrail:parity" } });
+    expect(await abOf()).toMatchObject({ ended: { how: "condemned" } });
+    const { incidents } = await server.admin.get<{ readonly incidents: readonly { readonly release: string }[] }>("/v1/incidents");
+    expect(incidents).toMatchObject([{ release: "r5" }]);
+  });
+
+  test("that can't be is refused in words", async () => {
+    const refusal = (body: object) => problemOf(server.admin.post(`${LOANS}/ab`, { reason: "x", ...body }));
+    expect(await refusal({ arms: [{ release: "r3" }, { release: "r4" }] })).toMatchObject({
+      status: 409,
+      detail: expect.stringContaining("the release that is live, r2"),
+    });
+    expect(await refusal({ arms: [{ release: "r2" }, { release: "r2" }] })).toMatchObject({ status: 409 });
+    expect(await refusal({ arms: [{ release: "r2" }] })).toMatchObject({ status: 400 });
+    expect(await refusal({ arms: [{ release: "r2" }, { release: "r3", weight: 0.5 }] })).toMatchObject({ status: 400 });
+    expect(await refusal({ arms: [{ release: "r2" }, { release: "r9" }] })).toMatchObject({ status: 404 });
+    expect(await problemOf(server.admin.post(`${LOANS}/ab/end`, { reason: "x" }))).toMatchObject({ status: 409 });
+    expect(await abOf()).toBeNull();
+    expect((await evenkeel(["ab", "begin", "loans", "--reason", "x"])).code).toBe(2);
+    expect((await evenkeel(["ab", "start", "loans", "r2=x", "--reason", "x"])).code).toBe(2);
+  });
 });

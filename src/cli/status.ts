@@ -1,4 +1,5 @@
-import type { DrillView, EndpointView, GuardrailStateView, RolloutView } from "../api/index.ts";
+import type { AbView, DrillView, EndpointView, GuardrailStateView, RolloutView } from "../api/index.ts";
+import { abText } from "./ab.ts";
 import { evidence, moment, percent, plural, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
 import { rolloutText, shadowText } from "./rollout.ts";
@@ -26,7 +27,9 @@ examples:
       const path = `/v1/endpoints/${encodeURIComponent(name)}`;
       const { rollout } = await client().get<{ readonly rollout: RolloutView | null }>(`${path}/rollout`);
       const { drills } = await client().get<{ readonly drills: readonly DrillView[] }>(`${path}/drills`, { limit: 1 });
-      io.out([detail(io, endpoints[0]), ...(rollout ? ["", rolloutText(io, rollout)] : []), "", provenText(name, drills[0])].join("\n"));
+      const ab = endpoints[0].route.ab ? (await client().get<{ readonly ab: AbView | null }>(`${path}/ab`)).ab : null;
+      const parts = [...(rollout ? [rolloutText(io, rollout)] : []), ...(ab ? [abText(io, ab)] : []), provenText(name, drills[0])];
+      io.out([detail(io, endpoints[0]), ...parts].join("\n\n"));
     } else
       io.out(
         table(

@@ -35,6 +35,7 @@ export {
   readOutcomeTotals,
   readTotals,
   readTotalsBySource,
+  readWindow,
   type FlipRow,
   type MinuteRow,
   type OutcomeTotalRow,

@@ -1,4 +1,6 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
+export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
+export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export { DrillMode, Drills, type Drill } from "./drill.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";

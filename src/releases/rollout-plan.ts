@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import { checked, object } from "../checked.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 
-const Duration = Type.String({ pattern: "^\\d{1,6}(s|m|h|d)$", description: "30s, 10m, 2h or 1d" });
+export const Duration = Type.String({ pattern: "^\\d{1,6}(s|m|h|d)$", description: "30s, 10m, 2h or 1d" });
 
 const StepSpec = Type.Object(
   {
@@ -175,7 +175,8 @@ export function isApprovedFirst(steps: readonly RolloutStep[]): boolean {
 
 const UNITS_MS = { s: 1000, m: MINUTE_MS, h: 60 * MINUTE_MS, d: 24 * 60 * MINUTE_MS } as const;
 
-function millisecondsOf(duration: string): number {
+/** @param duration - one that `Duration` allows */
+export function millisecondsOf(duration: string): number {
   const unit = duration.slice(-1);
   return Number(duration.slice(0, -1)) * (unit === "s" || unit === "m" || unit === "h" || unit === "d" ? UNITS_MS[unit] : 0);
 }

@@ -54,12 +54,16 @@ export type Wish =
   | { readonly kind: "continue-rollout" }
   /** Ends it where it is; the release keeps no place. */
   | { readonly kind: "abort-rollout" }
-  /** Compare live with others, at fixed shares. `answers`, `untilMs`: when it ends by itself, null for not by that. */
+  /**
+   * Compare live with others, at fixed shares. `answers`, `forMs`: after how many answers, or how long, it ends by itself; null: not by
+   * that. `counted`: answers that the arms have given in A/B tests so far.
+   */
   | {
       readonly kind: "start-ab";
       readonly arms: readonly AbArm[];
       readonly answers: number | null;
-      readonly untilMs: number | null;
+      readonly forMs: number | null;
+      readonly counted: number;
     }
   /** `sinceMs`: which one is meant, null for whichever is under way. Live answers everybody again. */
   | { readonly kind: "end-ab"; readonly sinceMs: number | null }
@@ -323,7 +327,7 @@ function drillChange(
 /** Of equal standing, so live is one of them; and alone, so that what is compared is all that differs. */
 function startAb(
   table: OpenTable,
-  { arms, answers, untilMs }: Extract<Wish, { kind: "start-ab" }>,
+  { arms, answers, forMs, counted }: Extract<Wish, { kind: "start-ab" }>,
   { actor, atMs }: Command,
   rules: Rules,
 ): Result<Change, Rejection> {
@@ -337,11 +341,11 @@ function startAb(
   if (table.ab) return err({ kind: "ab-under-way" });
   const why = armsTrouble(arms) ?? (arms.some(({ release }) => release === live) ? null : "live-is-missing");
   if (why !== null) return err({ kind: "bad-arms", why, live });
-  if ((answers !== null && answers < 1) || (untilMs !== null && untilMs <= atMs)) return err({ kind: "ends-at-once" });
+  if ((answers !== null && answers < 1) || (forMs !== null && forMs < 1)) return err({ kind: "ends-at-once" });
   const other = arms.find(({ release }) => release !== live);
   if (rules.approval && other) return err({ kind: "needs-approval", release: other.release, startedBy: null });
   const liveFirst = arms.toSorted((a, b) => Number(b.release === live) - Number(a.release === live));
-  return ok({ kind: "ab-started", arms: liveFirst, answers, untilMs });
+  return ok({ kind: "ab-started", arms: liveFirst, answers, untilMs: forMs === null ? null : atMs + forMs, counted });
 }
 
 function startRollout(

@@ -97,7 +97,8 @@ const startAb = (...arms: ReleaseId[]): Wish => ({
   kind: "start-ab",
   arms: arms.map((known, i) => ({ release: known, weight: i + 1 })),
   answers: 100,
-  untilMs: null,
+  forMs: null,
+  counted: 0,
 });
 const situations: Record<Situation, RouteTable> = {
   empty: emptyTable,
@@ -708,17 +709,24 @@ test("a canary's condition is part of it: the same share with another condition 
 
 test("an A/B test has two to four different arms with whole weights, live among them, and an end to come", () => {
   const bad = (wish: Partial<Extract<Wish, { kind: "start-ab" }>>) =>
-    outcomeOf(firstLive, command({ kind: "start-ab", arms: [], answers: null, untilMs: null, ...wish }));
+    outcomeOf(firstLive, command({ kind: "start-ab", arms: [], answers: null, forMs: null, counted: 0, ...wish }));
   const arm = (known: ReleaseId, weight = 1) => ({ release: known, weight });
   expect(bad({ arms: [arm(r2)] })).toBe("bad-arms");
   expect(bad({ arms: [arm(r2), arm(r3), arm(r3)] })).toBe("bad-arms");
   expect(bad({ arms: [arm(r2), arm(r3, 0.5)] })).toBe("bad-arms");
   expect(bad({ arms: [arm(r3), arm(r4)] })).toBe("bad-arms");
   expect(bad({ arms: [arm(r2), arm(release("nobody"))] })).toBe("unknown-release");
-  expect(bad({ arms: [arm(r2), arm(r3)], untilMs: 5 })).toBe("ends-at-once");
+  expect(bad({ arms: [arm(r2), arm(r3)], forMs: 0 })).toBe("ends-at-once");
   expect(bad({ arms: [arm(r2), arm(r3)], answers: 0 })).toBe("ends-at-once");
-  const started = openAfter(firstLive, { kind: "start-ab", arms: [arm(r3, 2), arm(r2)], answers: null, untilMs: 2_000_000 });
-  expect(started.ab).toEqual({ arms: [arm(r2), arm(r3, 2)], answers: null, untilMs: 2_000_000, sinceMs: 1_000_000, startedBy: "ada" });
+  const started = openAfter(firstLive, { kind: "start-ab", arms: [arm(r3, 2), arm(r2)], answers: null, forMs: 1_000_000, counted: 7 });
+  expect(started.ab).toEqual({
+    arms: [arm(r2), arm(r3, 2)],
+    answers: null,
+    untilMs: 2_000_000,
+    counted: 7,
+    sinceMs: 1_000_000,
+    startedBy: "ada",
+  });
   expect(placesOf(started, r3)).toEqual(["ab"]);
   expect(outcomeOf(firstLive, command(startAb(r2, r3)), { approval: true, frozen: null })).toBe("needs-approval");
 });
@@ -858,7 +866,8 @@ const anyWish: fc.Arbitrary<Wish> = fc.oneof(
       kind: fc.constant("start-ab" as const),
       arms: fc.array(fc.record({ release: anyRelease, weight: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: 4 }),
       answers: mostlyNull(fc.nat(9)),
-      untilMs: mostlyNull(fc.nat(9 * DAY_MS)),
+      forMs: mostlyNull(fc.nat(9 * DAY_MS)),
+      counted: fc.nat(9),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("end-ab" as const), sinceMs: fc.constant(null) }) },

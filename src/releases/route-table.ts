@@ -34,6 +34,8 @@ export interface AbTest {
   /** It ends by itself after so many answers, or at that time; null: not by that. */
   readonly answers: number | null;
   readonly untilMs: number | null;
+  /** Answers that its arms had given in A/B tests before. */
+  readonly counted: number;
 }
 /** A release on its way to everybody, step by step. */
 export interface Rollout {
@@ -219,10 +221,10 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         shadows: notOf(table.shadows, change.release),
       };
     case "ab-started": {
-      const { arms, answers, untilMs } = change;
+      const { arms, answers, untilMs, counted } = change;
       return {
         ...table,
-        ab: { arms, answers, untilMs, sinceMs: atMs, startedBy: actor.name },
+        ab: { arms, answers, untilMs, counted, sinceMs: atMs, startedBy: actor.name },
         shadows: table.shadows.filter(({ release }) => !arms.some((arm) => arm.release === release)),
       };
     }

@@ -60,12 +60,13 @@ export const Change = Type.Union([
   object({ ...kind("rollout-paused"), release: Release }),
   object({ ...kind("rollout-continued"), release: Release }),
   object({ ...kind("rollout-aborted"), release: Release }),
-  /** `answers`, `untilMs`: when it ends by itself. */
+  /** `answers`, `untilMs`: when it ends by itself. `counted`: answers that the arms had given in A/B tests before. */
   object({
     ...kind("ab-started"),
     arms: Type.Array(object({ release: Release, weight: Type.Integer() })),
     answers: Type.Union([Type.Integer(), Type.Null()]),
     untilMs: Type.Union([Type.Integer(), Type.Null()]),
+    counted: Type.Integer(),
   }),
   object({ ...kind("ab-ended"), arms: Type.Array(Release) }),
   object(kind("rollouts-held")),
