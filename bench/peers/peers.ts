@@ -142,6 +142,7 @@ export const peers = {
         http_port: order.port,
         grpc_port: grpc,
         metrics_port: metrics,
+        metrics_dir: join(order.folder, "metrics"), // or it leaves one where it was started
         parallel_workers: order.variant.startsWith("in process") ? 0 : order.workers,
       };
       const model = {
