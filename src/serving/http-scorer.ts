@@ -130,7 +130,8 @@ export async function openHttpScorer(
 }
 
 function columnsOf(spec: HttpScorerSpec, features: CompiledFeatures, endpoint: CompiledEndpoint): readonly Column[] {
-  if (spec.send !== "inputs") return features.names.map((name) => ({ name, type: "number", isOptional: true }));
+  if (spec.send !== "inputs")
+    return features.names.map((name, i) => ({ name, type: features.texts.has(i) ? "string" : "number", isOptional: true }));
   return [...endpoint.variables].map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
 }
 
@@ -145,7 +146,7 @@ function rowMaker(spec: HttpScorerSpec, features: CompiledFeatures, columns: rea
       throw error;
     }
     // JSON has neither NaN nor infinities; what can't be said is missing.
-    return Array.from(row, (value) => (Number.isFinite(value) ? value : null));
+    return Array.from(row, (value, i) => (Number.isFinite(value) ? (features.texts.get(i)?.textOf(value) ?? value) : null));
   };
 }
 

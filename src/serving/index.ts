@@ -17,11 +17,22 @@ export {
   type LoadedRelease,
   type LoadOptions,
 } from "./loaded-release.ts";
-export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCall } from "./onnx-model.ts";
+export { scoreCall, scoredColumn, type RowForm, type ScoreCall } from "./onnx-call.ts";
+export type { OnnxTensor } from "./onnx-graph.ts";
+export { inspectModel, isPlainName, type OnnxModel } from "./onnx-model.ts";
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
-export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
 export { loadedIn, type RouteView } from "./route-view.ts";
 export { sampleInputs, type Sample } from "./samples.ts";
-export { OnnxScorerSpec, RulesScorerSpec, ScorerError, ScorerSpec, type Scored, type Scorer, type ScorerTrouble } from "./scorer.ts";
+export {
+  OnnxScorerSpec,
+  OnnxSettings,
+  RulesScorerSpec,
+  ScorerError,
+  ScorerSpec,
+  type Scored,
+  type Scorer,
+  type ScorerTrouble,
+} from "./scorer.ts";
+export { tryModel, type TrialOptions } from "./try-model.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";

@@ -2,26 +2,36 @@
  * A scorer process: loads one model, then answers batches until its server is gone. Native code can only be stopped by killing its
  * process, so this one holds nothing that anybody would miss.
  */
-import { readFile } from "node:fs/promises";
-import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
-import { Type } from "typebox";
+import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
-import { FAILED, FrameReader, READY, REFUSED, SCORE, SCORES, writeFrame, type Frame } from "./frames.ts";
+import { FAILED, FrameReader, LOAD, READY, REFUSED, SCORE, SCORES, TEXTS, writeFrame, type Frame } from "./frames.ts";
+import { readModelFiles } from "./model-files.ts";
 import { OnnxSession, messageOf } from "./onnx-session.ts";
+import { decodeTexts, type TextOf } from "./text-codes.ts";
 
-const Config = Type.Object({
-  path: Type.String(),
-  /** Hex digits of the SHA-256 that the file must have. */
-  sha256: Type.Optional(Type.String()),
-  width: Type.Integer({ minimum: 1 }),
-  output: Type.Optional(Type.String()),
-  column: Type.Optional(Type.Integer()),
+const ModelFile = { path: Type.String(), sha256: Type.Optional(Type.String()) };
+const Load = Type.Object({
+  files: Type.Object({
+    model: Type.Object(ModelFile),
+    beside: Type.Optional(Type.Array(Type.Object({ ...ModelFile, name: Type.String() }))),
+  }),
+  form: Type.Object({
+    width: Type.Integer({ minimum: 1 }),
+    names: Type.Optional(Type.Array(Type.String())),
+    texts: Type.Optional(Type.Array(Type.Boolean())),
+  }),
+  wanted: Type.Object({
+    output: Type.Optional(Type.String()),
+    column: Type.Optional(Type.Integer()),
+    class: Type.Optional(Type.String()),
+  }),
   threads: Type.Integer({ minimum: 1 }),
-  maxBytes: Type.Integer({ minimum: 1 }),
 });
+type Load = Static<typeof Load>;
+const parseLoad = checked(Load);
 const FRAMES_FD = 3;
 
 // The server's end of descriptor 4 closes when the server dies, however it dies; a thread waits for that, since the main one may hang.
@@ -36,42 +46,62 @@ process.on("uncaughtException", (error) => {
 // Ctrl-C reaches the whole group of processes; the server decides when its scorers go.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 
-const config = checked(Config)(JSON.parse(process.argv[2] ?? "null"));
-if (!config.ok) throw new Error(JSON.stringify(config.error));
-const { path, sha256, ...options } = config.value;
 const socket = new Socket({ fd: FRAMES_FD, readable: true, writable: true });
 const sendJson = (kind: number, value: unknown) => writeFrame(socket, kind, 0, 0, Buffer.from(JSON.stringify(value)));
+const jsonOf = ({ payload }: Frame): unknown => JSON.parse(Buffer.from(payload).toString());
 
-const bytes = await readFile(path);
-if (sha256 !== undefined && createHash("sha256").update(bytes).digest("hex") !== sha256) {
-  sendJson(REFUSED, [{ path: "", expected: `a file with the SHA-256 ${sha256}`, got: "other bytes", hint: "restore it from a backup" }]);
-} else {
-  const session = await OnnxSession.load(bytes, options);
-  if (!session.ok) sendJson(REFUSED, session.error);
-  else serve(session.value);
+let session: OnnxSession | null = null;
+let textOf: TextOf = () => "";
+const waiting: Frame[] = [];
+let isBusy = false;
+
+async function load({ files, ...options }: Load): Promise<void> {
+  const bytes = await readModelFiles(files);
+  if (!bytes.ok) return sendJson(REFUSED, bytes.error);
+  const loaded = await OnnxSession.load(bytes.value, options);
+  if (!loaded.ok) return sendJson(REFUSED, loaded.error);
+  session = loaded.value;
+  sendJson(READY, { model: session.model, call: session.call, memoryBytes: process.memoryUsage.rss() });
 }
 
-function serve(session: OnnxSession): void {
-  const waiting: Frame[] = [];
-  let isBusy = false;
-  const drain = async () => {
-    if (isBusy) return;
-    isBusy = true;
-    for (let frame = waiting.shift(); frame; frame = waiting.shift()) {
-      try {
-        const scores = await session.run(new Float32Array(frame.payload));
-        writeFrame(socket, SCORES, frame.batch, frame.rows, new Uint8Array(scores.buffer));
-      } catch (error) {
-        writeFrame(socket, FAILED, frame.batch, frame.rows, Buffer.from(messageOf(error).slice(0, 1000)));
-      }
+async function handle(frame: Frame): Promise<void> {
+  switch (frame.kind) {
+    case LOAD: {
+      const wanted = parseLoad(jsonOf(frame));
+      if (!wanted.ok) throw new Error(JSON.stringify(wanted.error));
+      await load(wanted.value);
+      break;
     }
-    isBusy = false;
-  };
-  const reader = new FrameReader(options.maxBytes, (frame) => {
-    if (frame.kind !== SCORE) throw new RangeError(`an unexpected frame of kind ${frame.kind}`);
-    waiting.push(frame);
-    void drain();
-  });
-  socket.on("data", (chunk: Buffer) => reader.push(chunk));
-  sendJson(READY, { model: session.model, call: session.call });
+    case TEXTS:
+      textOf = decodeTexts(new Uint8Array(frame.payload));
+      break;
+    case SCORE:
+      await score(frame);
+      break;
+    default:
+      throw new RangeError(`an unexpected frame of kind ${frame.kind}`);
+  }
 }
+
+async function score(frame: Frame): Promise<void> {
+  try {
+    if (session === null) throw new Error("no model is loaded");
+    const scores = await session.run(new Float32Array(frame.payload), textOf);
+    writeFrame(socket, SCORES, frame.batch, frame.rows, new Uint8Array(scores.buffer));
+  } catch (error) {
+    writeFrame(socket, FAILED, frame.batch, frame.rows, Buffer.from(messageOf(error).slice(0, 1000)));
+  }
+}
+
+async function drain(): Promise<void> {
+  if (isBusy) return;
+  isBusy = true;
+  for (let frame = waiting.shift(); frame; frame = waiting.shift()) await handle(frame);
+  isBusy = false;
+}
+
+const reader = new FrameReader(Number(process.argv[2]), (frame) => {
+  waiting.push(frame);
+  void drain();
+});
+socket.on("data", (chunk: Buffer) => reader.push(chunk));

@@ -2,6 +2,7 @@
 import { CelFailure } from "./cel.ts";
 import type { CompiledFeatures } from "./features.ts";
 import type { Inputs } from "./inputs.ts";
+import { rowCheck, type ScoreCall } from "./onnx-call.ts";
 import { ScorerError, checkedScore, type Model, type Scored, type Scorer } from "./scorer.ts";
 
 /** Small enough for a decision that comes in between not to wait noticeably. */
@@ -11,10 +12,12 @@ const MANY_TIMEOUT_MS = 10_000;
 export class OnnxScorer implements Scorer {
   readonly #features: CompiledFeatures;
   readonly #model: Model;
+  readonly #check: ReturnType<typeof rowCheck>;
 
-  constructor(features: CompiledFeatures, model: Model) {
+  constructor(features: CompiledFeatures, model: Model & { readonly loaded: { readonly call: ScoreCall } }) {
     this.#features = features;
     this.#model = model;
+    this.#check = rowCheck(model.loaded.call);
   }
 
   async score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
@@ -26,7 +29,8 @@ export class OnnxScorer implements Scorer {
 
   async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
     const answers: (Scored | ScorerError)[] = [];
-    for (let at = 0; at < inputs.length; at += ROWS_AT_ONCE) answers.push(...(await this.#scoreSome(inputs.slice(at, at + ROWS_AT_ONCE))));
+    const some = Math.min(ROWS_AT_ONCE, this.#model.maxRows);
+    for (let at = 0; at < inputs.length; at += some) answers.push(...(await this.#scoreSome(inputs.slice(at, at + some))));
     return answers;
   }
 
@@ -55,6 +59,10 @@ export class OnnxScorer implements Scorer {
   #derive(inputs: Inputs, into: Float32Array, at: number): void {
     try {
       this.#features.derive(inputs, into, at);
+      const trouble = this.#check?.(into, at);
+      if (trouble === undefined) return;
+      into.fill(0, at, at + this.#features.width); // in a batch, where it must cost nobody else the answer
+      throw new ScorerError("not-computable", trouble);
     } catch (error) {
       if (error instanceof CelFailure) throw new ScorerError("not-computable", error.message, { cause: error });
       throw error;
