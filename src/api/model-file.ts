@@ -17,6 +17,7 @@ export interface ReadModel {
 /**
  * @param asked.beside - sizes of the files that came with it
  * @param asked.features - names in the model's order, where they are known
+ * @param asked.output - which holds the score, where several could
  * @param asked.given - what the caller says the signature is: must be what the file says
  */
 export function readModel(
@@ -25,15 +26,16 @@ export function readModel(
     readonly beside: ReadonlyMap<string, number>;
     readonly features: readonly string[] | undefined;
     readonly given: ModelSignature | undefined;
+    readonly output: string | undefined;
   },
 ): ReadModel {
   const inspected = inspectModel(bytes, asked.beside);
   if (!inspected.ok) throw new ProblemError("unprocessable", "This is no model that Evenkeel can serve.", inspected.error);
   const model = inspected.value;
-  const { given } = asked;
+  const { given, output } = asked;
   const features = asked.features ?? namedInputs(model);
   const form = features.length > 0 ? { width: features.length, names: features } : { width: widthOf(model) };
-  const wanted = { output: given?.scoreOutput };
+  const wanted = { output: output ?? given?.scoreOutput };
   const first = scoreCall(model, form, wanted);
   const isOpen = !first.ok && first.error[0]?.path === "/column";
   const call = isOpen ? scoreCall(model, form, { ...wanted, column: 0 }) : first;

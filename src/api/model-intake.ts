@@ -1,10 +1,19 @@
 /** A model as it comes in, one file or a folder's: read, tried away from everything that serves, and kept with its examples. */
 import { stat } from "node:fs/promises";
-import { modelParts, putModel, type ModelExamples, type ModelParts, type ModelSignature } from "../registry/index.ts";
-import { ScorerError, isPlainName, scoredColumn, tryModel } from "../serving/index.ts";
+import {
+  MLMODEL,
+  exampleRowsIn,
+  modelParts,
+  putModel,
+  readMlmodel,
+  type MlflowModel,
+  type ModelExamples,
+  type ModelParts,
+  type ModelSignature,
+} from "../registry/index.ts";
+import { ScorerError, exampleIssues, isPlainName, scoredColumn, tryModel } from "../serving/index.ts";
 import type { Blobs } from "../store/index.ts";
 import type { BlobId, Issue } from "../std.ts";
-import { MLMODEL, exampleRowsIn, readMlmodel } from "./mlflow-folder.ts";
 import { readModel } from "./model-file.ts";
 import { ProblemError } from "./problem.ts";
 import { blobIdAt } from "./registry-parts.ts";
@@ -27,6 +36,7 @@ export interface IncomingModel {
   readonly files: readonly NamedBlob[] | undefined;
   readonly signature: ModelSignature | undefined;
   readonly features: readonly string[] | undefined;
+  readonly output: string | undefined;
   readonly examples: ModelExamples | undefined;
 }
 
@@ -68,6 +78,7 @@ export class ModelIntake {
       beside: sizes,
       features: incoming.features ?? features,
       given: incoming.signature,
+      output: incoming.output,
     });
     const beside = new Map([...parts.beside].filter(([name]) => read.dataFiles.includes(name)));
     if (read.isOpen && examples?.scores)
@@ -77,6 +88,8 @@ export class ModelIntake {
         got: `${examples.scores.length}`,
         hint: "give them with the release, where the class is said: onnx: { class: …, examples: … }",
       });
+    const misfits = incoming.examples ? exampleIssues(incoming.examples, read) : [];
+    if (misfits.length > 0) throw new ProblemError("invalid", undefined, misfits);
     const file = (id: BlobId) => ({ path: this.#blobs.path(id), sha256: id.slice("sha256:".length) });
     const files = { model: file(parts.model), beside: [...beside].map(([name, id]) => ({ name, ...file(id) })) };
     const wanted = { output: read.signature.scoreOutput, ...(read.isOpen ? { column: 0 } : {}) };
@@ -137,7 +150,7 @@ export class ModelIntake {
     return { parts: { model, beside, examples: rows ? { rows } : null, scored: null }, features: saved?.features };
   }
 
-  async #mlflow(files: ReadonlyMap<string, BlobId>) {
+  async #mlflow(files: ReadonlyMap<string, BlobId>): Promise<MlflowModel | undefined> {
     const id = files.get(MLMODEL);
     if (id === undefined) return undefined;
     const saved = readMlmodel(await this.#text(id));

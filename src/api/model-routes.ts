@@ -123,6 +123,7 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
             ),
             featureSet: Type.Optional(Type.String({ description: "fs:… or name/3: gives the features" })),
             run: Type.Optional(Type.String()),
+            output: Type.Optional(Type.String({ description: "The output that holds the score, where several could" })),
             examples: Type.Optional(ModelExamples),
           },
           { additionalProperties: false },
@@ -131,13 +132,14 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
       },
     },
     async (request) => {
-      const { featureSet, run, blob, files, features, signature, examples } = request.body;
+      const { featureSet, run, blob, files, features, signature, output, examples } = request.body;
       const set = featureSet === undefined ? undefined : await featureSetNamed(featureSets, featureSet);
       const accepted = await intake.accept({
         blob,
         files,
         signature,
         features: features ?? signature?.features ?? set?.spec.features.map(({ name }) => name),
+        output,
         examples,
       });
       const parts = { ...(set ? { featureSet: set.id } : {}), ...(run === undefined ? {} : { run }) };

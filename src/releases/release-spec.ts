@@ -1,6 +1,6 @@
 /** A release as people write it, and how it becomes the bundle that serves: references resolved, so that nothing in it can move. */
 import { Type, type Static } from "typebox";
-import { checked } from "../checked.ts";
+import { checked, nearest } from "../checked.ts";
 import {
   FeatureSetSpec,
   type FeatureSets,
@@ -128,12 +128,29 @@ async function resolveFeatures(
   if (model?.featureSet) return found(await featureSets.get(model.featureSet), model.featureSet);
   if (scorer?.kind === "rules" || (scorer?.kind === "http" && scorer.send === "inputs"))
     return ok({ set: inputFeatures(endpoint.spec.inputs), version: null });
+  if (model && model.signature.features.length > 0) return passedThrough(model, endpoint);
   return invalid({
     path: "/features",
     expected: "the features that the model takes, in their order",
     got: "nothing",
     hint: model ? "the model was registered without a feature set" : "or send: inputs, where the server takes the endpoint's inputs",
   });
+}
+
+/** A model that names its features as the endpoint names its inputs needs no feature set. */
+function passedThrough({ signature, model, number }: ModelVersion, { spec }: EndpointDefinition): Result<FoundFeatures, Refusal> {
+  const inputs = Object.keys(spec.inputs);
+  const issues = signature.features
+    .filter((name) => !inputs.includes(name))
+    .slice(0, 20)
+    .map((name): Issue => {
+      const near = nearest(name, inputs);
+      const hint = `${near ? `did you mean ${near}? ` : ""}${model}/${number} was registered without a feature set: say with features how ${name} is made`;
+      return { path: "/features", expected: `an input ${name} of the endpoint, for the model's feature of that name`, got: "none", hint };
+    });
+  if (issues.length > 0) return err({ kind: "invalid", issues });
+  const features = signature.features.map((name) => ({ name, from: name }));
+  return ok({ set: { name: "inputs", features }, version: null });
 }
 
 /** A model that names its features must get these, in this order: a swapped pair of columns would score everybody wrongly, and silently. */

@@ -34,5 +34,5 @@ export {
   type Scorer,
   type ScorerTrouble,
 } from "./scorer.ts";
-export { tryModel, type TrialOptions } from "./try-model.ts";
+export { exampleIssues, tryModel, type TrialOptions } from "./try-model.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";

@@ -189,8 +189,7 @@ describe("weights in another file", () => {
     expect(got("w.data", new Map([["w.data", 15]]))).toMatchObject({ expected: "16 bytes in w.data", got: expect.stringContaining("15") });
     expect(got("w.data", new Map())).toMatchObject({ expected: "the file w.data beside the model" });
     for (const location of ["/etc/passwd", "../w.data", "a/w.data", "a\\w.data", ".", "..", "", ".hidden", "C:w", "w\0", "-w"]) {
-      const issue = got(location, new Map([[location, 100]]));
-      expect(issue?.got, location).toContain("other files");
+      expect([location, got(location, new Map([[location, 100]]))?.got]).toEqual([location, expect.stringContaining("other files")]);
     }
   });
 });

@@ -131,7 +131,10 @@ function textIssue({ name, type }: OnnxTensor, feed: Pick<Feed, "from" | "width"
 
 function outputOf(outputs: readonly OnnxOutput[], wanted: WantedOutput): Result<OnnxOutput, readonly Issue[]> {
   const names = outputs.map(({ name }) => name);
-  const output = wanted.output === undefined ? outputs.find(isScore) : outputs.find(({ name }) => name === wanted.output);
+  const candidates = outputs.filter(isScore);
+  if (wanted.output === undefined && candidates.length > 1)
+    return refuse("/output", "a word which output is the score", `${candidates.map(({ name }) => name).join(", ")} could be it`);
+  const output = wanted.output === undefined ? candidates[0] : outputs.find(({ name }) => name === wanted.output);
   if (output && isScore(output)) return ok(output);
   if (output === undefined && wanted.output !== undefined) {
     const near = nearest(wanted.output, names);
@@ -143,7 +146,7 @@ function outputOf(outputs: readonly OnnxOutput[], wanted: WantedOutput): Result<
     "/output",
     "an output with a score for each person, float32 or float64",
     areLabels ? `labels and no scores: ${shown}` : shown,
-    output && outputs.some(isScore) ? `scores are in ${outputs.find(isScore)?.name}` : NO_SCORE,
+    candidates.length > 0 ? `scores are in ${candidates.map(({ name }) => name).join(" or ")}` : NO_SCORE,
   );
 }
 const NO_SCORE = "a policy lies over scores: export the probabilities too (a classifier with predict_proba, with skl2onnx as it comes)";

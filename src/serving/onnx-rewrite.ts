@@ -75,7 +75,7 @@ function withoutZipMaps(bytes: Uint8Array, model: OnnxModel): Uint8Array {
         if (number === FIELD.graph.node) return zipMapOf(field, []) ? NOTHING : undefined;
         if (number !== FIELD.graph.output) return undefined;
         const output = outputs.get(nameOf(field));
-        if (output?.tensor == null) return undefined;
+        if (!output?.tensor) return undefined;
         if (given.has(output.tensor)) return NOTHING;
         given.add(output.tensor);
         return lengthDelimited(number, floatsNamed(output.tensor));

@@ -141,7 +141,7 @@ export type RulesScorerSpec = Static<typeof RulesScorerSpec>;
 
 /** How a model is asked, and run. */
 const onnxSettings = {
-  output: Type.Optional(Type.String({ description: "Output that holds the score; by default the first of a floating-point type" })),
+  output: Type.Optional(Type.String({ description: "Output that holds the score; by default the only one of a floating-point type" })),
   column: Type.Optional(Type.Integer({ minimum: 0, maximum: 63, description: "Column of the output; by default the last of at most two" })),
   class: Type.Optional(
     Type.String({

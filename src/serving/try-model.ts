@@ -33,6 +33,12 @@ export async function tryModel(options: TrialOptions): Promise<Result<readonly n
   return trouble ? err([trouble]) : ok([...probed.value.scores]);
 }
 
+/** Examples that aren't rows of the model's features. Issues have paths below `/examples`. */
+export function exampleIssues(examples: ModelExamples, { form, call }: Pick<TrialOptions, "form" | "call">): readonly Issue[] {
+  const rows = exampleRows(examples, form, textsOf(call));
+  return rows.ok ? [] : rows.error;
+}
+
 /** A model's word on which of its features are texts. */
 function textsOf({ feeds }: ScoreCall): TextColumns {
   const texts = new Map<number, TextCodes>();

@@ -1,7 +1,7 @@
 /** What MLflow says of a model that it has saved: which file it is, what its features are called, an example of its input. Pure. */
 import { Type } from "typebox";
 import { checked } from "../checked.ts";
-import type { ModelExamples } from "../registry/index.ts";
+import type { ModelExamples } from "./model-folder.ts";
 import { parseYaml } from "../yaml.ts";
 
 /** The file of a saved model's folder that tells of the others. */
