@@ -1,6 +1,6 @@
-/** From the bytes of a model to its signature; what can't be served is refused here, before anything loads it. */
+/** From what a model's file says to its signature; what can't be asked for scores is refused here, before anything loads it. Pure. */
 import type { ModelSignature } from "../registry/index.ts";
-import { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type RowForm, type ScoreCall } from "../serving/index.ts";
+import { scoreCall, type OnnxModel, type OnnxTensor, type RowForm, type ScoreCall } from "../serving/index.ts";
 import { canonicalJson } from "../store/index.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -15,23 +15,18 @@ export interface ReadModel {
 }
 
 /**
- * @param asked.beside - sizes of the files that came with it
  * @param asked.features - names in the model's order, where they are known
  * @param asked.output - which holds the score, where several could
  * @param asked.given - what the caller says the signature is: must be what the file says
  */
 export function readModel(
-  bytes: Uint8Array,
+  model: OnnxModel,
   asked: {
-    readonly beside: ReadonlyMap<string, number>;
     readonly features: readonly string[] | undefined;
     readonly given: ModelSignature | undefined;
     readonly output: string | undefined;
   },
 ): ReadModel {
-  const inspected = inspectModel(bytes, asked.beside);
-  if (!inspected.ok) throw new ProblemError("unprocessable", "This is no model that Evenkeel can serve.", inspected.error);
-  const model = inspected.value;
   const { given, output } = asked;
   const features = asked.features ?? namedInputs(model);
   const form = features.length > 0 ? { width: features.length, names: features } : { width: widthOf(model) };

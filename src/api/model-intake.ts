@@ -11,7 +11,7 @@ import {
   type ModelParts,
   type ModelSignature,
 } from "../registry/index.ts";
-import { ScorerError, exampleIssues, isPlainName, scoredColumn, tryModel } from "../serving/index.ts";
+import { ScorerError, exampleIssues, inspectApart, isPlainName, scoredColumn, tryModel } from "../serving/index.ts";
 import type { Blobs } from "../store/index.ts";
 import type { BlobId, Issue } from "../std.ts";
 import { readModel } from "./model-file.ts";
@@ -74,8 +74,10 @@ export class ModelIntake {
         expected: `a model of at most ${MAX_MODEL_BYTES.toLocaleString("en")} bytes`,
         got: bytes.toLocaleString("en"),
       });
-    const read = readModel(await this.#blobs.get(parts.model), {
-      beside: sizes,
+    const file = (id: BlobId) => ({ path: this.#blobs.path(id), sha256: id.slice("sha256:".length) });
+    const inspected = await this.#inTurn(() => inspectApart({ model: file(parts.model), beside: sizes }));
+    if (!inspected.ok) throw new ProblemError("unprocessable", "This is no model that Evenkeel can serve.", inspected.error);
+    const read = readModel(inspected.value, {
       features: incoming.features ?? features,
       given: incoming.signature,
       output: incoming.output,
@@ -90,7 +92,6 @@ export class ModelIntake {
       });
     const misfits = incoming.examples ? exampleIssues(incoming.examples, read) : [];
     if (misfits.length > 0) throw new ProblemError("invalid", undefined, misfits);
-    const file = (id: BlobId) => ({ path: this.#blobs.path(id), sha256: id.slice("sha256:".length) });
     const files = { model: file(parts.model), beside: [...beside].map(([name, id]) => ({ name, ...file(id) })) };
     const wanted = { output: read.signature.scoreOutput, ...(read.isOpen ? { column: 0 } : {}) };
     const limits = { dataBytes: 1.5e9 + 4 * bytes, cpuSeconds: 20 };

@@ -6,6 +6,7 @@ export { compileFeatures, type CompiledFeatures } from "./features.ts";
 export { Gateway, type DecisionRefusal, type GatewayOptions, type GatewayStats, type ReleaseTrouble, type RequestMeta } from "./gateway.ts";
 export type { HttpDependencies } from "./http-scorer.ts";
 export { HttpScorerSpec } from "./http-scorer-spec.ts";
+export { inspectApart } from "./inspect-apart.ts";
 export { celVariables, type DecisionRequest, type Inputs } from "./inputs.ts";
 export {
   ReleaseBundle,
