@@ -8,6 +8,7 @@ import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
+import { oddModels } from "./odd-models.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
@@ -26,6 +27,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  oddModels,
   scorerFaults,
   fsyncOff,
   synchronousNormal,
