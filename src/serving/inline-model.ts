@@ -20,7 +20,7 @@ export async function openInlineModel({
   if (!opened.ok) return err(opened.error);
   const session = opened.value;
   return ok({
-    loaded: { model: session.model, call: session.call, memoryBytes: 0 },
+    loaded: { model: session.model, call: session.call },
     maxRows: MAX_BATCH_ROWS,
     async run(rows) {
       try {

@@ -1,7 +1,7 @@
 /** One life of one scorer process, seen from the server: started, asked, killed. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { accessSync, constants, realpathSync } from "node:fs";
+import { basename, delimiter, join } from "node:path";
 import { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { err, ok, siblingModule, type Issue, type Result } from "../std.ts";
@@ -10,7 +10,8 @@ import type { ModelFiles } from "./model-files.ts";
 import type { RowForm, ScoreCall, WantedOutput } from "./onnx-call.ts";
 import type { OnnxModel } from "./onnx-model.ts";
 import { ScorerError } from "./scorer.ts";
-import { encodeTexts, textBytesOf, type TextColumns } from "./text-codes.ts";
+import type { TextColumns } from "./text-codes.ts";
+import { encodeTexts, textBytesOf } from "./text-frames.ts";
 
 /** Limits that the operating system keeps, where it has `prlimit` (util-linux). */
 export interface ProcessLimits {
@@ -30,6 +31,11 @@ export interface ModelProcessOptions {
   readonly limits?: ProcessLimits;
 }
 
+/** A scorer process makes little garbage; every one of several should be small. */
+const SMALL_HEAP = ["--max-semi-space-size=1"];
+/** For glibc: what loading a model needed goes back to the system, 5 MB of a forest of 100 trees. */
+const GIVE_BACK = { MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_MMAP_THRESHOLD_: "131072" };
+
 /** Rows in one batch at most: a batch must not keep those who wait longer than they have. */
 export const MAX_BATCH_ROWS = 1024;
 
@@ -40,8 +46,6 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 export interface LoadedModel {
   readonly model: OnnxModel;
   readonly call: ScoreCall;
-  /** What its process held in memory once it was loaded. */
-  readonly memoryBytes: number;
 }
 
 interface Batch {
@@ -68,12 +72,14 @@ export class ModelProcess {
     const load = Buffer.from(JSON.stringify({ files, form, wanted, threads }));
     const rowBytes = MAX_BATCH_ROWS * form.width * Float32Array.BYTES_PER_ELEMENT;
     const maxBytes = Math.max(load.length, rowBytes, textBytesOf(texts.size, MAX_BATCH_ROWS));
-    const script = fileURLToPath(siblingModule(import.meta.url, "./onnx-process"));
-    const command = [...limiter(limits), process.execPath, script, String(maxBytes)];
+    const tied = tie();
+    const config = JSON.stringify({ maxBytes, isTied: tied.length > 0 });
+    const program = fileURLToPath(siblingModule(import.meta.url, "./onnx-process"));
+    const command = [...tied, ...limiter(limits), process.execPath, ...SMALL_HEAP, program, config];
     this.#child = spawn(command[0] ?? process.execPath, command.slice(1), {
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       // The environment stays here: it may hold secrets, and a model needs none of it.
-      env: { PATH: process.env["PATH"] ?? "", NODE_NO_WARNINGS: "1" },
+      env: { PATH: process.env["PATH"] ?? "", NODE_NO_WARNINGS: "1", ...GIVE_BACK },
     });
     const [, , stderr, frames] = this.#child.stdio;
     if (!(stderr instanceof Readable && frames instanceof Duplex)) throw new ScorerError("down", "no pipe to a scorer process");
@@ -171,6 +177,13 @@ function limiter(limits: ProcessLimits | undefined): readonly string[] {
   if (prlimit === undefined) return [];
   const cpu = limits.cpuSeconds === undefined ? [] : [`--cpu=${limits.cpuSeconds}`];
   return [prlimit, `--data=${limits.dataBytes}`, ...cpu, "--core=0"];
+}
+
+/** Has the kernel end a process with the one that started it, in whatever way it ends and whatever the process is doing. */
+function tie(): readonly string[] {
+  const setpriv = process.platform === "linux" ? executable("setpriv") : undefined;
+  // Busybox has one that can't.
+  return setpriv && basename(realpathSync(setpriv)) === "setpriv" ? [setpriv, "--pdeathsig", "KILL"] : [];
 }
 
 function executable(name: string): string | undefined {

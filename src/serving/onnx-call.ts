@@ -1,5 +1,5 @@
 /** How a model is asked for scores of a feature set's rows, or why it doesn't fit. Pure. */
-import { nearest } from "../checked.ts";
+import { nearest } from "../nearest.ts";
 import type { ScoredColumn } from "../registry/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import type { OnnxTensor } from "./onnx-graph.ts";

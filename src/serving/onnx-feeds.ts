@@ -1,7 +1,7 @@
 /** From rows of numbers to the tensors that a model takes. */
 import { Tensor } from "onnxruntime-node";
 import { wholeTrouble, type Feed } from "./onnx-call.ts";
-import type { TextOf } from "./text-codes.ts";
+import type { TextOf } from "./text-frames.ts";
 
 /**
  * The tensor of one input.

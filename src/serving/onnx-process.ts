@@ -5,39 +5,33 @@
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
-import { Type, type Static } from "typebox";
-import { checked } from "../checked.ts";
 import { FAILED, FrameReader, LOAD, READY, REFUSED, SCORE, SCORES, TEXTS, writeFrame, type Frame } from "./frames.ts";
-import { readModelFiles } from "./model-files.ts";
-import { OnnxSession, messageOf } from "./onnx-session.ts";
-import { decodeTexts, type TextOf } from "./text-codes.ts";
+import { readModelFiles, type ModelFiles } from "./model-files.ts";
+import { OnnxSession, messageOf, type SessionOptions } from "./onnx-session.ts";
+import { decodeTexts, type TextOf } from "./text-frames.ts";
 
-const ModelFile = { path: Type.String(), sha256: Type.Optional(Type.String()) };
-const Load = Type.Object({
-  files: Type.Object({
-    model: Type.Object(ModelFile),
-    beside: Type.Optional(Type.Array(Type.Object({ ...ModelFile, name: Type.String() }))),
-  }),
-  form: Type.Object({
-    width: Type.Integer({ minimum: 1 }),
-    names: Type.Optional(Type.Array(Type.String())),
-    texts: Type.Optional(Type.Array(Type.Boolean())),
-  }),
-  wanted: Type.Object({
-    output: Type.Optional(Type.String()),
-    column: Type.Optional(Type.Integer()),
-    class: Type.Optional(Type.String()),
-  }),
-  threads: Type.Integer({ minimum: 1 }),
-});
-type Load = Static<typeof Load>;
-const parseLoad = checked(Load);
+/** Written by `model-process.ts`, which is ours and of the same version. No schema checks it: TypeBox would be half of the process. */
+interface Config {
+  /** The kernel ends this process with its server. */
+  readonly isTied: boolean;
+  /** Of one frame at most. */
+  readonly maxBytes: number;
+}
+const asConfig = (value: unknown) => value as Config;
+/** What the frame LOAD holds; likewise. */
+interface Load extends SessionOptions {
+  readonly files: ModelFiles;
+}
+const asLoad = (value: unknown) => value as Load;
 const FRAMES_FD = 3;
 
-// The server's end of descriptor 4 closes when the server dies, however it dies; a thread waits for that, since the main one may hang.
-new Worker(`try { require("node:fs").readSync(4, Buffer.alloc(1)); } catch {} process.kill(process.pid, "SIGKILL");`, {
-  eval: true,
-}).unref();
+const { isTied, maxBytes } = asConfig(JSON.parse(process.argv[2] ?? "null"));
+// Where the kernel doesn't: the server's end of descriptor 4 closes when the server dies, however it dies; a thread, and 9 MB, wait for
+// that, since the main one may hang.
+if (!isTied)
+  new Worker(`try { require("node:fs").readSync(4, Buffer.alloc(1)); } catch {} process.kill(process.pid, "SIGKILL");`, {
+    eval: true,
+  }).unref();
 // Leaving in the ordinary way would wait for that thread.
 process.on("uncaughtException", (error) => {
   writeSync(2, `${error.message}\n`);
@@ -47,6 +41,8 @@ process.on("uncaughtException", (error) => {
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 
 const socket = new Socket({ fd: FRAMES_FD, readable: true, writable: true });
+// The server may have died before the kernel knew of the tie.
+socket.on("close", () => process.kill(process.pid, "SIGKILL"));
 const sendJson = (kind: number, value: unknown) => writeFrame(socket, kind, 0, 0, Buffer.from(JSON.stringify(value)));
 const jsonOf = ({ payload }: Frame): unknown => JSON.parse(Buffer.from(payload).toString());
 
@@ -55,23 +51,21 @@ let textOf: TextOf = () => "";
 const waiting: Frame[] = [];
 let isBusy = false;
 
+/** In a function of its own: what a module holds is never freed, and the file is as large as the model. */
 async function load({ files, ...options }: Load): Promise<void> {
   const bytes = await readModelFiles(files);
   if (!bytes.ok) return sendJson(REFUSED, bytes.error);
   const loaded = await OnnxSession.load(bytes.value, options);
   if (!loaded.ok) return sendJson(REFUSED, loaded.error);
   session = loaded.value;
-  sendJson(READY, { model: session.model, call: session.call, memoryBytes: process.memoryUsage.rss() });
+  sendJson(READY, { model: session.model, call: session.call });
 }
 
 async function handle(frame: Frame): Promise<void> {
   switch (frame.kind) {
-    case LOAD: {
-      const wanted = parseLoad(jsonOf(frame));
-      if (!wanted.ok) throw new Error(JSON.stringify(wanted.error));
-      await load(wanted.value);
+    case LOAD:
+      await load(asLoad(jsonOf(frame)));
       break;
-    }
     case TEXTS:
       textOf = decodeTexts(new Uint8Array(frame.payload));
       break;
@@ -100,7 +94,7 @@ async function drain(): Promise<void> {
   isBusy = false;
 }
 
-const reader = new FrameReader(Number(process.argv[2]), (frame) => {
+const reader = new FrameReader(maxBytes, (frame) => {
   waiting.push(frame);
   void drain();
 });

@@ -3,7 +3,7 @@ import { CelFailure } from "./cel.ts";
 import type { CompiledFeatures } from "./features.ts";
 import type { Inputs } from "./inputs.ts";
 import { rowCheck, type ScoreCall } from "./onnx-call.ts";
-import { ScorerError, checkedScore, type Model, type Scored, type Scorer } from "./scorer.ts";
+import { ScorerError, checkedScore, type Model, type RowValue, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 
 /** Small enough for a decision that comes in between not to wait noticeably. */
 const ROWS_AT_ONCE = 128;
@@ -13,11 +13,21 @@ export class OnnxScorer implements Scorer {
   readonly #features: CompiledFeatures;
   readonly #model: Model;
   readonly #check: ReturnType<typeof rowCheck>;
+  readonly rows: ScorerRows;
 
   constructor(features: CompiledFeatures, model: Model & { readonly loaded: { readonly call: ScoreCall } }) {
     this.#features = features;
     this.#model = model;
     this.#check = rowCheck(model.loaded.call);
+    this.rows = {
+      columns: { kind: "features", names: features.names },
+      rowOf: (inputs) => {
+        const row = new Float32Array(features.width);
+        this.#derive(inputs, row, 0);
+        return Array.from(row, (value, i) => features.texts.get(i)?.textOf(value) ?? value);
+      },
+      score: (rows) => this.#scoreRows(rows),
+    };
   }
 
   async score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
@@ -36,6 +46,20 @@ export class OnnxScorer implements Scorer {
 
   close(): Promise<void> {
     return this.#model.close();
+  }
+
+  async #scoreRows(rows: readonly (readonly RowValue[])[]): Promise<Float64Array> {
+    const { texts } = this.#features;
+    const scores = new Float64Array(rows.length);
+    const size = Math.min(ROWS_AT_ONCE, this.#model.maxRows);
+    for (let at = 0; at < rows.length; at += size) {
+      const values = rows
+        .slice(at, at + size)
+        .flatMap((row) => row.map((value, i) => texts.get(i)?.codeOf(String(value ?? "")) ?? Number(value)));
+      for (const [i, score] of (await this.#model.run(Float32Array.from(values), MANY_TIMEOUT_MS)).entries())
+        scores[at + i] = checkedScore(score);
+    }
+    return scores;
   }
 
   async #scoreSome(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {

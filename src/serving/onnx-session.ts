@@ -5,7 +5,7 @@ import { MAX_COLUMNS, scoreCall, type RowForm, type ScoreCall, type WantedOutput
 import { tensorOf } from "./onnx-feeds.ts";
 import { inspectModel, type OnnxModel } from "./onnx-model.ts";
 import { runnableModel } from "./onnx-rewrite.ts";
-import type { TextOf } from "./text-codes.ts";
+import type { TextOf } from "./text-frames.ts";
 
 export interface SessionOptions {
   readonly form: RowForm;

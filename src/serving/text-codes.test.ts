@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ScorerError } from "./scorer.ts";
-import { TextCodes, decodeTexts, encodeTexts } from "./text-codes.ts";
+import { TextCodes } from "./text-codes.ts";
+import { decodeTexts, encodeTexts } from "./text-frames.ts";
 
 test("texts come back from rows in another process", () => {
   const columns = new Map([
