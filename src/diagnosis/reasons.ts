@@ -86,10 +86,8 @@ export class Reasons {
    * also after its person was erased.
    */
   of(endpoint: string, id: DecisionId): Promise<Result<ReasonsReport, ReasonsRefusal>> {
-    const finding = this.#of(endpoint, id);
+    const finding = this.#of(endpoint, id).finally(() => this.#finding.delete(finding));
     this.#finding.add(finding);
-    const done = () => void this.#finding.delete(finding);
-    finding.then(done, done);
     return finding;
   }
 
@@ -290,10 +288,7 @@ function columnsOf({ bundle, endpoint }: LoadedRelease, { columns }: ScorerRows)
   const { features } = bundle.features;
   if (columns.kind === "features") return toldOf(bundle.features, endpoint);
   const passed = columns.names.map((name) => features.find((feature) => "from" in feature && feature.from === name));
-  return toldOf(
-    { name: bundle.features.name, features: columns.names.map((name, i) => ({ ...(passed[i] ?? {}), name, from: name })) },
-    endpoint,
-  );
+  return toldOf({ name: bundle.features.name, features: columns.names.map((name, i) => ({ ...passed[i], name, from: name })) }, endpoint);
 }
 
 /** Loading the release has checked its features. */
