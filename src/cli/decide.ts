@@ -6,8 +6,9 @@ export const decide = verb({
   name: "decide",
   help: `ask an endpoint for one decision
 
-usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>]
+usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>] [--reasons]
 
+With --reasons the answer says what moved a model's score most, if that is found in time; \`evenkeel reasons\` tells more.
 Needs an application's token: whoever administers can't move the tallies that guardrails read.
 
 examples:
@@ -21,6 +22,7 @@ examples:
     group: { type: "string", multiple: true },
     subject: { type: "string" },
     key: { type: "string" },
+    reasons: { type: "boolean" },
   },
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
     if (!endpoint) throw new UsageError("which endpoint?");
@@ -34,7 +36,10 @@ examples:
     const reply = await client().post<DecisionReplyView>(
       `/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`,
       body,
-      values.key ? { headers: { "idempotency-key": values.key } } : {},
+      {
+        ...(values.key ? { headers: { "idempotency-key": values.key } } : {}),
+        ...(values.reasons ? { query: { reasons: true } } : {}),
+      },
     );
     if (values.json) io.out(JSON.stringify(reply));
     else {
@@ -42,6 +47,9 @@ examples:
         `${reply.action}  score ${reply.score === null ? "–" : reply.score.toFixed(3)}  by ${reply.release} (${reply.route})  ${reply.id}`,
       );
       for (const reason of reply.reasons) io.out(`  ${reason}`);
+      const { explanation } = reply;
+      for (const { code, text } of explanation?.reasons?.reasons ?? []) if (code !== null) io.out(`  ${code}  ${text}`);
+      if (explanation && explanation.why !== null) io.note(`no reasons of the model yet: ${explanation.why}`);
     }
     return 0;
   },
