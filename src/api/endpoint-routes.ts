@@ -4,7 +4,15 @@ import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import { type EndpointRoom, type GuardrailControl, type Incidents, type Releases } from "../releases/index.ts";
-import { ChangeView, EndpointView, GuardrailStateView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
+import {
+  ChangeView,
+  EndpointView,
+  GuardrailStateView,
+  type MemoryView,
+  ReleaseView,
+  SwitchView,
+  TransitionRecordView,
+} from "./endpoint-view.ts";
 import { apply } from "./apply.ts";
 import { byOf } from "./by.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
@@ -281,6 +289,16 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     route: routeView(room, names),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
+    memory: memoryView(parts.releases, room.name),
+  };
+}
+
+function memoryView({ memory }: Releases, endpoint: string): MemoryView {
+  const loaded = memory.holdings().filter((one) => one.endpoint === endpoint);
+  return {
+    budgetBytes: Number.isFinite(memory.limitBytes) ? memory.limitBytes : null,
+    usedBytes: memory.usedBytes(),
+    loaded: loaded.map(({ number, ownBytes, residentBytes, isAtRest }) => ({ release: `r${number}`, ownBytes, residentBytes, isAtRest })),
   };
 }
 

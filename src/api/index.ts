@@ -21,6 +21,7 @@ export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
 export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, ProofView } from "./incident-view.ts";
+export { logRoutes, type LogView } from "./log-routes.ts";
 export { oipRoutes, type ProtocolParts } from "./oip-routes.ts";
 export type { Problem } from "./problem.ts";
 export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";

@@ -68,6 +68,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
+    "GET /v1/endpoints/{endpoint}/releases/{release}/logs",
     "POST /v1/endpoints/{endpoint}/shadow",
     "POST /v1/endpoints/{endpoint}/canary",
     "POST /v1/endpoints/{endpoint}/promote",

@@ -8,6 +8,7 @@ import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
+import { logs } from "./logs.ts";
 import { models } from "./models.ts";
 import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
@@ -31,6 +32,7 @@ export const verbs: readonly Verb[] = [
   rollout,
   drill,
   release,
+  logs,
   decide,
   score,
   decisions,

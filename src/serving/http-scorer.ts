@@ -1,11 +1,12 @@
 /** Scores by a model behind a server: what it is sent is made here, the model runs wherever it runs. */
-import { EGRESS_HINT, type Egress } from "../access/index.ts";
+import { EGRESS_HINT } from "../access/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import type { Clock, Random } from "../store/index.ts";
 import { CelFailure } from "./cel.ts";
 import type { CompiledEndpoint } from "./endpoint.ts";
 import type { CompiledFeatures } from "./features.ts";
-import { CallFailed, HttpCaller } from "./http-caller.ts";
+import { unknownSecret } from "./container-body.ts";
+import { CallFailed, HttpCaller, type CallGuard } from "./http-caller.ts";
 import { HttpModel, type HttpModelStats } from "./http-model.ts";
 import type { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
@@ -15,7 +16,7 @@ import { wireFormOf, type Cell, type Column, type WireForm } from "./wire-forms.
 
 /** What calling other servers needs of the world. */
 export interface HttpDependencies {
-  readonly egress: Egress;
+  readonly egress: CallGuard;
   readonly random: Random;
   /** Values for headers, by the names that releases know them by. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -145,7 +146,9 @@ export async function openHttpScorer(
 
 function columnsOf(spec: HttpScorerSpec, features: CompiledFeatures, endpoint: CompiledEndpoint): readonly Column[] {
   if (spec.send !== "inputs") return features.names.map((name) => ({ name, type: "number", isOptional: true }));
-  return [...endpoint.variables].map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
+  // An endpoint's inputs have no order that is kept (its definition is content); a row by position must have the same one for ever.
+  const byName = [...endpoint.variables].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return byName.map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
 }
 
 function rowMaker(spec: HttpScorerSpec, features: CompiledFeatures, columns: readonly Column[]): (inputs: Inputs) => readonly Cell[] {
@@ -170,17 +173,18 @@ const OWN_HEADERS = new Set(
   ),
 );
 
-function headersOf(spec: HttpScorerSpec, secrets: Readonly<Record<string, string>>): Result<Record<string, string>, readonly Issue[]> {
+/** Headers with their secrets filled in. Issues have paths below the scorer. */
+export function headersOf(
+  spec: HttpScorerSpec,
+  secrets: Readonly<Record<string, string>>,
+): Result<Record<string, string>, readonly Issue[]> {
   const issues: Issue[] = [];
   const headers = Object.entries(spec.headers ?? {}).map(([name, value]): [string, string] => {
     const path = `/headers/${name}`;
     if (OWN_HEADERS.has(name.toLowerCase())) issues.push({ path, expected: "a header that isn't about the transfer", got: name });
     if (typeof value === "string") return [name, value];
     const secret = Object.hasOwn(secrets, value.secret) ? secrets[value.secret] : undefined;
-    if (secret === undefined) {
-      const hint = `start the server with EVENKEEL_SECRET_${value.secret.toUpperCase()} in its environment`;
-      issues.push({ path, expected: "a secret that the server knows", got: value.secret, hint });
-    }
+    if (secret === undefined) issues.push(unknownSecret(path, value.secret));
     return [name, secret ?? ""];
   });
   return issues.length > 0 ? err(issues) : ok(Object.fromEntries(headers));
@@ -192,11 +196,12 @@ function layoutIssues(spec: HttpScorerSpec, columns: readonly Column[]): readonl
   return text ? [{ path: "/layout", expected: "columns, where a text is sent", got: `tensor, and ${text.name} is a text` }] : [];
 }
 
-async function notReady(caller: HttpCaller, form: WireForm): Promise<Issue | undefined> {
+/** What is said where a server answers 200 once it is ready. */
+export async function notReady(caller: HttpCaller, form: WireForm, timeoutMs = READY_TIMEOUT_MS): Promise<Issue | undefined> {
   for (const url of form.ready) {
     const path = new URL(url).pathname;
     try {
-      const { status } = await caller.get(url, READY_TIMEOUT_MS);
+      const { status } = await caller.get(url, timeoutMs);
       if (status !== 200)
         return { path: "/url", expected: "a server that is ready", got: `GET ${path} was answered with status ${status}` };
     } catch (error) {

@@ -1,6 +1,10 @@
 export type { DecisionReply } from "./answered.ts";
 export type { Application, Decided } from "./decide-all.ts";
 export { Attributor } from "./attributor.ts";
+export { ContainerEngine, EngineError } from "./container-engine.ts";
+export { repositoryOf } from "./container-scorer-spec.ts";
+export type { LogLine } from "./container-streams.ts";
+export { Containers } from "./containers.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
@@ -21,6 +25,7 @@ export {
 export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCall } from "./onnx-model.ts";
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
 export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
+export { memoryOf, type ProcessMemory } from "./process-memory.ts";
 export { toldFeatures, type ToldFeature } from "./told-features.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
 export { loadedIn, type RouteView } from "./route-view.ts";

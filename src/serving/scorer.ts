@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import type { BlobId } from "../std.ts";
 import { CellTest } from "./cell-tests.ts";
+import { ContainerScorerSpec } from "./container-scorer-spec.ts";
 import { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 
@@ -154,7 +155,7 @@ export const OnnxScorerSpec = Type.Object(
 export type OnnxScorerSpec = Static<typeof OnnxScorerSpec>;
 
 /** How a release scores. */
-export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec, HttpScorerSpec], { title: "Scorer" });
+export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec, HttpScorerSpec, ContainerScorerSpec], { title: "Scorer" });
 export type ScorerSpec = Static<typeof ScorerSpec>;
 
 /** The schema has checked its form. */
