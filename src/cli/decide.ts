@@ -33,14 +33,10 @@ examples:
           inputs: pairs(values.input ?? [], valueOf),
           groups: pairs(values.group ?? [], (text) => text),
         };
-    const reply = await client().post<DecisionReplyView>(
-      `/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`,
-      body,
-      {
-        ...(values.key ? { headers: { "idempotency-key": values.key } } : {}),
-        ...(values.reasons ? { query: { reasons: true } } : {}),
-      },
-    );
+    const reply = await client().post<DecisionReplyView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`, body, {
+      ...(values.key ? { headers: { "idempotency-key": values.key } } : {}),
+      ...(values.reasons ? { query: { reasons: true } } : {}),
+    });
     if (values.json) io.out(JSON.stringify(reply));
     else {
       io.out(
