@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
+  abRoutes,
   accessRoutes,
   batchRoutes,
   buildServer,
@@ -15,24 +16,26 @@ import {
   incidentRoutes,
   kserveRoutes,
   logRoutes,
+  metricsRoutes,
   mlflowScoringRoutes,
   oipRoutes,
   reasonRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
+  sinkRoutes,
   uiRoutes,
   webRoutes,
   type ProtocolParts,
   type Server,
 } from "./api/index.ts";
-import { DecisionLog, type Ack } from "./decisions/index.ts";
+import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
+import { AbControl, Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
 import { Attributor, ContainerEngine, Containers, Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, sha256Hex, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -147,6 +150,22 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
     void containers?.booted().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "containers"));
+    const sinks = await Sinks.open({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      onTrouble: (error) => onError(error, "sinks"),
+    });
+    undo.push(() => sinks.stop());
+    const delivering = repeatedly(
+      runtime,
+      DELIVER_EVERY_MS,
+      () => sinks.tick(),
+      (error) => onError(error, "sinks"),
+    );
+    undo.push(() => delivering.stop());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const attributor = new Attributor();
@@ -161,6 +180,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       evaluator: new GuardrailEvaluator(store),
     });
     const rollouts = new RolloutControl({ store, releases, control });
+    const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, releases, gateway });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
@@ -170,6 +190,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       async () => {
         await control.tick();
         await rollouts.tick();
+        await ab.tick();
         await drills.tick();
       },
       (error) => onError(error, "guardrails"),
@@ -216,13 +237,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       healthRoutes(isReady),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
-      batchRoutes(gateway, runtime.clock),
+      batchRoutes({ gateway, clock: runtime.clock, isCondemned: protocols.isCondemned }),
       decisionRoutes({
         gateway,
         store,
         reads,
         reasons,
         onError,
+        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -238,9 +260,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents }),
       logRoutes(releases, containers),
+      sinkRoutes(sinks),
+      metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
       rolloutRoutes({ store, releases, rollouts, drills }),
+      abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
       uiRoutes(ui),
@@ -268,6 +293,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await looking.settled();
       await following.settled();
       await reasons.settled();
+      await sinks.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };
@@ -310,6 +336,8 @@ function instanceOf(folder: string, random: Runtime["random"]): string {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
+const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
 

@@ -5,7 +5,7 @@ import { LOADING, UsageError, verb } from "./verb.ts";
 
 export const apply = verb({
   name: "apply",
-  help: `declare endpoints, releases and guardrails from a YAML file
+  help: `declare endpoints, releases, guardrails and sinks from a YAML file
 
 usage: evenkeel apply -f <file> [--dry-run]
 
@@ -36,6 +36,7 @@ examples:
           ]),
         ),
       );
+      for (const { name, note } of changes) if (note !== undefined) io.note(`${name}: ${note}`);
       if (dryRun) io.note("a dry run: nothing was changed");
     }
     return 0;

@@ -6,10 +6,11 @@ export const decide = verb({
   name: "decide",
   help: `ask an endpoint for one decision
 
-usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>] [--reasons]
+usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>] [--release <r12>] [--reasons]
 
+Needs an application's token: whoever administers can't move the tallies that guardrails read. With --release (r12, or live, canary,
+standby, fallback) one loaded release is tried, whatever the route table says: operators may, and it is evidence for nothing.
 With --reasons the answer says what moved a model's score most, if that is found in time; \`evenkeel reasons\` tells more.
-Needs an application's token: whoever administers can't move the tallies that guardrails read.
 
 examples:
   TOKEN=$(evenkeel token create --name "loans web" --role application --endpoint loans)
@@ -22,6 +23,7 @@ examples:
     group: { type: "string", multiple: true },
     subject: { type: "string" },
     key: { type: "string" },
+    release: { type: "string" },
     reasons: { type: "boolean" },
   },
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
@@ -34,7 +36,10 @@ examples:
           groups: pairs(values.group ?? [], (text) => text),
         };
     const reply = await client().post<DecisionReplyView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`, body, {
-      ...(values.key ? { headers: { "idempotency-key": values.key } } : {}),
+      headers: {
+        ...(values.key ? { "idempotency-key": values.key } : {}),
+        ...(values.release ? { "evenkeel-release": values.release } : {}),
+      },
       ...(values.reasons ? { query: { reasons: true } } : {}),
     });
     if (values.json) io.out(JSON.stringify(reply));

@@ -1,3 +1,4 @@
+import { ab } from "./ab.ts";
 import { affected } from "./affected.ts";
 import { apply } from "./apply.ts";
 import { audit } from "./audit.ts";
@@ -14,6 +15,7 @@ import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
+import { sinks } from "./sinks.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -30,6 +32,7 @@ export const verbs: readonly Verb[] = [
   promote,
   rollback,
   rollout,
+  ab,
   drill,
   release,
   logs,
@@ -37,6 +40,7 @@ export const verbs: readonly Verb[] = [
   score,
   decisions,
   reasons,
+  sinks,
   incidents,
   blame,
   affected,
