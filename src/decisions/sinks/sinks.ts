@@ -249,7 +249,7 @@ export class Sinks {
   async #status(row: Schema["sink"]): Promise<SinkStatus> {
     const spec = storedSink(row.spec_json);
     const cursors = await this.#cursors.of(row.name);
-    const ends = await this.#end.safe();
+    const ends = await this.#end.visible();
     const all: readonly Cursor[] = STREAMS.map((stream) => cursors[stream]);
     const between = (stream: Stream) => ({ stream, after: cursors[stream].position, upTo: ends[stream] });
     const first = [
