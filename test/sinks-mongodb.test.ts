@@ -135,7 +135,7 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
   test("what an error says never holds the address's password", async () => {
     await cable.close();
     const troubles: string[] = [];
-    const secret = `mongodb://ana:s3cret-word@127.0.0.1:1/?serverSelectionTimeoutMS=300`;
+    const secret = "mongodb://ana:s3cret-word@127.0.0.1:1/";
     const server = await freshServer({ secrets: { warehouse: secret }, onError: (error) => void troubles.push(error.message) });
     try {
       await applied(server.admin, LENDING);

@@ -53,7 +53,8 @@ export interface SinksOptions extends SinkSurroundings {
   readonly onTrouble: (error: Error) => void;
 }
 
-const PROBE_MS = 3000;
+/** Longer than a database driver looks for its server, so that it is the driver that says what is wrong. */
+const PROBE_MS = 6000;
 
 export class Sinks {
   readonly #options: SinksOptions;

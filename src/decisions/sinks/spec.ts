@@ -86,7 +86,7 @@ export const SinkSpec = Type.Object(
     include: Type.Optional(Type.Array(Type.Enum([...INCLUDABLE]), { minItems: 1, uniqueItems: true })),
     target: Type.Union([NdjsonTarget, ParquetTarget, MongodbTarget, HttpTarget]),
   },
-  { title: "Sink", additionalProperties: false },
+  { title: "SinkDeclaration", additionalProperties: false },
 );
 export type SinkSpec = Static<typeof SinkSpec>;
 export type TargetSpec = SinkSpec["target"];
