@@ -26,5 +26,5 @@ export default {
     "playwright-core", // tests in a browser, `*.e2e.test.ts`
     "@fontsource-variable/inter", // by a style sheet
   ],
-  ignoreBinaries: ["mount", "umount", "strace"], // of the system: the torture suite skips what isn't there
+  ignoreBinaries: ["mount", "umount", "strace", "taskset"], // of the system: what needs them is skipped, and says so, where they are missing
 } satisfies KnipConfig;

@@ -81,12 +81,7 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
       expect(found[0]).toMatchObject({ endpoint: "loans", release: "r1", decidedAt: expect.any(Date), seq: 1 });
       expect(found[0]).not.toHaveProperty("groups");
       const outcomes = await mongodb.db.collection<{ _id: string }>("outcomes").find().toArray();
-      expect(outcomes.map(({ _id }) => _id).toSorted()).toEqual(
-        ids
-          .slice(0, 4)
-          .map((id) => expect.stringMatching(`^${id}/[1-4]$`))
-          .toSorted(),
-      );
+      expect(outcomes.map(({ _id }) => _id.replace(/\/[1-4]$/, "")).toSorted()).toEqual(ids.slice(0, 4).toSorted());
       expect((await mongodb.db.collection("decisions").indexes()).map(({ name }) => name)).toContain("evenkeel_order");
       expect((await mongodb.db.collection("outcomes").indexes()).map(({ name }) => name)).toContain("evenkeel_decision");
     } finally {

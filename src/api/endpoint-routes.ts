@@ -3,8 +3,16 @@ import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import type { EndpointRoom, GuardrailControl, Incidents } from "../releases/index.ts";
-import { ChangeView, EndpointView, GuardrailStateView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
+import type { EndpointRoom, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
+import {
+  ChangeView,
+  EndpointView,
+  GuardrailStateView,
+  type MemoryView,
+  ReleaseView,
+  SwitchView,
+  TransitionRecordView,
+} from "./endpoint-view.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
@@ -24,7 +32,26 @@ export interface EndpointRouteParts extends ApplyParts {
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(
-  { release: Type.String(), share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }), ...command },
+  {
+    release: Type.String(),
+    share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Of the people whom `when` holds for" }),
+    when: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: "CEL condition over the inputs, blind to groups: amount < 5000. Everybody when left out",
+      }),
+    ),
+    ...command,
+  },
+  { additionalProperties: false },
+);
+const ShadowBody = Type.Object(
+  {
+    release: Type.String({ description: "r12" }),
+    share: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "Of the people; everybody when left out" })),
+    ...command,
+  },
   { additionalProperties: false },
 );
 const RollbackBody = Type.Object(
@@ -171,15 +198,20 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       schema: {
         summary: "Let a release answer in the shadow: recorded, given to nobody",
         tags: ["releases"],
+        description: "Up to four at a time, each for a share of the people; the same person is always in or out.",
         ...routes,
-        body: ReleaseBody,
+        body: ShadowBody,
       },
     },
     (request) =>
       act(
         principalOf(request),
         request.params.endpoint,
-        (room) => ({ kind: "shadow", release: releaseOf(room, request.body.release).id }),
+        (room) => ({
+          kind: "shadow",
+          release: releaseOf(room, request.body.release).id,
+          ...(request.body.share === undefined ? {} : { share: request.body.share }),
+        }),
         request.body,
       ),
   );
@@ -193,7 +225,12 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       act(
         principalOf(request),
         request.params.endpoint,
-        (room) => ({ kind: "canary", release: releaseOf(room, request.body.release).id, share: request.body.share }),
+        (room) => ({
+          kind: "canary",
+          release: releaseOf(room, request.body.release).id,
+          share: request.body.share,
+          ...(request.body.when === undefined ? {} : { when: request.body.when }),
+        }),
         request.body,
       ),
   );
@@ -280,6 +317,16 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     route: routeView(room, names),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
+    memory: memoryView(parts.releases, room.name),
+  };
+}
+
+function memoryView({ memory }: Releases, endpoint: string): MemoryView {
+  const loaded = memory.holdings().filter((one) => one.endpoint === endpoint);
+  return {
+    budgetBytes: Number.isFinite(memory.limitBytes) ? memory.limitBytes : null,
+    usedBytes: memory.usedBytes(),
+    loaded: loaded.map(({ number, ownBytes, residentBytes, isAtRest }) => ({ release: `r${number}`, ownBytes, residentBytes, isAtRest })),
   };
 }
 

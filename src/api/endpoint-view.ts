@@ -11,8 +11,25 @@ export const RouteTableView = Type.Object(
     generation: Type.Integer(),
     live: ReleaseName,
     liveSince: Time,
-    canary: orNull(Type.Object({ release: ReleaseName, share: Type.Number() })),
-    shadows: Type.Array(ReleaseName),
+    canary: orNull(
+      Type.Object({
+        release: ReleaseName,
+        share: Type.Number({ description: "Of the people whom `when` holds for" }),
+        when: orNull(Type.String({ description: "Condition over the inputs; null: everybody" })),
+      }),
+    ),
+    ab: orNull(
+      Type.Object(
+        {
+          arms: Type.Array(Type.Object({ release: ReleaseName, weight: Type.Integer(), share: Type.Number() })),
+          since: Time,
+          answers: orNull(Type.Integer({ description: "Ends after so many" })),
+          until: orNull(Time),
+        },
+        { description: "An A/B test: releases of equal standing at fixed shares" },
+      ),
+    ),
+    shadows: Type.Array(Type.Object({ release: ReleaseName, share: Type.Number({ description: "Of all people; 1: everybody" }) })),
     standby: orNull(ReleaseName),
     fallback: ReleaseName,
     condemned: Type.Array(ReleaseName),
@@ -29,6 +46,7 @@ export const TransitionRecordView = Type.Object(
     release: orNull(ReleaseName),
     from: orNull(ReleaseName),
     share: orNull(Type.Number()),
+    when: orNull(Type.String({ description: "A canary's condition" })),
     automatic: Type.Boolean(),
     actor: Type.String(),
     reason: Type.String(),
@@ -44,11 +62,11 @@ export const ReleaseView = Type.Object(
     id: Type.String({ description: "Content id: the same parts have the same id everywhere" }),
     endpoint: Type.String(),
     name: Type.String(),
-    scorer: Type.Enum(["rules", "onnx", "http"]),
+    scorer: Type.Enum(["rules", "onnx", "http", "container"]),
     origin: Type.Unknown({ description: "Model version, feature set, run and description, where they are known" }),
     features: Type.Array(Type.String()),
     policy: Type.Unknown(),
-    places: Type.Array(Type.Enum(["live", "canary", "shadow", "standby", "fallback"])),
+    places: Type.Array(Type.Enum(["live", "canary", "ab", "shadow", "standby", "fallback"])),
     isCondemned: Type.Boolean(),
     createdAt: Time,
     createdBy: Type.String(),
@@ -82,6 +100,25 @@ export const GuardrailStateView = Type.Object(
 );
 export type GuardrailStateView = Static<typeof GuardrailStateView>;
 
+const Bytes = Type.Integer({ minimum: 0 });
+export const MemoryView = Type.Object(
+  {
+    budgetBytes: orNull(Type.Integer({ minimum: 0, description: "For the scorer processes of all endpoints; null without one" })),
+    usedBytes: Type.Integer({ minimum: 0, description: "Of it, by what is needed now; what is at rest makes room" }),
+    loaded: Type.Array(
+      Type.Object({
+        release: ReleaseName,
+        ownBytes: Type.Integer({ minimum: 0, description: "Of its scorer process, without what such processes share" }),
+        residentBytes: Bytes,
+        isAtRest: Type.Boolean({ description: "Nobody needs it now" }),
+      }),
+      { description: "This endpoint's releases that take memory" },
+    ),
+  },
+  { title: "Memory" },
+);
+export type MemoryView = Static<typeof MemoryView>;
+
 export const EndpointView = Type.Object(
   {
     name: Type.String(),
@@ -89,6 +126,7 @@ export const EndpointView = Type.Object(
     route: RouteTableView,
     guardrails: Type.Array(GuardrailStateView),
     openIncidents: Type.Array(Type.Integer()),
+    memory: MemoryView,
   },
   { title: "Endpoint" },
 );

@@ -1,7 +1,7 @@
 import type { ChangeView } from "../api/index.ts";
 import { readText } from "./files.ts";
 import { styled, table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { LOADING, UsageError, verb } from "./verb.ts";
 
 export const apply = verb({
   name: "apply",
@@ -21,7 +21,7 @@ examples:
     if (!file) throw new UsageError("which file? -f <file>");
     const yaml = await readText(cwd, file);
     const dryRun = values["dry-run"] ?? false;
-    const { changes } = await client().post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun });
+    const { changes } = await client().post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun }, LOADING);
     if (values.json) io.out(JSON.stringify({ changes, dryRun }));
     else {
       io.out(

@@ -1,3 +1,4 @@
+import { ab } from "./ab.ts";
 import { affected } from "./affected.ts";
 import { apply } from "./apply.ts";
 import { audit } from "./audit.ts";
@@ -8,7 +9,9 @@ import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
+import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
@@ -29,11 +32,14 @@ export const verbs: readonly Verb[] = [
   promote,
   rollback,
   rollout,
+  ab,
   drill,
   release,
+  logs,
   decide,
   score,
   decisions,
+  reasons,
   sinks,
   incidents,
   blame,

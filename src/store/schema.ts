@@ -52,6 +52,8 @@ export interface Schema {
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
+  reason_reference: ReasonReferenceTable;
+  decision_reasons: DecisionReasonsTable;
   // the server itself
   setting: SettingTable;
 }
@@ -471,4 +473,23 @@ export interface AffectedTable {
   score_after: number | null;
   reason: string | null;
   decided_at_ms: number;
+}
+/** People whom decisions are compared with to find their reasons: recorded decisions by id, never a copy of what they say. */
+export interface ReasonReferenceTable {
+  /** Content id, `ref:…`. */
+  id: string;
+  endpoint: string;
+  release: string;
+  /** `approved` or `approved_on_replay`. */
+  source: string;
+  decisions_json: string;
+  /** Full: used for the release from now on. */
+  frozen: Flag;
+  drawn_at_ms: number;
+}
+/** What moved a decision's score, as it was found first. Without inputs; stays when the person is erased. */
+export interface DecisionReasonsTable {
+  decision: string;
+  body_json: string;
+  computed_at_ms: number;
 }
