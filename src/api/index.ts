@@ -47,3 +47,5 @@ export { sessionRoutes } from "./session.ts";
 export { homeView } from "./ui-home.ts";
 export { uiRoutes } from "./ui-routes.ts";
 export { webRoutes } from "./web-files.ts";
+export { Connections } from "./connections.ts";
+export { handOverRoutes, type HandOver } from "./hand-over-routes.ts";

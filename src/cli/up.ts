@@ -18,7 +18,7 @@ export const up = verb({
   help: `start the server
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
-                   [--allow-egress <host:port>]… [--memory-budget <size>]
+                   [--allow-egress <host:port>]… [--memory-budget <size>] [--take-over]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -28,6 +28,8 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   10.0.0.0/8:8080 (or EVENKEEL_ALLOW_EGRESS, with commas); public addresses need none
   --memory-budget  what the models of all releases may take together, 2GB for example (default: half of the machine's memory, or of the
                   container's); a release that doesn't fit is refused
+  --take-over  take the place of the server that runs on the folder, if one does, once everything is loaded and proven: no request fails, no
+                  decision is lost; it needs the same --port. When this one can't, the other goes on
 
 Headers of calls to model servers may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
@@ -43,6 +45,7 @@ examples:
     postgres: { type: "string" },
     "allow-egress": { type: "string", multiple: true },
     "memory-budget": { type: "string" },
+    "take-over": { type: "boolean" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -56,22 +59,24 @@ examples:
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
     const budget = values["memory-budget"];
-    const starting = startApp({
-      folder,
-      port,
-      host,
-      ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
-      ...(postgresUrl ? { postgresUrl } : {}),
-      egress: { allow },
-      memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
-      secrets: secretsIn(env),
-      onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
-      onFatal: (why) => {
-        io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
-        process.kill(process.pid, "SIGKILL");
-      },
-    });
-    const app = await starting.catch((error: unknown) => {
+    const start = (portNow: number, takeOver: boolean) =>
+      startApp({
+        folder,
+        port: portNow,
+        takeOver,
+        host,
+        ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
+        ...(postgresUrl ? { postgresUrl } : {}),
+        egress: { allow },
+        memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
+        secrets: secretsIn(env),
+        onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        onFatal: (why) => {
+          io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
+          process.kill(process.pid, "SIGKILL");
+        },
+      });
+    let app = await start(port, values["take-over"] === true).catch((error: unknown) => {
       const why =
         error instanceof Error ? startTrouble(error, { folder: said, host, port, hasPostgres: postgresUrl !== undefined }) : undefined;
       throw why === undefined ? error : new Error(why, { cause: error });
@@ -84,8 +89,17 @@ examples:
     }
     // Somebody who has stopped the program in a debugger wants it to stand still.
     const stopWatching = inspectorUrl() === undefined ? startWatchdog(STALLED_SECONDS) : () => undefined;
-    await stopSignal();
-    io.note("stopping: finishing what is under way (again to end at once)");
+    const stopped = stopSignal();
+    for (;;) {
+      const why = await Promise.race([stopped, app.replaced]);
+      if (why === "stop") io.note("stopping: finishing what is under way (again to end at once)");
+      if (why === "successor") io.note("another process has taken over; ending");
+      if (why !== "nobody") break;
+      io.note("the process that was to take over has ended: going on");
+      const { port: before } = new URL(app.url);
+      await app.stop();
+      app = await start(Number(before), false);
+    }
     // Native code can't be ended from inside; past the deadline, or at the second signal, the process ends itself from outside.
     const end = () => process.kill(process.pid, "SIGKILL");
     process.once("SIGINT", end).once("SIGTERM", end);
@@ -105,9 +119,9 @@ const secretsIn = (env: Readonly<Record<string, string | undefined>>): Readonly<
     ),
   );
 
-function stopSignal(): Promise<void> {
+function stopSignal(): Promise<"stop"> {
   return new Promise((resolve_) => {
-    process.once("SIGINT", () => resolve_());
-    process.once("SIGTERM", () => resolve_());
+    process.once("SIGINT", () => resolve_("stop"));
+    process.once("SIGTERM", () => resolve_("stop"));
   });
 }

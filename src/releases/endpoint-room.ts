@@ -4,7 +4,7 @@ import type { Json } from "../store/index.ts";
 import { assert, type EndpointName, type ReleaseId } from "../std.ts";
 import type { EndpointDefinition } from "./endpoint-spec.ts";
 import type { ReleaseInfo } from "./release-rows.ts";
-import { standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
+import { neededBy, standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
 import type { Transition } from "./transition.ts";
 import { unavailable } from "./unavailable.ts";
 import { WarmSet } from "./warm-set.ts";
@@ -157,9 +157,7 @@ export class EndpointRoom {
 
   /** Every release that the table points at, the most important first. @param fallback - another one that is about to be set */
   needed(fallback = this.#table.fallback): readonly ReleaseId[] {
-    const { live, canary, shadows } = this.#table;
-    const standby = standbyOf(this.#table);
-    return [...new Set([fallback, live, ...(canary ? [canary.release] : []), ...(standby ? [standby] : []), ...shadows])];
+    return neededBy(this.#table, fallback);
   }
 
   /** After a swap has drained: warms the new standby, frees what nobody needs any more. Not waited for by what caused it. */

@@ -6,6 +6,7 @@ import type { Registry } from "../registry/index.ts";
 import { ScorerError, releaseIdOf, type Gateway, type LoadDependencies, type LoadedRelease, type ReleaseBundle } from "../serving/index.ts";
 import { assert, err, ok, unreachable, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
+import type { LoadedAhead } from "./loaded-ahead.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { peopleIn } from "./people-in-place.ts";
 import { parseEndpoint, rulesAt, type EndpointDefinition } from "./endpoint-spec.ts";
@@ -27,6 +28,8 @@ export interface ReleasesParts {
   readonly registry: Registry;
   readonly gateway: Gateway;
   readonly load: LoadDependencies;
+  /** What was loaded before the store could be opened; without it everything is loaded now. */
+  readonly ahead?: LoadedAhead;
   /** Of all scorer processes together; without end by default. */
   readonly memory?: MemoryBudget;
   /** Told of what an operator should see: a release that should be warm and can't be loaded. */
@@ -105,6 +108,10 @@ export class Releases {
     });
     for (const { change } of history) if (change.kind === "reinstated") this.#countLife(change.release);
     this.#rooms.set(name, room);
+    for (const id of room.needed()) {
+      const loaded = this.#parts.ahead?.take(definition, id);
+      if (loaded) room.warm.adopt(loaded);
+    }
     await room.warmUp();
     await room.push();
   }
