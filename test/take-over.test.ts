@@ -95,7 +95,7 @@ test("a server takes the place of another under load: no request fails, every de
 
 test("a server that can't load what answers doesn't begin to take over, and the other goes on undisturbed", async () => {
   const hex = blob.id.slice("sha256:".length);
-  writeFileSync(join(folder, "blobs", hex.slice(0, 2), hex), "damaged");
+  writeFileSync(join(folder, "blobs", hex.slice(0, 2), hex.slice(2, 4), hex), "damaged");
   await expect(start({ port, takeOver: true })).rejects.toThrow(/r2 of loans can't be loaded/);
   expect(await decide(1)).toMatchObject({ release: "r2" });
   await local().post("/v1/endpoints/loans/promote", { release: "r1", reason: "control is there, too" });

@@ -58,6 +58,9 @@ export interface Applied {
 /** What belongs to a command and must be stored with it or not at all: an incident, for example. */
 export type Alongside = (tx: Transaction<Schema>, recorded: Recorded) => Promise<void>;
 
+/** A model behind a server that isn't loaded so long after a start is stood in for until it is. What was loaded ahead of it has had its time. */
+const LATE_MS = 1000;
+const LATE_AFTER_LOADING_MS = 50;
 /** How often what can't be loaded is tried again. */
 const RECOVER_EVERY_MS = 10_000;
 
@@ -88,11 +91,12 @@ export class Releases {
   /** Puts every stored endpoint back as it was: the fold of its transitions, loaded and handed to the gateway. */
   static async open(parts: ReleasesParts): Promise<Releases> {
     const releases = new Releases(parts);
-    for (const definition of await readEndpoints(parts.store.db)) await releases.#reopen(definition);
+    const time = parts.store.runtime.timers.sleep(parts.ahead ? LATE_AFTER_LOADING_MS : LATE_MS);
+    await Promise.all((await readEndpoints(parts.store.db)).map((definition) => releases.#reopen(definition, time)));
     return releases;
   }
 
-  async #reopen(definition: EndpointDefinition): Promise<void> {
+  async #reopen(definition: EndpointDefinition, time: Promise<void>): Promise<void> {
     const { name } = definition.compiled;
     const history = await this.#transitions.all(name);
     const last = history.at(-1);
@@ -112,8 +116,7 @@ export class Releases {
       const loaded = this.#parts.ahead?.take(definition, id);
       if (loaded) room.warm.adopt(loaded);
     }
-    await room.warmUp();
-    await room.push();
+    await room.warmUp(time);
   }
 
   #roomParts() {
