@@ -1,10 +1,12 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
+import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
   Connections,
   EventStream,
+  abRoutes,
   accessRoutes,
   batchRoutes,
   buildServer,
@@ -16,25 +18,29 @@ import {
   homeView,
   incidentRoutes,
   kserveRoutes,
+  logRoutes,
+  metricsRoutes,
   mlflowScoringRoutes,
   oipRoutes,
+  reasonRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
+  sinkRoutes,
   uiRoutes,
   webRoutes,
   type ProtocolParts,
 } from "./api/index.ts";
-import { DecisionLog, type Ack } from "./decisions/index.ts";
-import { Blame } from "./diagnosis/index.ts";
+import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
+import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { Drills, GuardrailControl, Incidents, LoadedAhead, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
-import { Gateway, type LoadDependencies } from "./serving/index.ts";
+import { AbControl, Drills, GuardrailControl, Incidents, LoadedAhead, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
+import { Attributor, ContainerEngine, Containers, Gateway, type LoadDependencies } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
-import { openStore, systemRuntime, viewStore, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
+import { openStore, sha256Hex, systemRuntime, viewStore, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
 import { Successor, answers, forgetSuccessors, isRunning, listenPrivately } from "./take-over.ts";
 
 export interface AppOptions {
@@ -55,6 +61,8 @@ export interface AppOptions {
   readonly egress?: { readonly allow: readonly string[] };
   /** Values for headers of calls to model servers, by the names that releases know them by. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Path of the socket of Docker or Podman, for models in containers; without it releases with such models are refused. */
+  readonly containerEngine?: string;
   /** Models in processes of their own (default), or in this one: deterministic and blocking, for simulations. */
   readonly scorers?: "process" | "inline";
   /** What the scorer processes of all releases may take together; without end by default. */
@@ -133,7 +141,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       subjectKey: await subjectKey(store),
       onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
     });
-    const load = { ...loading, blobs: store.blobs };
+    const containers = containersOf(options, runtime, onError);
+    const load = { ...loading, blobs: store.blobs, ...(containers ? { containers } : {}) };
     const releases = await Releases.open({
       store,
       audit,
@@ -145,8 +154,31 @@ export async function startApp(options: AppOptions): Promise<App> {
       onTrouble: (error) => onError(error, "releases"),
     });
     undo.push(() => releases.close());
+    // Containers go on running when the server stops: the next start finds their models warm.
+    undo.push(() => containers?.leave());
+    void containers?.booted().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "containers"));
+    const sinks = await Sinks.open({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      onTrouble: (error) => onError(error, "sinks"),
+    });
+    undo.push(() => sinks.stop());
+    const delivering = repeatedly(
+      runtime,
+      DELIVER_EVERY_MS,
+      () => sinks.tick(),
+      (error) => onError(error, "sinks"),
+    );
+    undo.push(() => delivering.stop());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
+    const attributor = new Attributor();
+    undo.push(() => attributor.close());
+    const reasons = new Reasons({ store, releases, attributor });
+    undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
@@ -155,6 +187,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       evaluator: new GuardrailEvaluator(store),
     });
     const rollouts = new RolloutControl({ store, releases, control });
+    const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, releases, gateway });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
@@ -164,6 +197,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       async () => {
         await control.tick();
         await rollouts.tick();
+        await ab.tick();
         await drills.tick();
       },
       (error) => onError(error, "guardrails"),
@@ -210,11 +244,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       healthRoutes(isReady),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
-      batchRoutes(gateway, runtime.clock),
+      batchRoutes({ gateway, clock: runtime.clock, isCondemned: protocols.isCondemned }),
       decisionRoutes({
         gateway,
         store,
         reads,
+        reasons,
+        onError,
+        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -226,11 +263,16 @@ export async function startApp(options: AppOptions): Promise<App> {
           return info?.ok ? info.value.id : undefined;
         },
       }),
+      reasonRoutes({ reasons, reads }),
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents }),
+      logRoutes(releases, containers),
+      sinkRoutes(sinks),
+      metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
       rolloutRoutes({ store, releases, rollouts, drills }),
+      abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
       uiRoutes(ui),
@@ -292,6 +334,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await gateway.idle();
       await looking.settled();
       await following.settled();
+      await reasons.settled();
+      await sinks.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop, replaced };
@@ -309,7 +353,33 @@ function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress
   throw new Error(`egress: expected ${expected}, got "${got}" (${hint})`);
 }
 
+function containersOf(options: AppOptions, { clock, timers, random }: Runtime, onError: NonNullable<AppOptions["onError"]>) {
+  if (options.containerEngine === undefined) return undefined;
+  return new Containers({
+    engine: new ContainerEngine(options.containerEngine),
+    instance: instanceOf(options.folder, random),
+    clock,
+    timers,
+    random,
+    secrets: options.secrets ?? {},
+    onTrouble: (error) => onError(error, "containers"),
+  });
+}
+
+/** Names this server to a container engine that it may share: by its folder's place and a number kept in it, so that no copy is taken for it. */
+function instanceOf(folder: string, random: Runtime["random"]): string {
+  const file = join(folder, "instance");
+  try {
+    writeFileSync(file, random.bytes(16).toString("hex"), { flag: "wx" });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return sha256Hex(JSON.stringify([realpathSync(folder), readFileSync(file, "utf8")]));
+}
+
 const CLOCK_EVERY_MS = 1000;
+/** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
+const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
 

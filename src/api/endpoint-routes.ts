@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import { type EndpointRoom, type GuardrailControl, type Incidents, type Releases } from "../releases/index.ts";
+import type { EndpointRoom, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
 import {
   ChangeView,
   EndpointView,
@@ -13,7 +13,7 @@ import {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
-import { apply } from "./apply.ts";
+import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { GroupNames, SMALL_CELL } from "./group-names.ts";
@@ -24,8 +24,7 @@ import { releaseProblem } from "./release-problems.ts";
 import { refuseNewTarget } from "./server-targets.ts";
 import { principalOf, type Server } from "./server.ts";
 
-export interface EndpointRouteParts {
-  readonly releases: Releases;
+export interface EndpointRouteParts extends ApplyParts {
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
 }
@@ -33,7 +32,26 @@ export interface EndpointRouteParts {
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(
-  { release: Type.String(), share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }), ...command },
+  {
+    release: Type.String(),
+    share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Of the people whom `when` holds for" }),
+    when: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: "CEL condition over the inputs, blind to groups: amount < 5000. Everybody when left out",
+      }),
+    ),
+    ...command,
+  },
+  { additionalProperties: false },
+);
+const ShadowBody = Type.Object(
+  {
+    release: Type.String({ description: "r12" }),
+    share: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "Of the people; everybody when left out" })),
+    ...command,
+  },
   { additionalProperties: false },
 );
 const RollbackBody = Type.Object(
@@ -60,14 +78,14 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     {
       config: { right: "apply" },
       schema: {
-        summary: "Declare endpoints and releases in YAML",
+        summary: "Declare endpoints, releases and sinks in YAML",
         description: "All of it is checked before any of it is applied. The same text twice changes nothing.",
         tags: ["endpoints"],
         body: ApplyBody,
         response: { 200: Type.Object({ changes: Type.Array(ChangeView) }) },
       },
     },
-    async (request) => ({ changes: await apply(releases, request.body.yaml, principalOf(request), request.body.dryRun ?? false) }),
+    async (request) => ({ changes: await apply(parts, request.body.yaml, principalOf(request), request.body.dryRun ?? false) }),
   );
   app.get(
     "/v1/endpoints",
@@ -180,15 +198,20 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       schema: {
         summary: "Let a release answer in the shadow: recorded, given to nobody",
         tags: ["releases"],
+        description: "Up to four at a time, each for a share of the people; the same person is always in or out.",
         ...routes,
-        body: ReleaseBody,
+        body: ShadowBody,
       },
     },
     (request) =>
       act(
         principalOf(request),
         request.params.endpoint,
-        (room) => ({ kind: "shadow", release: releaseOf(room, request.body.release).id }),
+        (room) => ({
+          kind: "shadow",
+          release: releaseOf(room, request.body.release).id,
+          ...(request.body.share === undefined ? {} : { share: request.body.share }),
+        }),
         request.body,
       ),
   );
@@ -202,7 +225,12 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       act(
         principalOf(request),
         request.params.endpoint,
-        (room) => ({ kind: "canary", release: releaseOf(room, request.body.release).id, share: request.body.share }),
+        (room) => ({
+          kind: "canary",
+          release: releaseOf(room, request.body.release).id,
+          share: request.body.share,
+          ...(request.body.when === undefined ? {} : { when: request.body.when }),
+        }),
         request.body,
       ),
   );

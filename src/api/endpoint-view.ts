@@ -11,8 +11,25 @@ export const RouteTableView = Type.Object(
     generation: Type.Integer(),
     live: ReleaseName,
     liveSince: Time,
-    canary: orNull(Type.Object({ release: ReleaseName, share: Type.Number() })),
-    shadows: Type.Array(ReleaseName),
+    canary: orNull(
+      Type.Object({
+        release: ReleaseName,
+        share: Type.Number({ description: "Of the people whom `when` holds for" }),
+        when: orNull(Type.String({ description: "Condition over the inputs; null: everybody" })),
+      }),
+    ),
+    ab: orNull(
+      Type.Object(
+        {
+          arms: Type.Array(Type.Object({ release: ReleaseName, weight: Type.Integer(), share: Type.Number() })),
+          since: Time,
+          answers: orNull(Type.Integer({ description: "Ends after so many" })),
+          until: orNull(Time),
+        },
+        { description: "An A/B test: releases of equal standing at fixed shares" },
+      ),
+    ),
+    shadows: Type.Array(Type.Object({ release: ReleaseName, share: Type.Number({ description: "Of all people; 1: everybody" }) })),
     standby: orNull(ReleaseName),
     fallback: ReleaseName,
     condemned: Type.Array(ReleaseName),
@@ -29,6 +46,7 @@ export const TransitionRecordView = Type.Object(
     release: orNull(ReleaseName),
     from: orNull(ReleaseName),
     share: orNull(Type.Number()),
+    when: orNull(Type.String({ description: "A canary's condition" })),
     automatic: Type.Boolean(),
     actor: Type.String(),
     reason: Type.String(),
@@ -44,11 +62,11 @@ export const ReleaseView = Type.Object(
     id: Type.String({ description: "Content id: the same parts have the same id everywhere" }),
     endpoint: Type.String(),
     name: Type.String(),
-    scorer: Type.Enum(["rules", "onnx", "http"]),
+    scorer: Type.Enum(["rules", "onnx", "http", "container"]),
     origin: Type.Unknown({ description: "Model version, feature set, run and description, where they are known" }),
     features: Type.Array(Type.String()),
     policy: Type.Unknown(),
-    places: Type.Array(Type.Enum(["live", "canary", "shadow", "standby", "fallback"])),
+    places: Type.Array(Type.Enum(["live", "canary", "ab", "shadow", "standby", "fallback"])),
     isCondemned: Type.Boolean(),
     createdAt: Time,
     createdBy: Type.String(),
@@ -116,10 +134,11 @@ export type EndpointView = Static<typeof EndpointView>;
 
 export const ChangeView = Type.Object(
   {
-    kind: Type.Enum(["endpoint", "release"]),
+    kind: Type.Enum(["endpoint", "release", "sink"]),
     name: Type.String(),
     release: orNull(ReleaseName),
     change: Type.Enum(["created", "changed", "unchanged"]),
+    note: Type.Optional(Type.String({ description: "What a person should know though it was done" })),
   },
   { title: "Change" },
 );

@@ -1,3 +1,4 @@
+export { abRoutes, type AbView } from "./ab-routes.ts";
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
 export { batchRoutes } from "./batch-routes.ts";
 export {
@@ -21,6 +22,8 @@ export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
 export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, ProofView } from "./incident-view.ts";
+export { logRoutes, type LogView } from "./log-routes.ts";
+export { metricsRoutes } from "./metrics-routes.ts";
 export { oipRoutes, type ProtocolParts } from "./oip-routes.ts";
 export type { Problem } from "./problem.ts";
 export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";
@@ -40,10 +43,12 @@ export type { LineageView } from "./lineage-routes.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
+export { reasonRoutes, type ReasonsView } from "./reason-routes.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";
 export type { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 export { buildServer, type Server } from "./server.ts";
 export { sessionRoutes } from "./session.ts";
+export { sinkRoutes, type SinkDetailView, type SinkView } from "./sink-routes.ts";
 export { homeView } from "./ui-home.ts";
 export { uiRoutes } from "./ui-routes.ts";
 export { webRoutes } from "./web-files.ts";

@@ -12,6 +12,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
+    "GET /v1/endpoints/{endpoint}/ab",
     "GET /v1/endpoints/{endpoint}/rollback/preview",
     "GET /v1/endpoints/{endpoint}/drills",
     "GET /v1/endpoints/{endpoint}/releases",
@@ -19,6 +20,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
+    "GET /v1/sinks",
+    "GET /v1/sinks/{sink}",
     "GET /v1/ui/home",
     "GET /v1/ui/incidents/{n}",
     "GET /v1/events",
@@ -43,6 +46,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "decisions:read": [
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
+    "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],
@@ -67,11 +71,14 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
+    "GET /v1/endpoints/{endpoint}/releases/{release}/logs",
     "POST /v1/endpoints/{endpoint}/shadow",
     "POST /v1/endpoints/{endpoint}/canary",
     "POST /v1/endpoints/{endpoint}/promote",
     "POST /v1/endpoints/{endpoint}/rollback",
     "POST /v1/endpoints/{endpoint}/rollout",
+    "POST /v1/endpoints/{endpoint}/ab",
+    "POST /v1/endpoints/{endpoint}/ab/end",
     "POST /v1/endpoints/{endpoint}/rollout/approve",
     "POST /v1/endpoints/{endpoint}/rollout/pause",
     "POST /v1/endpoints/{endpoint}/rollout/continue",
@@ -84,6 +91,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   reinstate: ["POST /v1/endpoints/{endpoint}/reinstate"],
   review: [],
   "targets:write": [], // over and above the right to release: server-targets.ts
+  "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
   "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
 };

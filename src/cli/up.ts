@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
 import { giveBackMemory } from "./give-back-memory.ts";
+import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
 import { startTrouble } from "./start-trouble.ts";
@@ -18,7 +19,7 @@ export const up = verb({
   help: `start the server
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
-                   [--allow-egress <host:port>]… [--memory-budget <size>] [--take-over]
+                   [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>] [--take-over]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -30,8 +31,9 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   container's); a release that doesn't fit is refused
   --take-over  take the place of the server that runs on the folder, if one does, once everything is loaded and proven: no request fails, no
                   decision is lost; it needs the same --port. When this one can't, the other goes on
+  --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
-Headers of calls to model servers may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
+Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
 
 examples:
@@ -46,6 +48,7 @@ examples:
     "allow-egress": { type: "string", multiple: true },
     "memory-budget": { type: "string" },
     "take-over": { type: "boolean" },
+    "container-engine": { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -59,6 +62,7 @@ examples:
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
     const budget = values["memory-budget"];
+    const containerEngine = engineSocket(values["container-engine"], env);
     const start = (portNow: number, takeOver: boolean) =>
       startApp({
         folder,
@@ -69,6 +73,7 @@ examples:
         ...(postgresUrl ? { postgresUrl } : {}),
         egress: { allow },
         memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
+        ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
         onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
         onFatal: (why) => {

@@ -1,3 +1,4 @@
+import { ab } from "./ab.ts";
 import { affected } from "./affected.ts";
 import { apply } from "./apply.ts";
 import { audit } from "./audit.ts";
@@ -8,10 +9,13 @@ import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
+import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
+import { sinks } from "./sinks.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -28,11 +32,15 @@ export const verbs: readonly Verb[] = [
   promote,
   rollback,
   rollout,
+  ab,
   drill,
   release,
+  logs,
   decide,
   score,
   decisions,
+  reasons,
+  sinks,
   incidents,
   blame,
   affected,

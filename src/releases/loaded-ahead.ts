@@ -49,6 +49,8 @@ export class LoadedAhead {
     await Promise.all(
       neededBy(table).map(async (id) => {
         const info = infos.get(id);
+        // A container of this name may be the other server's: it is started when that one has let go.
+        if (info?.bundle.scorer.kind === "container") return;
         const why = info ? await this.#loadOne(definition, info, load) : "it isn't stored";
         if (why !== null && (id === table.live || id === table.fallback))
           throw new Error(`r${info?.number ?? "?"} of ${name} can't be loaded: ${why}`);

@@ -5,11 +5,12 @@ import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type Given } from "./answered.ts";
 import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
 import type { DecisionRequest } from "./inputs.ts";
+import { Door } from "./door.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
 import { RouteTable, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
-import { isInCanary, subjectHash, type SubjectHash } from "./subjects.ts";
+import { subjectHash, type SubjectHash } from "./subjects.ts";
 
 /** What the gateway is told of a request besides its parsed body. */
 export interface RequestMeta {
@@ -63,8 +64,10 @@ export interface GatewayOptions {
   readonly scorerTimeoutMs?: number;
   /** Answers that would come later are refused. Default 2,000. */
   readonly lateMs?: number;
-  /** Decisions under way at most. Default 2,000. */
+  /** Decisions under way at most, with those that wait for their turn. Default 2,000. */
   readonly maxInFlight?: number;
+  /** Who would wait longer for a turn of the event loop is refused at once. Default 100. */
+  readonly maxWaitMs?: number;
   /** Time for all scorers of many decisions that are asked for at once. Default 10,000. */
   readonly manyDeadlineMs?: number;
   /** Decisions under way at most that were asked for many at once. Default 20,000. */
@@ -96,6 +99,8 @@ const TROUBLE_FAILURES = 3;
 const TROUBLE_WITHIN_US = 10_000_000;
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
 const LAST_CHANCE_MS = 20;
+/** Short beside what people wait anyway, long enough for those who come together to be scored together. */
+const TURN_MS = 5;
 
 /** The hot path of one process: one gateway for all of its endpoints. */
 export class Gateway {
@@ -105,6 +110,7 @@ export class Gateway {
   readonly #subjectHash: SubjectHash;
   readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
+  readonly #door: Door;
   #inFlight = 0;
   #manyInFlight = 0;
   #fellBack = 0;
@@ -115,11 +121,13 @@ export class Gateway {
       scorerTimeoutMs: 200,
       lateMs: 2000,
       maxInFlight: 2000,
+      maxWaitMs: 100,
       maxShadows: 2000,
       manyDeadlineMs: 10_000,
       maxManyInFlight: 20_000,
       ...options,
     };
+    this.#door = new Door({ clock: options.runtime.clock, turnMs: TURN_MS, maxWaitMs: this.#options.maxWaitMs });
     this.#subjectHash = subjectHash(options.subjectKey);
     this.#shadows = new Shadows({
       log: options.log,
@@ -186,19 +194,28 @@ export class Gateway {
    * @throws StorageError when the log can't record it
    */
   async decide(endpoint: string, body: unknown, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
+    if (!this.#tables.has(endpoint)) return err({ kind: "unknown-endpoint" });
+    const startedUs = meta.receivedAtUs ?? this.#options.runtime.clock.monotonicUs();
+    const decided =
+      this.#inFlight + this.#door.waiting < this.#options.maxInFlight
+        ? await this.#door.enter(() => this.#decideNow(endpoint, body, meta, startedUs))
+        : null;
+    if (decided !== null) return decided;
+    this.#countsOf(endpoint).unanswered++;
+    return err({ kind: "overloaded" });
+  }
+
+  /** By the table that is in force once it has its turn. */
+  async #decideNow(endpoint: string, body: unknown, meta: RequestMeta, startedUs: number): Promise<Result<Decided, DecisionRefusal>> {
     const table = this.#tables.get(endpoint);
     if (!table) return err({ kind: "unknown-endpoint" });
     const counts = this.#countsOf(endpoint);
-    if (this.#inFlight >= this.#options.maxInFlight) {
-      counts.unanswered++;
-      return err({ kind: "overloaded" });
-    }
     const request = table.view.endpoint.parse(body);
     if (!request.ok) return err({ kind: "invalid", issues: request.error });
     this.#inFlight++;
     table.enter();
     try {
-      const decided = await this.#decideOn(table, request.value, meta);
+      const decided = await this.#decideOn(table, request.value, meta, startedUs);
       if (decided.ok) counts.answered++;
       else if (decided.error.kind !== "key-reused") counts.unanswered++;
       return decided;
@@ -232,7 +249,7 @@ export class Gateway {
       return err({ kind: "overloaded" });
     }
     const counts = this.#countsOf(endpoint);
-    const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
+    const pinned = meta.pinned === undefined ? null : table.pinnedTo(meta.pinned);
     if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
     const startedUs = meta.receivedAtUs ?? runtime.clock.monotonicUs();
     this.#manyInFlight += count;
@@ -258,9 +275,9 @@ export class Gateway {
         return done;
       }
       counts.answered += count;
-      for (const { id, request, fellBack } of done.value.fresh) {
+      for (const { id, draw, request, fellBack } of done.value.fresh) {
         if (fellBack) this.#fellBack++;
-        if (!pinned) this.#askShadows(table, id, request);
+        if (!pinned) this.#askShadows(table, { id, draw, request });
       }
       return ok(done.value.decided);
     } catch (error) {
@@ -273,29 +290,34 @@ export class Gateway {
     }
   }
 
-  #askShadows(table: RouteTable, id: DecisionRecord["id"], request: DecisionRequest): void {
-    for (const shadow of table.view.shadows) {
+  #askShadows(
+    table: RouteTable,
+    { id, draw, request }: { readonly id: DecisionRecord["id"]; readonly draw: string; readonly request: DecisionRequest },
+  ): void {
+    for (const shadow of table.shadowsFor(draw)) {
       if (this.#inFlight > this.#options.maxInFlight / 2) this.#shadows.shed(1);
       else this.#shadows.offer(shadow, id, request.inputs);
     }
   }
 
-  async #decideOn(table: RouteTable, request: DecisionRequest, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
+  async #decideOn(
+    table: RouteTable,
+    request: DecisionRequest,
+    meta: RequestMeta,
+    startedUs: number,
+  ): Promise<Result<Decided, DecisionRefusal>> {
     const { log, runtime, lateMs } = this.#options;
     const { clock } = runtime;
     const { view } = table;
-    const startedUs = meta.receivedAtUs ?? clock.monotonicUs();
     const id = runtime.ids.decision();
     const subject = request.subject === null ? null : this.#subjectHash(request.subject);
     // An id's last twelve digits are random; people without a name are drawn anew each time.
-    const { canary } = view;
-    const isCanary = canary !== null && isInCanary(subject ?? id.slice(-12), canary.release.id, canary.share);
-    const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
-    if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
-    const order = pinned ?? (isCanary ? table.canaryOrder : table.liveOrder);
+    const draw = subject ?? id.slice(-12);
+    const planned = meta.pinned === undefined ? table.planFor(draw, request.inputs) : table.pinnedTo(meta.pinned);
+    if (planned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
 
     const answered = await this.#firstAnswer(
-      order,
+      planned.order,
       request,
       startedUs,
       Math.min(this.#options.deadlineMs, meta.deadlineMs ?? Number.POSITIVE_INFINITY),
@@ -307,7 +329,7 @@ export class Gateway {
     if (answered.value.because !== null) this.#fellBack++;
     const record: DecisionRecord = {
       id,
-      ...recordedAnswer(answered.value, pinned ? "pinned" : isCanary ? "canary" : "live", view),
+      ...recordedAnswer(answered.value, planned.arm, view),
       cell: request.cell,
       subject,
       payload: meta.payload,
@@ -322,7 +344,7 @@ export class Gateway {
     if ("conflict" in outcome) return err({ kind: "key-reused" });
     if (clock.monotonicUs() - startedUs > lateMs * 1000) return err({ kind: "too-late", isRecorded: true });
     if ("replayed" in outcome) return ok({ reply: replyOf(outcome.replayed, view), isReplay: true });
-    if (!pinned) this.#askShadows(table, id, request);
+    if (planned.arm !== "pinned") this.#askShadows(table, { id, draw, request });
     return ok({ reply: replyOf(record, view), isReplay: false });
   }
 
