@@ -3,11 +3,11 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ModelServer } from "../../test/fixtures/model-server.ts";
-import { endpoint } from "../../test/lender.ts";
-import type { DecisionReplyView, NewTokenView } from "../api/index.ts";
-import { startApp, type App } from "../app.ts";
-import { EvenkeelClient } from "../client.ts";
+import { ModelServer } from "./fixtures/model-server.ts";
+import { endpoint } from "./lender.ts";
+import type { DecisionReplyView, NewTokenView } from "../src/api/index.ts";
+import { startApp, type App } from "../src/app.ts";
+import { EvenkeelClient } from "../src/client.ts";
 
 let folder: string;
 let app: App;
