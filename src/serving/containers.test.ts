@@ -384,10 +384,11 @@ describe("when the server stops and starts", () => {
     model.isReady = false;
     const pool = containers({}, false);
     expect(await refusal(pool, { start_timeout_ms: 60_000 })).toMatchObject([{ got: expect.stringContaining("still starting") }]);
-    await pool.booted();
-    expect(fake.containers.size).toBe(1);
+    const tidied = pool.booted();
     model.isReady = true;
     expect((await taken(pool, { start_timeout_ms: 60_000 })).isUp()).toBe(true);
+    await tidied;
+    expect(fake.containers.size).toBe(1);
     expect(fake.count("POST /containers/create")).toBe(2);
   }, 20_000);
 });

@@ -115,6 +115,8 @@ export class Containers {
     this.#isBooting = false;
     try {
       const { engine, instance } = this.#parts;
+      // What is still being taken over has no container that is known yet.
+      await Promise.all([...this.#entries.values()].map(({ begun }) => begun));
       const kept = new Set([...this.#entries.values()].map(({ container }) => container.id));
       const all = await engine.withLabels({ [MANAGED]: "true", [INSTANCE]: instance });
       await Promise.all(all.filter((id) => !kept.has(id)).map((id) => engine.remove(id)));
