@@ -6,6 +6,7 @@ import {
   type Attributor,
   ScorerError,
   blobOf,
+  storedModel,
   sampledAttribution,
   type LoadedRelease,
   type RowValue,
@@ -166,11 +167,14 @@ export class Reasons {
   async #exact(release: LoadedRelease, person: readonly RowValue[], score: number, reference: Reference): Promise<Found | undefined> {
     const { scorer } = release.bundle;
     if (scorer.kind !== "onnx") return undefined;
+    const stored = await storedModel(this.#parts.store.blobs, blobOf(scorer));
+    if (!stored.ok) return undefined;
     const found = await this.#parts.attributor.attribute({
-      path: this.#parts.store.blobs.path(blobOf(scorer)),
+      path: stored.value.files.model.path,
       width: person.length,
       ...(scorer.output === undefined ? {} : { output: scorer.output }),
       ...(scorer.column === undefined ? {} : { column: scorer.column }),
+      ...(scorer.class === undefined ? {} : { class: scorer.class }),
       person: Float64Array.from(person, Number),
       reference: Float64Array.from(reference.rows.flat(), Number),
     });

@@ -130,9 +130,9 @@ describe("trees", () => {
         async ({ width, trees, person }, form) => {
           const bytes = encodeForest({ width, trees, form });
           const output = form === "classifier" || form === "logistic" ? "probabilities" : "score";
-          const session = await OnnxSession.load(bytes, { width, output, threads: 1 });
+          const session = await OnnxSession.load({ model: bytes, beside: new Map() }, { form: { width }, wanted: { output }, threads: 1 });
           if (!session.ok) throw new Error(JSON.stringify(session.error));
-          const [own] = await session.value.run(Float32Array.from(person));
+          const [own] = await session.value.run(Float32Array.from(person), () => "");
           const model = structureOf(bytes, width, output);
           expect(
             apart([scoreOf(model, attributed(model, Float64Array.from(person), rowsOf([person])).sum)], [own ?? Number.NaN]),
@@ -157,12 +157,12 @@ describe("weighted sums", () => {
           const width = w.length;
           const [person = [], ...references] = rows.map((row) => row.slice(0, width));
           const bytes = form === "matmul" ? logisticModel(w, 0.5) : encodeLinear({ weights: w, bias: 0.5, form });
-          const session = await OnnxSession.load(bytes, { width, threads: 1 });
+          const session = await OnnxSession.load({ model: bytes, beside: new Map() }, { form: { width }, wanted: {}, threads: 1 });
           if (!session.ok) throw new Error(JSON.stringify(session.error));
           const model = structureOf(bytes, width, session.value.call.output, session.value.call.column);
           expect([model.kind, model.link]).toEqual(["linear", "logit"]);
           const found = attributed(model, Float64Array.from(person), rowsOf(references));
-          const own = await session.value.run(Float32Array.from([person, ...references].flat()));
+          const own = await session.value.run(Float32Array.from([person, ...references].flat()), () => "");
           expect(
             apart(
               [found.sum, ...found.references].map((sum) => scoreOf(model, sum)),
