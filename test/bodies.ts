@@ -237,6 +237,8 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       optional: ["/expected"],
       nullable: ["/number", "/expected"],
     },
+    "POST /v1/sinks/{sink}/pause": { value: { reason: "because" } },
+    "POST /v1/sinks/{sink}/resume": { value: { reason: "because" } },
     "POST /v1/steps": {
       value: {
         key: `step:${"1".repeat(64)}`,

@@ -246,9 +246,9 @@ export interface ScorerRows {
   /** What the columns hold: features of the feature set, or inputs of the endpoint where those are sent. */
   readonly columns: { readonly kind: "features" | "inputs"; readonly names: readonly string[] };
   /** @throws ScorerError where it can't be computed */
-  rowOf(inputs: Inputs): readonly RowValue[];
+  readonly rowOf: (inputs: Inputs) => readonly RowValue[];
   /** Scores in the order of the rows. Gives way to single decisions between batches. @throws ScorerError */
-  score(rows: readonly (readonly RowValue[])[]): Promise<Float64Array>;
+  readonly score: (rows: readonly (readonly RowValue[])[]) => Promise<Float64Array>;
 }
 
 /** Rows of features to raw outputs. */
