@@ -310,7 +310,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         if (isStopping || isReplaced) return false;
         isReplaced = true;
         const letGo = async () => {
-          await events.close();
+          events.close();
           undo.splice(undo.indexOf(closeServer), 1);
           for (const close of undo.splice(0).toReversed()) await close();
           undo.push(closeServer);

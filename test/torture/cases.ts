@@ -9,6 +9,7 @@ import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
 import { loadsAndUnloads } from "./loads-and-unloads.ts";
+import { oddModels } from "./odd-models.ts";
 import { overloadHeld } from "./overload.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
@@ -31,6 +32,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  oddModels,
   sticky,
   scorersAtRandom,
   scorerFaults,
