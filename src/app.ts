@@ -188,7 +188,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
-    const drills = new Drills({ store, releases, gateway });
+    const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeatedly(
@@ -198,11 +198,18 @@ export async function startApp(options: AppOptions): Promise<App> {
         await control.tick();
         await rollouts.tick();
         await ab.tick();
-        await drills.tick();
       },
       (error) => onError(error, "guardrails"),
     );
     undo.push(() => looking.stop());
+    // Apart from the looks: a drill on live traffic takes two seconds.
+    const drilling = repeatedly(
+      runtime,
+      lookEveryMs,
+      () => drills.tick(),
+      (error) => onError(error, "drills"),
+    );
+    undo.push(() => drilling.stop());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeatedly(
       runtime,
@@ -303,7 +310,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         if (isStopping || isReplaced) return false;
         isReplaced = true;
         const letGo = async () => {
-          await events.close();
+          events.close();
           undo.splice(undo.indexOf(closeServer), 1);
           for (const close of undo.splice(0).toReversed()) await close();
           undo.push(closeServer);

@@ -8,6 +8,7 @@ import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
+import { loadsAndUnloads } from "./loads-and-unloads.ts";
 import { oddModels } from "./odd-models.ts";
 import { overloadHeld } from "./overload.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
@@ -35,6 +36,7 @@ export const cases: readonly Case[] = [
   sticky,
   scorersAtRandom,
   scorerFaults,
+  loadsAndUnloads,
   fsyncOff,
   synchronousNormal,
   tallyApart,
