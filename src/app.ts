@@ -118,6 +118,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       subjectKey: await subjectKey(store),
       onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
     });
+    undo.push(runtime.timers.every(BEAT_MS, () => gateway.beat()));
     const ownPorts = new Set([options.port ?? 7070]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
     const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline", http };
@@ -253,6 +254,8 @@ function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Often enough to see a standstill, seldom enough to cost nothing. */
+const BEAT_MS = 250;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
 

@@ -173,6 +173,27 @@ test("what can't be decided is refused with its kind, and nothing is recorded", 
   expect(await rowsOf(endpoint)).toEqual([]);
 });
 
+test("what is read right after the process stood still may have waited longer than anybody waits, and is refused", async () => {
+  const endpoint = newEndpoint();
+  let nowUs = 0;
+  const gateway = gatewayWith({ runtime: { ...runtime, clock: { nowMs: () => runtime.clock.nowMs(), monotonicUs: () => nowUs } } });
+  await gateway.swap(viewOf(await load(endpoint, 1, rules())));
+  const after = async (ms: number) => {
+    nowUs += ms * 1000;
+    const decided = await gateway.decide(endpoint.name, bodyOf(1), meta({}));
+    return decided.ok ? "answered" : decided.error.kind;
+  };
+  expect(await after(60_000)).toBe("answered"); // nobody beats
+  gateway.beat();
+  expect(await after(1500)).toBe("answered");
+  // Read before the timers had their turn, and after it.
+  expect(await after(1000)).toBe("too-late");
+  gateway.beat();
+  expect(await gateway.decideAll(endpoint.name, [], { source: "app" })).toMatchObject({ ok: false, error: { kind: "too-late" } });
+  expect(await after(100)).toBe("too-late");
+  expect(await after(200)).toBe("answered");
+});
+
 test("the same key again gives the same reply, also under another release; with another body it is refused", async () => {
   const endpoint = newEndpoint();
   const gateway = gatewayWith();

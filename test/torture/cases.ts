@@ -3,6 +3,7 @@ import type { Case } from "./case.ts";
 import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
 import { diskFull, writesRefused } from "./disk-full.ts";
 import { slowDisk } from "./disk-slow.ts";
+import { clientGone } from "./client-gone.ts";
 import { clockJumps } from "./clock-jumps.ts";
 import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
@@ -14,6 +15,7 @@ import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
 import { scorersAtRandom } from "./scorers-at-random.ts";
 import { sticky } from "./sticky.ts";
+import { stopped } from "./stopped.ts";
 
 export const cases: readonly Case[] = [
   decideHeld,
@@ -29,6 +31,8 @@ export const cases: readonly Case[] = [
   writesRefused,
   slowDisk,
   clockJumps,
+  stopped,
+  clientGone,
   sameRequest,
   sticky,
   scorersAtRandom,

@@ -3,10 +3,9 @@
  * in time by the first in line that is well, and the log says who it was and why.
  */
 import { FAULTS, type Fault } from "../fixtures/model-server.ts";
-import { ENDPOINT, application } from "./applications.ts";
+import { Asking } from "./asking.ts";
 import type { Case, Survived, Torment } from "./case.ts";
 import type { Chance } from "./chance.ts";
-import { HttpConnection, decisionPost } from "./http-client.ts";
 import { acknowledgedOf, inspect } from "./invariants.ts";
 import type { Sent } from "./load-order.ts";
 import { openToRead } from "./read-store.ts";
@@ -57,7 +56,7 @@ export const scorersAtRandom: Case = {
 
 async function survived(world: ScorerWorld, torment: Torment): Promise<Survived> {
   const { random, isShort, budgetMs } = torment;
-  const asking = await Asking.open(world);
+  const asking = await Asking.open({ port: world.server.port, token: world.token, run: RUN, connections: CONNECTIONS });
   const [answers, recoverMs, failures]: [Answered[], number[], string[]] = [[], [], []];
   const startedMs = performance.now();
   let signals = 0;
@@ -131,46 +130,6 @@ class Striking {
   async stop(): Promise<number> {
     clearInterval(this.#timer);
     return this.#struck.size;
-  }
-}
-
-/** The applicants: one after the other on each connection. */
-class Asking {
-  readonly all: Sent[] = [];
-  readonly #connections: readonly HttpConnection[];
-  readonly #token: string;
-
-  private constructor(connections: readonly HttpConnection[], token: string) {
-    this.#connections = connections;
-    this.#token = token;
-  }
-  static async open({ server, token }: ScorerWorld): Promise<Asking> {
-    return new Asking(await Promise.all(Array.from({ length: CONNECTIONS }, () => HttpConnection.open(server.port))), token);
-  }
-  async many(count: number): Promise<readonly Sent[]> {
-    const from = this.all.length;
-    const each = async (connection: HttpConnection) => {
-      for (let i = 0; i < count / CONNECTIONS; i++) await this.#ask(connection);
-    };
-    await Promise.all(this.#connections.map(each));
-    return this.all.slice(from);
-  }
-  async one(): Promise<Sent> {
-    const [connection] = this.#connections;
-    if (!connection) throw new Error("no connection");
-    return this.#ask(connection);
-  }
-  async #ask(connection: HttpConnection): Promise<Sent> {
-    const n = this.#next++;
-    const sentMs = performance.now();
-    const request = decisionPost({ endpoint: ENDPOINT, token: this.#token, body: application(RUN, n).body, key: null });
-    const sent = { n, dueMs: sentMs, sentMs, ...(await connection.send(request)), doneMs: performance.now() };
-    this.all.push(sent);
-    return sent;
-  }
-  #next = 0;
-  close(): void {
-    for (const connection of this.#connections) connection.close();
   }
 }
 
