@@ -118,7 +118,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       subjectKey: await subjectKey(store),
       onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
     });
-    undo.push(runtime.timers.every(BEAT_MS, () => gateway.beat()));
     const ownPorts = new Set([options.port ?? 7070]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
     const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline", http };
@@ -232,6 +231,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     await listenOnSocket(local, join(options.folder, "control.sock"));
     const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
     ownPorts.add(Number(new URL(url).port));
+    // Only now: while it starts it stands still at times, and nobody waits yet.
+    undo.push(runtime.timers.every(BEAT_MS, () => gateway.beat()));
     const settled = async () => {
       await gateway.idle();
       await looking.settled();

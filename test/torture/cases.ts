@@ -1,6 +1,7 @@
 /** All cases, in the order of the report. */
 import type { Case } from "./case.ts";
 import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
+import { connectionFlood } from "./connection-flood.ts";
 import { diskFull, writesRefused } from "./disk-full.ts";
 import { slowDisk } from "./disk-slow.ts";
 import { clientGone } from "./client-gone.ts";
@@ -14,6 +15,7 @@ import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
 import { scorersAtRandom } from "./scorers-at-random.ts";
+import { slowClients } from "./slow-clients.ts";
 import { sticky } from "./sticky.ts";
 import { stopped } from "./stopped.ts";
 
@@ -32,6 +34,8 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   stopped,
+  connectionFlood,
+  slowClients,
   clientGone,
   sameRequest,
   sticky,
