@@ -10,6 +10,8 @@ import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
+import { logTarget } from "./log-target.ts";
+import { memoryLimit } from "./memory-limit.ts";
 import { overloadHeld } from "./overload.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
@@ -32,8 +34,10 @@ export const cases: readonly Case[] = [
   diskFull,
   writesRefused,
   slowDisk,
+  logTarget,
   clockJumps,
   stopped,
+  memoryLimit,
   connectionFlood,
   slowClients,
   clientGone,

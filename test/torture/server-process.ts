@@ -7,7 +7,7 @@ import type { NewTokenView } from "../../src/api/index.ts";
 import { EvenkeelClient } from "../../src/client.ts";
 import { LOANS_YAML, RELEASES } from "./applications.ts";
 
-const BINARY = fileURLToPath(new URL("../../bin/evenkeel.cjs", import.meta.url));
+export const BINARY = fileURLToPath(new URL("../../bin/evenkeel.cjs", import.meta.url));
 const START_WITHIN_MS = 30_000;
 
 /** Servers that run now: a case that breaks must not leave any behind. */
