@@ -7,13 +7,13 @@ import type { BlobView } from "../src/api/index.ts";
 import { EvenkeelClient } from "../src/client.ts";
 import { forestModel } from "../test/fixtures/onnx-models.ts";
 import type { Lender } from "./lender.ts";
-import { memoryOf, type Memory } from "./processes.ts";
+import { memoryOf, type Memory, type TreeMemory } from "./process-tree.ts";
 
 export interface FootprintFigures {
   /** From the start of the process until `/healthz/ready` says so, with rule and forest; in order. */
   readonly readyMs: readonly number[];
   /** Of all processes together, seconds after the start; null where the system doesn't tell. */
-  readonly idle: Memory | null;
+  readonly idle: TreeMemory | null;
   /** What each of the further forests added. */
   readonly forest: Memory | null;
   readonly forests: number;
@@ -55,7 +55,7 @@ export async function footprint(folder: string, lender: Lender, running: Set<Chi
   return {
     readyMs: readyMs.toSorted((a, b) => a - b),
     idle,
-    forest: idle && filled && { pssMb: each(idle.pssMb, filled.pssMb), rssMb: each(idle.rssMb, filled.rssMb), processes: 1 },
+    forest: idle && filled && { pssBytes: each(idle.pssBytes, filled.pssBytes), rssBytes: each(idle.rssBytes, filled.rssBytes) },
     forests: FORESTS,
   };
 }

@@ -1,10 +1,9 @@
 /** The processes of a benchmark: servers, the client that loads them, and what they cost the machine. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { LoadOrder } from "./client.ts";
-import type { ClosedLoopResult } from "./closed-loop.ts";
+import type { LoadOrder, LoadResult } from "./client.ts";
+import { cpuSecondsOf } from "./process-tree.ts";
 
 export interface Measured {
   readonly requests: number;
@@ -69,9 +68,9 @@ export class Load {
     const [server, client] = [cpuSecondsOf(pid), cpuSecondsOf(this.#child.pid ?? 0)];
     const line = await this.#lines.next();
     if (line.done) throw new Error("the client has ended");
-    const { requests, failed, perSecond, p50Ms, p99Ms } = asResult(JSON.parse(line.value));
+    const { requests, warmUpRequests, failed, perSecond, p50Ms, p99Ms } = asResult(JSON.parse(line.value));
     // The warm-up costs CPU as well: its requests are counted with those that were measured.
-    const all = requests * (1 + order.warmUpMs / order.durationMs);
+    const all = requests + warmUpRequests;
     const per = (before: number | null, now: number | null) => (before === null || now === null ? null : ((now - before) / all) * 1e6);
     return {
       requests,
@@ -85,47 +84,4 @@ export class Load {
   }
 }
 /** What `client.ts` prints. */
-const asResult = (value: unknown): ClosedLoopResult => value as ClosedLoopResult;
-
-/** A process and all that it has started, however deep. @throws Error where there is no `/proc` */
-function treeOf(pid: number): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
-  );
-  return [pid, ...children.flatMap(treeOf)];
-}
-
-/** User and system time so far of a process, its threads and its children, where there is a `/proc`. */
-function cpuSecondsOf(pid: number): number | null {
-  try {
-    const ticks = (id: number) => {
-      const fields = readFileSync(`/proc/${id}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-      return Number(fields[11]) + Number(fields[12]);
-    };
-    return treeOf(pid).reduce((sum, id) => sum + ticks(id), 0) / 100;
-  } catch {
-    return null;
-  }
-}
-
-export interface Memory {
-  /** What they really take: pages that several share are counted once. */
-  readonly pssMb: number;
-  readonly rssMb: number;
-  readonly processes: number;
-}
-
-/** Of a process with its children, where there is a `/proc`. */
-export function memoryOf(pid: number): Memory | null {
-  try {
-    const all = treeOf(pid);
-    const of = (name: string) =>
-      all.reduce((sum, id) => {
-        const found = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${id}/smaps_rollup`, "utf8"));
-        return sum + Number(found?.[1] ?? Number.NaN) / 1024;
-      }, 0);
-    return { pssMb: of("Pss"), rssMb: of("Rss"), processes: all.length };
-  } catch {
-    return null;
-  }
-}
+const asResult = (value: unknown): LoadResult => value as LoadResult;

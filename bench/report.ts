@@ -106,13 +106,27 @@ function footprintBars({ readyMs, idle, forest, forests }: FootprintFigures): re
   return [
     under(`start to ready with rule and forest, median of ${readyMs.length}: ms`, median_, 1500),
     ...(idle
-      ? [under(`idle, ${idle.processes} processes together: MB, shared pages once (resident: ${idle.rssMb.toFixed(0)})`, idle.pssMb, 250)]
+      ? [
+          under(
+            `idle, ${idle.processes} processes together: MB, shared pages once (resident: ${megabytes(idle.rssBytes).toFixed(0)})`,
+            megabytes(idle.pssBytes),
+            250,
+          ),
+        ]
       : []),
     ...(forest
-      ? [under(`each of ${forests} further forests of 100 trees: MB (resident: ${forest.rssMb.toFixed(0)})`, forest.pssMb, 40)]
+      ? [
+          under(
+            `each of ${forests} further forests of 100 trees: MB (resident: ${megabytes(forest.rssBytes).toFixed(0)})`,
+            megabytes(forest.pssBytes),
+            40,
+          ),
+        ]
       : []),
   ];
 }
+
+const megabytes = (bytes: number) => bytes / 2 ** 20;
 
 export function machine() {
   return { cpu: cpus()[0]?.model ?? "unknown", cores: availableParallelism(), node: process.versions.node };

@@ -18,6 +18,7 @@ import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
 import { scorersAtRandom } from "./scorers-at-random.ts";
 import { slowClients } from "./slow-clients.ts";
+import { ssrf } from "./ssrf.ts";
 import { sticky } from "./sticky.ts";
 import { stopped } from "./stopped.ts";
 
@@ -45,6 +46,7 @@ export const cases: readonly Case[] = [
   sticky,
   scorersAtRandom,
   scorerFaults,
+  ssrf,
   fsyncOff,
   synchronousNormal,
   tallyApart,
