@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import type { EndpointRoom, GuardrailControl, Incidents } from "../releases/index.ts";
+import type { EndpointRoom, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
 import {
   ChangeView,
   EndpointView,

@@ -6,9 +6,9 @@ import { FAULTS, type Fault } from "../fixtures/model-server.ts";
 import { Asking } from "./asking.ts";
 import type { Case, Survived, Torment } from "./case.ts";
 import type { Chance } from "./chance.ts";
-import { acknowledgedOf, inspect } from "./invariants.ts";
 import type { Sent } from "./load-order.ts";
 import { openToRead } from "./read-store.ts";
+import { survivedAs } from "./survived.ts";
 import { HTTP, ONNX, openScorerWorld, scorerPids, type Breakable, type ScorerWorld } from "./scorer-world.ts";
 
 const RUN = "f19";
@@ -76,28 +76,18 @@ async function survived(world: ScorerWorld, torment: Torment): Promise<Survived>
     recoverMs.push(await healed(world, asking, what, failures));
   }
   asking.close();
-  const { acked, wrong } = acknowledgedOf(RUN, asking.all);
-  const found = await inspect(world.folder, acked, true);
   const records = recordsOf(world.folder);
   const unlike = answers.flatMap((answer) => troubleWith(answer, records) ?? []);
   const late = answers.filter(({ body }) => (records.get(asReply(body).id)?.latencyMs ?? 0) > DEADLINE_MS + LAST_MS).length;
   if (late > answers.length * LATE_SHARE) failures.push(`${late} of ${answers.length} were decided later than their deadline`);
   if (unlike[0] !== undefined) failures.push(`${unlike.length} answers are not the right member's, or not recorded as such: ${unlike[0]}`);
   const by = (route: string) => answers.filter(({ body }) => body.includes(`"route":"${route}"`)).length;
-  return {
-    kind: "fault",
-    runs: recoverMs.length,
-    injected: answers.length,
-    acked: acked.length,
-    lost: found.lost,
-    doubled: found.doubled,
-    wrong: wrong + found.wrong + unlike.length,
-    tallyOff: found.tallyOff,
-    serverErrors: asking.all.filter(({ status }) => status >= 500).length,
-    recoverMs,
-    note: `${signals} signals to scorer processes; in trouble live/standby/fallback answered ${by("live")}/${by("standby")}/${by("fallback")}, ${late} past ${DEADLINE_MS + LAST_MS} ms`,
-    failures: [...failures, ...found.failures],
-  };
+  const note = `${signals} signals to scorer processes; in trouble live/standby/fallback answered ${by("live")}/${by("standby")}/${by("fallback")}, ${late} past ${DEADLINE_MS + LAST_MS} ms`;
+  const survived = await survivedAs(
+    { run: RUN, folder: world.folder, isLive: true, sent: asking.all },
+    { runs: recoverMs.length, injected: answers.length, recoverMs, note, failures },
+  );
+  return { ...survived, wrong: survived.wrong + unlike.length };
 }
 
 /** The first rounds try each kind once; then all at random. */

@@ -55,7 +55,7 @@ export class ServerProcess {
   /** @throws Error with what it said, when it ends before it listens */
   static async start({ folder, env = {}, under = [] }: ServerOptions): Promise<ServerProcess> {
     const startedMs = performance.now();
-    const [program = process.execPath, ...words] = [...under, process.execPath, BINARY, "up", "--data", folder, "--port", "0", "--json"];
+    const [program, ...words] = [...under, process.execPath, BINARY, "up", "--data", folder, "--port", "0", "--json"];
     const child = spawn(program, words, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
