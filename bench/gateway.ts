@@ -94,6 +94,7 @@ async function measure(release: LoadedRelease, concurrency: number): Promise<str
     generation: 1,
     live: release,
     canary: null,
+    ab: null,
     shadows: [],
     standby: null,
     fallback: rule,

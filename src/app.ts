@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
   EventStream,
+  abRoutes,
   accessRoutes,
   batchRoutes,
   buildServer,
@@ -34,7 +35,7 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
+import { AbControl, Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
 import { Attributor, ContainerEngine, Containers, Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, sha256Hex, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -179,6 +180,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       evaluator: new GuardrailEvaluator(store),
     });
     const rollouts = new RolloutControl({ store, releases, control });
+    const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, releases, gateway });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
@@ -188,6 +190,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       async () => {
         await control.tick();
         await rollouts.tick();
+        await ab.tick();
         await drills.tick();
       },
       (error) => onError(error, "guardrails"),
@@ -234,13 +237,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       healthRoutes(isReady),
       sessionRoutes(tokens),
       accessRoutes(tokens, audit),
-      batchRoutes(gateway, runtime.clock),
+      batchRoutes({ gateway, clock: runtime.clock, isCondemned: protocols.isCondemned }),
       decisionRoutes({
         gateway,
         store,
         reads,
         reasons,
         onError,
+        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -261,6 +265,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       sinkRoutes(sinks),
       metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
       rolloutRoutes({ store, releases, rollouts, drills }),
+      abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
       uiRoutes(ui),

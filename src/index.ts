@@ -11,6 +11,7 @@ export type {
   DecisionPageView,
   DecisionReplyView,
   DecisionView,
+  AbView,
   DrillView,
   EndpointView,
   GuardrailStateView,

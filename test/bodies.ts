@@ -99,11 +99,30 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
         "/policy/bands/1/reason",
       ],
     },
-    "POST /v1/endpoints/{endpoint}/shadow": release,
+    "POST /v1/endpoints/{endpoint}/shadow": {
+      value: { release: "r2", share: 0.5, ...command },
+      optional: ["/share", ...optionalOfCommand],
+    },
     "POST /v1/endpoints/{endpoint}/promote": release,
     "POST /v1/endpoints/{endpoint}/stop": release,
     "POST /v1/endpoints/{endpoint}/reinstate": release,
-    "POST /v1/endpoints/{endpoint}/canary": { value: { release: "r2", share: 0.1, ...command }, optional: optionalOfCommand },
+    "POST /v1/endpoints/{endpoint}/ab": {
+      value: {
+        arms: [
+          { release: "r2", weight: 1 },
+          { release: "r1", weight: 1 },
+        ],
+        answers: 100,
+        for: "7d",
+        ...command,
+      },
+      optional: ["/arms/0/weight", "/arms/1/weight", "/answers", "/for", ...optionalOfCommand],
+    },
+    "POST /v1/endpoints/{endpoint}/ab/end": { value: command, optional: optionalOfCommand },
+    "POST /v1/endpoints/{endpoint}/canary": {
+      value: { release: "r2", share: 0.1, when: "income < 50", ...command },
+      optional: ["/when", ...optionalOfCommand],
+    },
     "POST /v1/endpoints/{endpoint}/rollback": {
       value: { to: "r1", condemn: true, ...command },
       optional: ["/to", "/condemn", ...optionalOfCommand],

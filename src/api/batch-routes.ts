@@ -4,6 +4,7 @@ import { shown } from "../checked.ts";
 import type { Application, Gateway } from "../serving/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import { canonicalJson, sha256Hex, type Clock } from "../store/index.ts";
+import { RELEASE_HEADER_TEXT, askedRelease, type AskedReleaseParts } from "./asked-release.ts";
 import { DecisionReplyView, refusal } from "./decision-routes.ts";
 import { IDEMPOTENCY_KEY, idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
@@ -34,18 +35,23 @@ const BatchReplyView = Type.Object(
   { title: "DecisionBatchReply" },
 );
 
-export const batchRoutes = (gateway: Gateway, clock: Clock) => (app: Server) => {
+export interface BatchRouteParts extends Pick<AskedReleaseParts, "isCondemned"> {
+  readonly gateway: Gateway;
+  readonly clock: Clock;
+}
+
+export const batchRoutes = (parts: BatchRouteParts) => (app: Server) => {
+  const { gateway, clock } = parts;
   app.removeContentTypeParser("application/json");
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(MANY_ROWS_LIMITS));
   app.post(
     "/v1/endpoints/:endpoint/decisions/batch",
     {
-      config: { right: "decide" },
+      config: { right: "decide", takesRelease: true },
       bodyLimit: MAX_BATCH_BYTES,
       schema: {
         summary: "Decide about many people at once",
-        description:
-          "Up to 10,000 applications, recorded in one transaction: one that can't be decided refuses them all and is named, as `/applications/17/inputs/age`. Under load batches are refused before single decisions are.",
+        description: `Up to 10,000 applications, recorded in one transaction: one that can't be decided refuses them all and is named, as \`/applications/17/inputs/age\`. Under load batches are refused before single decisions are. ${RELEASE_HEADER_TEXT}`,
         tags: ["decisions"],
         params: Type.Object({ endpoint: Type.String() }),
         body: BatchBody,
@@ -64,7 +70,12 @@ export const batchRoutes = (gateway: Gateway, clock: Clock) => (app: Server) => 
           "too-large",
           `At most ${MAX_APPLICATIONS.toLocaleString("en")} applications in one request, got ${applications.value.length.toLocaleString("en")}.`,
         );
-      const decided = await gateway.decideAll(endpoint, applications.value, { source: principalOf(request).tokenId, receivedAtUs });
+      const pinned = askedRelease(request, parts, endpoint);
+      const decided = await gateway.decideAll(endpoint, applications.value, {
+        source: principalOf(request).tokenId,
+        receivedAtUs,
+        ...(pinned === undefined ? {} : { pinned }),
+      });
       if (!decided.ok) throw refusal(decided.error, endpoint, "/applications");
       return {
         decisions: decided.value.map(({ reply }) => ({ ...reply, reasons: [...reply.reasons] })),

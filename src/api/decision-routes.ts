@@ -16,6 +16,7 @@ import type { Reasons } from "../diagnosis/index.ts";
 import type { DecisionRefusal, Gateway } from "../serving/index.ts";
 import { canonicalJson, sha256Hex, type Store } from "../store/index.ts";
 import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
+import { RELEASE_HEADER_TEXT, askedRelease, type AskedReleaseParts } from "./asked-release.ts";
 import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
 import { Explanation, explanationFor } from "./reason-views.ts";
@@ -45,7 +46,7 @@ export const DecisionReplyView = Type.Object(
     reasons: Type.Array(Type.String()),
     release: Type.String({ description: "r12" }),
     generation: Type.Integer(),
-    route: Type.Enum(["live", "canary", "standby", "fallback", "pinned"]),
+    route: Type.Enum(["live", "canary", "ab", "standby", "fallback", "pinned"]),
     decidedAt: Type.String(),
     explanation: Type.Optional(Explanation),
   },
@@ -109,7 +110,7 @@ export const DecisionDetailView = Type.Object(
 );
 export type DecisionDetailView = Static<typeof DecisionDetailView>;
 
-export interface DecisionRouteParts {
+export interface DecisionRouteParts extends Pick<AskedReleaseParts, "isCondemned"> {
   readonly gateway: Gateway;
   readonly store: Store;
   readonly reads: ProtectedReads;
@@ -128,11 +129,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
   app.post(
     "/v1/endpoints/:endpoint/decisions",
     {
-      config: { right: "decide" },
+      config: { right: "decide", takesRelease: true },
       schema: {
         summary: "Decide about a person",
-        description:
-          "Answered once it is recorded. With an `Idempotency-Key` the same request gives the same answer again. With `reasons=true` the answer says what moved the score most, if that is found in time: it never comes later for it.",
+        description: `Answered once it is recorded. With an \`Idempotency-Key\` the same request gives the same answer again. With \`reasons=true\` the answer says what moved the score most, if that is found in time: it never comes later for it. ${RELEASE_HEADER_TEXT}`,
         tags: ["decisions"],
         params: EndpointParams,
         querystring: Type.Object({ reasons: Type.Optional(Type.Boolean({ description: "Give the principal reasons with the answer" })) }),
@@ -145,7 +145,9 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
     async (request, reply) => {
       const startedUs = request.query.reasons ? store.runtime.clock.monotonicUs() : 0;
       const idempotencyKey = idempotencyKeyOf(request) ?? null;
+      const pinned = askedRelease(request, parts, request.params.endpoint);
       const decided = await gateway.decide(request.params.endpoint, request.body, {
+        ...(pinned === undefined ? {} : { pinned }),
         payload: request.rawText,
         source: principalOf(request).tokenId,
         idempotencyKey,

@@ -32,7 +32,26 @@ export interface EndpointRouteParts extends ApplyParts {
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
 const ReleaseBody = Type.Object({ release: Type.String({ description: "r12" }), ...command }, { additionalProperties: false });
 const CanaryBody = Type.Object(
-  { release: Type.String(), share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }), ...command },
+  {
+    release: Type.String(),
+    share: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Of the people whom `when` holds for" }),
+    when: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: "CEL condition over the inputs, blind to groups: amount < 5000. Everybody when left out",
+      }),
+    ),
+    ...command,
+  },
+  { additionalProperties: false },
+);
+const ShadowBody = Type.Object(
+  {
+    release: Type.String({ description: "r12" }),
+    share: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "Of the people; everybody when left out" })),
+    ...command,
+  },
   { additionalProperties: false },
 );
 const RollbackBody = Type.Object(
@@ -179,15 +198,20 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       schema: {
         summary: "Let a release answer in the shadow: recorded, given to nobody",
         tags: ["releases"],
+        description: "Up to four at a time, each for a share of the people; the same person is always in or out.",
         ...routes,
-        body: ReleaseBody,
+        body: ShadowBody,
       },
     },
     (request) =>
       act(
         principalOf(request),
         request.params.endpoint,
-        (room) => ({ kind: "shadow", release: releaseOf(room, request.body.release).id }),
+        (room) => ({
+          kind: "shadow",
+          release: releaseOf(room, request.body.release).id,
+          ...(request.body.share === undefined ? {} : { share: request.body.share }),
+        }),
         request.body,
       ),
   );
@@ -201,7 +225,12 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       act(
         principalOf(request),
         request.params.endpoint,
-        (room) => ({ kind: "canary", release: releaseOf(room, request.body.release).id, share: request.body.share }),
+        (room) => ({
+          kind: "canary",
+          release: releaseOf(room, request.body.release).id,
+          share: request.body.share,
+          ...(request.body.when === undefined ? {} : { when: request.body.when }),
+        }),
         request.body,
       ),
   );

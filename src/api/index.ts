@@ -1,3 +1,4 @@
+export { abRoutes, type AbView } from "./ab-routes.ts";
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
 export { batchRoutes } from "./batch-routes.ts";
 export {

@@ -81,7 +81,7 @@ function served({ log, gateway, releases }: MetricsParts, principal: Principal):
     },
     {
       name: "evenkeel_route_share",
-      help: "Share of people that a release is meant to answer; 0 for one that stands by.",
+      help: "Share of people that a release is meant to answer, as a shadow: to answer too; 0 for one that stands by.",
       type: "gauge",
       samples: rooms.flatMap(shares),
     },
@@ -104,14 +104,16 @@ function shares(room: EndpointRoom): readonly MetricSample[] {
   const { name: endpoint, table } = room;
   const standby = standbyOf(table);
   const canary = table.canary?.share ?? 0;
+  const arms = table.ab?.arms ?? [];
+  const weights = arms.reduce((sum, { weight }) => sum + weight, 0);
   const of = (route: string, id: Parameters<EndpointRoom["nameOf"]>[0], value: number) => ({
     labels: { endpoint, release: room.nameOf(id), route },
     value,
   });
   return [
-    of("live", table.live, 1 - canary),
+    ...(arms.length > 0 ? arms.map(({ release, weight }) => of("ab", release, weight / weights)) : [of("live", table.live, 1 - canary)]),
     ...(table.canary ? [of("canary", table.canary.release, canary)] : []),
-    ...table.shadows.map((id) => of("shadow", id, 0)),
+    ...table.shadows.map(({ release, share }) => of("shadow", release, share)),
     ...(standby ? [of("standby", standby, 0)] : []),
     of("fallback", table.fallback, 0),
   ];

@@ -7,6 +7,7 @@ import { loadedIn, type CompiledEndpoint, type Gateway, type RouteView } from ".
 import type { Issue, ReleaseId } from "../std.ts";
 import type { Clock } from "../store/index.ts";
 import { MANY_ROWS_LIMITS } from "./batch-routes.ts";
+import { RELEASE_HEADER, askedRelease, loadedRelease, releaseNamed } from "./asked-release.ts";
 import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { DEFAULT_OUTPUTS, OUTPUTS, inferReply, wantedOutputs, type OutputName } from "./oip-reply.ts";
 import { ProblemError } from "./problem.ts";
@@ -69,7 +70,7 @@ export const oipRoutes = (parts: ProtocolParts) => (app: Server) => {
       const { endpoint, version } = asParams(request.params);
       const view = viewOf(gateway, endpoint);
       const versions =
-        version === undefined ? loadedIn(view).map(({ number }) => `r${number}`) : [nameOf(view, releaseOf(parts, view, version))];
+        version === undefined ? loadedIn(view).map(({ number }) => `r${number}`) : [nameOf(view, releaseNamed(view, version))];
       return sendJson(reply, 200, {
         name: endpoint,
         versions,
@@ -81,7 +82,7 @@ export const oipRoutes = (parts: ProtocolParts) => (app: Server) => {
       const { endpoint, version } = asParams(request.params);
       const view = viewOf(gateway, endpoint);
       if (version !== undefined) {
-        const release = releaseOf(parts, view, version);
+        const release = releaseNamed(view, version);
         if (!loadedIn(view).some(({ id }) => id === release)) throw new ProblemError("not-ready", `${version} is not loaded.`);
       }
       return sendJson(reply, 200, { name: endpoint, ready: true });
@@ -89,7 +90,7 @@ export const oipRoutes = (parts: ProtocolParts) => (app: Server) => {
     app.post(
       `${model}/infer`,
       {
-        config: { right: versioned === "" ? "decide" : "decide:pinned", takesCompressed: true },
+        config: { right: versioned === "" ? "decide" : "decide:pinned", takesRelease: true, takesCompressed: true },
         bodyLimit: MAX_BYTES,
         ...about("Decide about the people in the rows"),
       },
@@ -129,7 +130,10 @@ async function infer(parts: ProtocolParts, request: FastifyRequest, reply: Fasti
   const receivedAtUs = parts.clock.monotonicUs();
   const { endpoint, version } = asParams(request.params);
   const view = viewOf(parts.gateway, endpoint);
-  const pinned = version === undefined ? undefined : loadedRelease(parts, view, version);
+  const byHeader = askedRelease(request, parts, endpoint);
+  const pinned = version === undefined ? byHeader : loadedRelease(parts, view, version);
+  if (byHeader !== undefined && byHeader !== pinned)
+    throw refused([{ path: `/headers/${RELEASE_HEADER}`, expected: `${version}, as in the address, or nothing`, got: "another release" }]);
   const { body, binary } = bodyOf(request);
   const id = given(body, "id");
   if (id !== undefined && typeof id !== "string") throw refused([{ path: "/id", expected: "a text", got: shown(id) }]);
@@ -222,31 +226,6 @@ export const reachable = (parts: Pick<ProtocolParts, "endpoints" | "gateway">, r
   parts.endpoints().filter((name) => reaches(principalOf(request), name) && parts.gateway.view(name) !== undefined);
 
 const nameOf = (view: RouteView, release: ReleaseId) => `r${view.releaseNumbers.get(release)}`;
-
-/** A release by its name, or by the place of the route table that it holds now. @throws ProblemError 404 */
-function releaseOf(_parts: ProtocolParts, view: RouteView, version: string): ReleaseId {
-  const places = { live: view.live, canary: view.canary?.release, standby: view.standby ?? undefined, fallback: view.fallback };
-  const inPlace =
-    version === "live" || version === "canary" || version === "standby" || version === "fallback" ? places[version] : undefined;
-  const number = /^r(\d+)$/.exec(version)?.[1];
-  const release = inPlace?.id ?? [...view.releaseNumbers].find(([, known]) => String(known) === number)?.[0];
-  if (!release) throw notFound(`release "${version}"`);
-  return release;
-}
-
-function loadedRelease(parts: ProtocolParts, view: RouteView, version: string): ReleaseId {
-  const release = releaseOf(parts, view, version);
-  if (parts.isCondemned(view.endpoint.name, release))
-    throw new ProblemError("conflict", `${version} is condemned: it decides about nobody until a named person reinstates it.`);
-  if (!loadedIn(view).some(({ id }) => id === release))
-    throw new ProblemError(
-      "conflict",
-      `${version} is not loaded. Loaded are ${loadedIn(view)
-        .map(({ number }) => `r${number}`)
-        .join(", ")}.`,
-    );
-  return release;
-}
 
 const DATATYPE_OF = { number: "FP64", integer: "INT64", boolean: "BOOL", string: "BYTES" } as const;
 

@@ -174,7 +174,12 @@ async function rolloutView(rollouts: RolloutControl, room: EndpointRoom): Promis
   return {
     release: room.nameOf(rollout.release),
     step: rollout.step + 1,
-    steps: rollout.plan.map(({ bakeMs, guardrails, ...step }) => ({ ...step, guardrails: [...guardrails], bakeSeconds: bakeMs / 1000 })),
+    steps: rollout.plan.map(({ bakeMs, guardrails, when = null, ...step }) => ({
+      ...step,
+      when,
+      guardrails: [...guardrails],
+      bakeSeconds: bakeMs / 1000,
+    })),
     since: iso(rollout.stepSinceMs),
     startedBy: rollout.startedBy,
     approvedBy: rollout.approvedBy,

@@ -13,6 +13,7 @@ export const RolloutView = Type.Object(
       Type.Object({
         place: Type.Enum(["none", "shadow", "canary"]),
         share: orNull(Type.Number()),
+        when: orNull(Type.String({ description: "A canary's condition" })),
         minDecisions: Type.Integer(),
         bakeSeconds: Type.Number(),
         guardrails: Type.Array(Type.String()),

@@ -1,6 +1,16 @@
 /** Releases, transitions and route tables as a reader may see them. */
 import { mayDo, type Principal } from "../access/index.ts";
-import { placesOf, standbyOf, subjectOf, type EndpointRoom, type ReleaseInfo, type Switched, type Transition } from "../releases/index.ts";
+import {
+  placesOf,
+  standbyOf,
+  subjectOf,
+  type AbTest,
+  type Change,
+  type EndpointRoom,
+  type ReleaseInfo,
+  type Switched,
+  type Transition,
+} from "../releases/index.ts";
 import type { ReleaseId } from "../std.ts";
 import type { ReleaseView, RouteTableView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
 import { GroupNames } from "./group-names.ts";
@@ -18,14 +28,28 @@ export function routeView(room: EndpointRoom, names: GroupNames): RouteTableView
     generation: table.generation,
     live: room.nameOf(table.live),
     liveSince: iso(room.liveSinceMs),
-    canary: table.canary && { release: room.nameOf(table.canary.release), share: table.canary.share },
-    shadows: table.shadows.map((id) => room.nameOf(id)),
+    canary: table.canary && { ...table.canary, release: room.nameOf(table.canary.release) },
+    ab: table.ab && abSummary(room, table.ab),
+    shadows: table.shadows.map(({ release, share }) => ({ release: room.nameOf(release), share })),
     standby: standby && room.nameOf(standby),
     fallback: room.nameOf(table.fallback),
     condemned: [...table.condemned.keys()].map((id) => room.nameOf(id)),
     held: table.hold && { by: table.hold.actor.name, reason: reasonFor(table.hold, names) },
   };
 }
+
+export function abSummary(room: EndpointRoom, { arms, sinceMs, answers, untilMs }: AbTest): NonNullable<RouteTableView["ab"]> {
+  const total = arms.reduce((sum, { weight }) => sum + weight, 0);
+  return {
+    arms: arms.map(({ release, weight }) => ({ release: room.nameOf(release), weight, share: weight / total })),
+    since: iso(sinceMs),
+    answers,
+    until: untilMs === null ? null : iso(untilMs),
+  };
+}
+
+/** Of the people, where a change gives a release only some. */
+export const shareIn = (change: Change): number | null => ("share" in change ? (change.share ?? null) : null);
 
 export function transitionView(room: EndpointRoom, transition: Transition, names: GroupNames): TransitionRecordView {
   const { generation, change, actor, atMs } = transition;
@@ -36,7 +60,8 @@ export function transitionView(room: EndpointRoom, transition: Transition, names
     kind: change.kind,
     release: subject && room.nameOf(subject),
     from: from && room.nameOf(from),
-    share: "share" in change ? change.share : null,
+    share: shareIn(change),
+    when: ("when" in change ? change.when : undefined) ?? null,
     automatic: "automatic" in change ? change.automatic : actor.kind === "system",
     actor: actor.name,
     reason: reasonFor(transition, names),
@@ -94,6 +119,7 @@ function undoOf(room: EndpointRoom, { change }: Transition, before: ReleaseId): 
     case "rollout-paused":
       return `evenkeel rollout continue ${room.name} ${text}`;
     case "shadow-started":
+    case "shadow-changed":
     case "canary-started":
     case "canary-changed":
       return `evenkeel release stop ${room.name} ${room.nameOf(change.release)} ${text}`;
@@ -101,6 +127,8 @@ function undoOf(room: EndpointRoom, { change }: Transition, before: ReleaseId): 
       return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as shadow ${text}`;
     case "canary-stopped":
       return `evenkeel deploy ${room.name} --release ${room.nameOf(change.release)} --as canary:<percent> ${text}`;
+    case "ab-started":
+      return `evenkeel ab end ${room.name} ${text}`;
     case "reinstated":
       return `evenkeel rollback ${room.name} ${text} (once it serves)`;
     default:

@@ -4,6 +4,7 @@ import { shown } from "../checked.ts";
 import type { DecisionReply } from "../serving/index.ts";
 import type { Issue, Result } from "../std.ts";
 import { MANY_ROWS_LIMITS, MAX_APPLICATIONS } from "./batch-routes.ts";
+import { askedRelease } from "./asked-release.ts";
 import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { inflated, reachable, viewOf, type ProtocolParts } from "./oip-routes.ts";
 import { ProblemError } from "./problem.ts";
@@ -41,7 +42,7 @@ export const mlflowScoringRoutes = (parts: ProtocolParts) => (app: Server) => {
     return newline(reply);
   });
   const options = {
-    config: { right: "decide", takesCompressed: true },
+    config: { right: "decide", takesRelease: true, takesCompressed: true },
     bodyLimit: MAX_BYTES,
     ...about("Decide about the people in the rows"),
   } as const;
@@ -63,7 +64,7 @@ export const kserveRoutes = (parts: ProtocolParts) => (app: Server) => {
   app.post(
     "/v1/models/:endpoint(^[^:/]+)::predict",
     {
-      config: { right: "decide", takesCompressed: true },
+      config: { right: "decide", takesRelease: true, takesCompressed: true },
       bodyLimit: MAX_BYTES,
       schema: { summary: "Decide about the people in the rows", tags: ["kserve v1"] },
     },
@@ -158,6 +159,7 @@ async function decideTable(
     source: principalOf(request).tokenId,
     receivedAtUs,
     requestKey: idempotencyKeyOf(request),
+    pinned: askedRelease(request, parts, endpoint),
     refuse: refusedRows,
   });
   if (decided.length > 0 && decided.every(({ isReplay }) => isReplay)) void reply.header("idempotent-replayed", "true");

@@ -30,6 +30,8 @@ declare module "fastify" {
     takesUpload?: true;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
+    /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
+    takesRelease?: true;
   }
   interface FastifyRequest {
     /** Who asks. Undefined only on public routes. */
@@ -118,7 +120,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
-    const right = request.routeOptions.config.right;
+    const { right: declared, takesRelease } = request.routeOptions.config;
+    const right = takesRelease && request.headers["evenkeel-release"] !== undefined ? "decide:pinned" : declared;
     if (right === undefined || right === "public") return;
     request.principal = await identify(request, options);
     if (!mayDo(request.principal, right)) {

@@ -5,6 +5,7 @@ import { stepName } from "../diagnosis/index.ts";
 import type { Incident, IncidentEvent, Releases, Transition } from "../releases/index.ts";
 import { unreachable } from "../std.ts";
 import type { GroupNames } from "./group-names.ts";
+import { shareIn } from "./route-views.ts";
 import { reasonFor } from "./shown-reason.ts";
 import { actorName } from "./ui-parts.ts";
 import type { HappeningView } from "./ui-view.ts";
@@ -24,7 +25,8 @@ export async function happeningsOf(incident: Incident, releases: Releases, names
 /** How the release of the incident was placed; undefined for what is about another one, or stands among the events. */
 function placing(transition: Transition, { release }: Incident, names: GroupNames, name: string): HappeningView | undefined {
   const { change, actor, atMs } = transition;
-  const percent = "share" in change ? `${Math.round(change.share * 1000) / 10} %` : "";
+  const share = shareIn(change);
+  const percent = share === null || share === 1 ? "" : ` ${Math.round(share * 1000) / 10} %`;
   const said = (mark: HappeningView["mark"], text: string): HappeningView => ({
     happenedMs: atMs,
     sinceProofUs: null,
@@ -34,10 +36,13 @@ function placing(transition: Transition, { release }: Incident, names: GroupName
   });
   switch (change.kind) {
     case "shadow-started":
-      return change.release === release ? said("shadow", "shadow") : undefined;
+    case "shadow-changed":
+      return change.release === release ? said("shadow", `shadow${percent}`) : undefined;
     case "canary-started":
     case "canary-changed":
-      return change.release === release ? said("canary", `canary ${percent}`) : undefined;
+      return change.release === release ? said("canary", `canary${percent}`) : undefined;
+    case "ab-started":
+      return change.arms.some((arm) => arm.release === release) ? said("canary", "arm of an A/B test") : undefined;
     case "promoted":
       return change.live === release ? said("live", "live") : undefined;
     case "reinstated":
@@ -60,6 +65,7 @@ function placing(transition: Transition, { release }: Incident, names: GroupName
     case "rollout-continued":
     case "drill-started":
     case "drill-ended":
+    case "ab-ended":
     case "rollouts-held":
     case "rollouts-resumed":
       return undefined;

@@ -3,6 +3,8 @@ import { reaches, type Principal } from "../access/index.ts";
 import { minuteOf, readMinutes } from "../decisions/index.ts";
 import { DECISIONS_TO_SAY, guardrailState, type GuardrailState } from "../monitoring/index.ts";
 import {
+  besideLive,
+  placesOf,
   subjectOf,
   type EndpointRoom,
   type GuardrailControl,
@@ -12,6 +14,7 @@ import {
 } from "../releases/index.ts";
 import type { ReleaseId } from "../std.ts";
 import type { GroupNames } from "./group-names.ts";
+import { shareIn } from "./route-views.ts";
 import { reasonFor } from "./shown-reason.ts";
 import { findingFor, namesFor, releaseName } from "./incident-routes.ts";
 import { actorName, metricLabel, metricUnit, viewerView, wealth, ZONE, type UiParts } from "./ui-parts.ts";
@@ -96,7 +99,8 @@ async function rowView(
     description: room.definition.spec.description ?? "",
     live: { release: name(table.live), isFallback, sinceMs: room.liveSinceMs },
     canary: table.canary && { release: name(table.canary.release), share: table.canary.share },
-    shadows: table.shadows.map(name),
+    ab: table.ab ? table.ab.arms.map(({ release }) => name(release)) : null,
+    shadows: table.shadows.map(({ release, share }) => ({ release: name(release), share })),
     perMinute: Math.max(minutes.at(-1) ?? 0, present),
     minutes,
     guardrails: await guardrailsView(room, { control, releases, names }),
@@ -126,14 +130,14 @@ async function guardrailsView(room: EndpointRoom, { control, releases, names }: 
     const back = past.find(({ change }) => change.kind === "rolled-back");
     if (back) return { kind: "on-fallback", sinceMs: room.liveSinceMs, because: becauseOf(back) };
   }
-  const placed = new Set([table.live, ...(table.canary ? [table.canary.release] : [])]);
+  const placed = new Set([table.live, ...(table.canary ? [table.canary.release] : []), ...besideLive(table)]);
   const tests = (await control.tests(room)).filter((test) => test.armClass === "serving" && placed.has(test.release));
   const states = tests.map((test) => ({ release: test.release, state: guardrailState(test) }));
   const [top] = states.toSorted((a, b) => b.state.meter - a.state.meter || (a.state.estimate ?? 9) - (b.state.estimate ?? 9));
   const closest = top
     ? closestView(top.state, {
         release: room.nameOf(top.release),
-        place: top.release === table.live ? "live" : "canary",
+        place: placesOf(table, top.release)[0] ?? "live",
         group: names.inWords(top.state.group),
       })
     : null;
@@ -169,7 +173,7 @@ function transitionView(transition: Transition, name: (id: ReleaseId) => string,
   return {
     kind: change.kind,
     release: subject && name(subject),
-    share: "share" in change ? change.share : null,
+    share: shareIn(change),
     actor: actorName(actor),
     reason: reasonFor(transition, names),
     happenedMs: atMs,

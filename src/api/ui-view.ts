@@ -29,7 +29,7 @@ export type ViewerView = Static<typeof ViewerView>;
 export const PingView = object({ nowMs: Ms });
 export type PingView = Static<typeof PingView>;
 
-export const PlaceView = Type.Enum(["live", "canary", "shadow", "standby", "fallback"]);
+export const PlaceView = Type.Enum(["live", "canary", "ab", "shadow", "standby", "fallback"]);
 export type PlaceView = Static<typeof PlaceView>;
 export const IncidentStateView = Type.Enum(["open", "contained", "in_review", "resolved", "closed"]);
 export type IncidentStateView = Static<typeof IncidentStateView>;
@@ -78,6 +78,7 @@ export const TransitionView = object({
     "registered",
     "fallback-set",
     "shadow-started",
+    "shadow-changed",
     "shadow-stopped",
     "canary-started",
     "canary-changed",
@@ -94,12 +95,14 @@ export const TransitionView = object({
     "rollout-aborted",
     "drill-started",
     "drill-ended",
+    "ab-started",
+    "ab-ended",
     "rollouts-held",
     "rollouts-resumed",
   ]),
   /** The release that it is about: the one that went live, was put back, condemned, …; null for holding and resuming. */
   release: orNull(ReleaseName),
-  /** Of a canary. */
+  /** Of a canary, or of a shadow that answers only some. */
   share: orNull(Share),
   actor: Type.String(),
   reason: Type.String(),
@@ -114,7 +117,9 @@ export const EndpointRowView = object({
   /** `isFallback`: the rule that is always loaded is what answers. */
   live: orNull(object({ release: ReleaseName, isFallback: Type.Boolean(), sinceMs: Ms })),
   canary: orNull(object({ release: ReleaseName, share: Share })),
-  shadows: Type.Array(ReleaseName),
+  /** The arms of an A/B test, live first. */
+  ab: orNull(Type.Array(ReleaseName)),
+  shadows: Type.Array(object({ release: ReleaseName, share: Share })),
   perMinute: Type.Number({ minimum: 0 }),
   /** Decisions in each of the last 60 full minutes, oldest first. */
   minutes: Type.Array(Count, { maxItems: 60 }),

@@ -6,9 +6,10 @@ export const decide = verb({
   name: "decide",
   help: `ask an endpoint for one decision
 
-usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>]
+usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>] [--release <r12>]
 
-Needs an application's token: whoever administers can't move the tallies that guardrails read.
+Needs an application's token: whoever administers can't move the tallies that guardrails read. With --release (r12, or live, canary,
+standby, fallback) one loaded release is tried, whatever the route table says: operators may, and it is evidence for nothing.
 
 examples:
   TOKEN=$(evenkeel token create --name "loans web" --role application --endpoint loans)
@@ -21,6 +22,7 @@ examples:
     group: { type: "string", multiple: true },
     subject: { type: "string" },
     key: { type: "string" },
+    release: { type: "string" },
   },
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
     if (!endpoint) throw new UsageError("which endpoint?");
@@ -31,11 +33,12 @@ examples:
           inputs: pairs(values.input ?? [], valueOf),
           groups: pairs(values.group ?? [], (text) => text),
         };
-    const reply = await client().post<DecisionReplyView>(
-      `/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`,
-      body,
-      values.key ? { headers: { "idempotency-key": values.key } } : {},
-    );
+    const reply = await client().post<DecisionReplyView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/decisions`, body, {
+      headers: {
+        ...(values.key ? { "idempotency-key": values.key } : {}),
+        ...(values.release ? { "evenkeel-release": values.release } : {}),
+      },
+    });
     if (values.json) io.out(JSON.stringify(reply));
     else {
       io.out(

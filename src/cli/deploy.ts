@@ -8,16 +8,19 @@ export const deploy = verb({
   help: `make a release of an endpoint, and say where it answers
 
 usage: evenkeel deploy <endpoint> --model <name/number|name@alias> --policy <file> [--features <name/number|file>] [--name <text>]
-                       [--as <place>] [--reason <text>]
-       evenkeel deploy <endpoint> --release <r12> --as <place> --reason <text>
+                       [--as <place>] [--when <condition>] [--reason <text>]
+       evenkeel deploy <endpoint> --release <r12> --as <place> [--when <condition>] --reason <text>
 
-places: shadow · canary:<percent> · live · none (the default: known, and nowhere)
+places: shadow · shadow:<percent> · canary:<percent> · live · none (the default: known, and nowhere)
+
+--when limits a canary to those for whom a CEL condition over the inputs holds; the percentage is of them. It is blind to groups.
 
 The model is loaded and tried in a process of its own first; one that crashes, hangs or doesn't fit is refused.
 
 examples:
   evenkeel deploy loans --model credit/1 --policy tour/policy.json --as shadow --reason "first look"
-  evenkeel deploy loans --release r2 --as canary:5 --reason "shadow agrees"`,
+  evenkeel deploy loans --release r2 --as canary:5 --reason "shadow agrees"
+  evenkeel deploy loans --release r2 --as canary:20 --when "amount < 5000" --reason "small loans first"`,
   words: 1,
   options: {
     model: { type: "string" },
@@ -26,6 +29,7 @@ examples:
     name: { type: "string" },
     release: { type: "string" },
     as: { type: "string" },
+    when: { type: "string" },
     reason: { type: "string" },
   },
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
@@ -33,6 +37,7 @@ examples:
     const place = values.as === undefined ? { kind: "none" as const } : placeOf(values.as);
     if (!values.release && !(values.model && values.policy)) throw new UsageError("name a known --release, or a --model and a --policy");
     if (place.kind !== "none" && !values.reason) throw new UsageError("--reason is needed: it stands in the audit log");
+    if (values.when !== undefined && place.kind !== "canary") throw new UsageError("--when is for --as canary:<percent>");
     const path = `/v1/endpoints/${encodeURIComponent(endpoint)}`;
     const release = values.release
       ? await client().get<ReleaseView>(`${path}/releases/${encodeURIComponent(values.release)}`)
@@ -53,12 +58,13 @@ examples:
         : await client().post<SwitchView>(`${path}/${place.kind === "live" ? "promote" : place.kind}`, {
             release: release.release,
             reason,
-            ...(place.kind === "canary" ? { share: place.share } : {}),
+            ...(place.share === undefined ? {} : { share: place.share }),
+            ...(values.when === undefined ? {} : { when: values.when }),
           });
     if (values.json) io.out(JSON.stringify({ release, switch: done }));
     else {
       io.out(
-        `${release.release} (${release.name}, ${release.id.slice(0, 16)}…) ${place.kind === "none" ? "is known" : `is ${place.kind}${place.kind === "canary" ? ` for ${percent(place.share)}` : ""}`}`,
+        `${release.release} (${release.name}, ${release.id.slice(0, 16)}…) ${place.kind === "none" ? "is known" : `is ${place.kind}${place.share === undefined ? "" : ` for ${percent(place.share)}`}`}${values.when === undefined ? "" : ` where ${values.when}`}`,
       );
       if (done) io.note(`generation ${done.route.generation}; undo: ${done.undo}`);
     }
@@ -66,11 +72,16 @@ examples:
   },
 });
 
-type Placement = { readonly kind: "none" | "shadow" | "live" } | { readonly kind: "canary"; readonly share: number };
+interface Placement {
+  readonly kind: "none" | "shadow" | "canary" | "live";
+  /** Of the people; undefined: all, or none. */
+  readonly share?: number;
+}
 
 function placeOf(text: string): Placement {
   if (text === "none" || text === "shadow" || text === "live") return { kind: text };
-  const share = Number(/^canary:(\d+(?:\.\d+)?)%?$/.exec(text)?.[1]) / 100;
-  if (share > 0 && share < 1) return { kind: "canary", share };
-  throw new UsageError(`--as takes none, shadow, canary:<percent> or live, not "${text}"`);
+  const [, kind, percents] = /^(canary|shadow):(\d+(?:\.\d+)?)%?$/.exec(text) ?? [];
+  const share = Number(percents) / 100;
+  if (share > 0 && share < 1 && (kind === "canary" || kind === "shadow")) return { kind, share };
+  throw new UsageError(`--as takes none, shadow, shadow:<percent>, canary:<percent> or live, not "${text}"`);
 }

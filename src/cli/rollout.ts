@@ -56,20 +56,29 @@ function told(io: Io, done: SwitchView, isJson: boolean | undefined): number {
   if (isJson) io.out(JSON.stringify(done));
   else {
     const canary = route.canary ? `, ${route.canary.release} ${percent(route.canary.share)}` : "";
-    const shadows = route.shadows.length > 0 ? `, shadows ${route.shadows.join(", ")}` : "";
+    const shadows = route.shadows.length > 0 ? `, shadows ${route.shadows.map(shadowText).join(", ")}` : "";
     io.out(`${styled(io, "bold", route.live)} live${canary}${shadows}, generation ${route.generation}`);
     io.note(`undo: ${undo}`);
   }
   return 0;
 }
 
+/** `r3`, or `r3 10 %` where it answers only some. */
+export const shadowText = ({ release, share }: SwitchView["route"]["shadows"][number]): string =>
+  share < 1 ? `${release} ${percent(share)}` : release;
+
 export function rolloutText(io: Io, { release, step, steps, since, isPaused, waitsFor, startedBy }: RolloutView): string {
-  const rows = steps.map(({ place, share, minDecisions, bakeSeconds, approval, replay, guardrails }, i) => [
+  const rows = steps.map(({ place, share, when, minDecisions, bakeSeconds, approval, replay, guardrails }, i) => [
     i + 1 === step ? styled(io, "bold", `${i + 1}`) : `${i + 1}`,
     share === null ? place : `${place} ${percent(share)}`,
     minDecisions || null,
     bakeSeconds > 0 ? `${bakeSeconds / 60} min` : null,
-    [...guardrails, ...(replay > 0 ? [`replay of ${replay}`] : []), ...(approval ? ["approval"] : [])].join(", ") || null,
+    [
+      ...(when === null ? [] : [`where ${when}`]),
+      ...guardrails,
+      ...(replay > 0 ? [`replay of ${replay}`] : []),
+      ...(approval ? ["approval"] : []),
+    ].join(", ") || null,
   ]);
   const waits = waitsFor.length > 0 ? waitsFor.map((one) => `  waits for ${one}`) : ["  goes on at the next look"];
   return [

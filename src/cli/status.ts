@@ -1,7 +1,8 @@
-import type { DrillView, EndpointView, GuardrailStateView, RolloutView } from "../api/index.ts";
+import type { AbView, DrillView, EndpointView, GuardrailStateView, RolloutView } from "../api/index.ts";
+import { abText } from "./ab.ts";
 import { evidence, moment, percent, plural, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
-import { rolloutText } from "./rollout.ts";
+import { rolloutText, shadowText } from "./rollout.ts";
 import { verb } from "./verb.ts";
 
 export const status = verb({
@@ -26,7 +27,9 @@ examples:
       const path = `/v1/endpoints/${encodeURIComponent(name)}`;
       const { rollout } = await client().get<{ readonly rollout: RolloutView | null }>(`${path}/rollout`);
       const { drills } = await client().get<{ readonly drills: readonly DrillView[] }>(`${path}/drills`, { limit: 1 });
-      io.out([detail(io, endpoints[0]), ...(rollout ? ["", rolloutText(io, rollout)] : []), "", provenText(name, drills[0])].join("\n"));
+      const ab = endpoints[0].route.ab ? (await client().get<{ readonly ab: AbView | null }>(`${path}/ab`)).ab : null;
+      const parts = [...(rollout ? [rolloutText(io, rollout)] : []), ...(ab ? [abText(io, ab)] : []), provenText(name, drills[0])];
+      io.out([detail(io, endpoints[0]), ...parts].join("\n\n"));
     } else
       io.out(
         table(
@@ -56,8 +59,8 @@ function row(io: Io, { name, route, guardrails, openIncidents }: EndpointView): 
     name,
     route.live,
     moment(route.liveSince),
-    canary,
-    route.shadows.join(", ") || null,
+    canary ?? (route.ab ? `A/B ${route.ab.arms.map(({ release }) => release).join(", ")}` : null),
+    route.shadows.map(shadowText).join(", ") || null,
     route.standby,
     route.fallback,
     word(io, guardrails),
@@ -98,8 +101,11 @@ function detail(io: Io, { name, description, route, guardrails, openIncidents, m
       : [];
   const places = [
     ["live", route.live, `since ${moment(route.liveSince)}`],
-    ...(route.canary ? [["canary", route.canary.release, percent(route.canary.share)]] : []),
-    ...route.shadows.map((shadow) => ["shadow", shadow, ""]),
+    ...(route.canary
+      ? [["canary", route.canary.release, percent(route.canary.share) + (route.canary.when === null ? "" : ` where ${route.canary.when}`)]]
+      : []),
+    ...(route.ab?.arms ?? []).map(({ release, share }) => ["A/B arm", release, percent(share)]),
+    ...route.shadows.map(({ release, share }) => ["shadow", release, share < 1 ? percent(share) : ""]),
     ["standby", route.standby, ""],
     ["fallback", route.fallback, ""],
     ...route.condemned.map((release) => ["condemned", release, ""]),

@@ -1,3 +1,4 @@
+import { ab } from "./ab.ts";
 import { affected } from "./affected.ts";
 import { apply } from "./apply.ts";
 import { audit } from "./audit.ts";
@@ -31,6 +32,7 @@ export const verbs: readonly Verb[] = [
   promote,
   rollback,
   rollout,
+  ab,
   drill,
   release,
   logs,

@@ -2,15 +2,16 @@
 import type { CellKey, DecisionId, EndpointName, ReleaseId } from "../std.ts";
 
 /** Which place of the route table an answer came from. */
-export type Arm = "live" | "canary" | "shadow" | "fallback" | "pinned";
+export type Arm = "live" | "canary" | "ab" | "shadow" | "fallback" | "pinned";
 /**
+ * `ab` are the arms of an A/B test, live's as well: told apart by their releases, of equal standing.
  * Arms whose answers went out: everything but `shadow`, whose answers feed tests of their own. `pinned` answers were asked of one
  * release by name, by somebody who tries it: they are recorded and tallied apart, never count as evidence and feed no test.
  */
 export type ServingArm = Exclude<Arm, "shadow">;
 /** Evidence is kept apart by whether people received the answer. */
 export type ArmClass = "serving" | "shadow";
-export type AnsweredBy = "live" | "canary" | "standby" | "fallback" | "pinned";
+export type AnsweredBy = "live" | "canary" | "ab" | "standby" | "fallback" | "pinned";
 
 /** The class of tests that an arm's answers feed; null where they feed none. */
 export const armClassOf = (arm: Arm): ArmClass | null => (arm === "pinned" ? null : arm === "shadow" ? "shadow" : "serving");

@@ -36,6 +36,7 @@ export {
   readOutcomeTotals,
   readTotals,
   readTotalsBySource,
+  readWindow,
   type FlipRow,
   type MinuteRow,
   type OutcomeTotalRow,

@@ -96,6 +96,28 @@ export async function readMinutes(
   return rows.map((row) => named(row));
 }
 
+/** Counts of the minutes in `[fromMinute, toMinute)`, added up. */
+export async function readWindow(
+  db: Reader,
+  filter: Required<TallyFilter> & { readonly fromMinute: number; readonly toMinute: number },
+): Promise<readonly TotalRow[]> {
+  const keys = ["release", "arm", "cell", "action"] as const;
+  const rows = await db
+    .selectFrom("tally")
+    .where("endpoint", "=", filter.endpoint)
+    .where("release", "=", filter.release)
+    .where("arm", "=", filter.arm)
+    .where("minute", ">=", filter.fromMinute)
+    .where("minute", "<", filter.toMinute)
+    .select(keys)
+    .select(summed)
+    .groupBy(keys)
+    .orderBy("cell")
+    .orderBy("action")
+    .execute();
+  return rows.map((row) => named(row));
+}
+
 /** How a shadow's answers differ from those that people got, in pairs of the same people. Equal answers are rows too. */
 export async function readFlips(
   db: Reader,

@@ -61,7 +61,7 @@ const rows = new Map<ReleaseId, readonly TotalRow[]>([
   [canary, [row(canary, "canary", "", "approve", 92)]],
   [standby, [row(standby, "live", "", "approve", 5000), row(standby, "fallback", "", "deny", 3)]],
 ]);
-const route = { live, canary, sinceMs: 0 };
+const route = { live, beside: [canary], sinceMs: 0 };
 
 test("who failed is told by who answered: live for the canary, others for live", () => {
   expect(substitutions(canary, route, rows, 10_000).cells.get("")).toEqual({ n: 100, k: 8 });
@@ -69,11 +69,17 @@ test("who failed is told by who answered: live for the canary, others for live",
   expect(substitutions(standby, route, rows, 10_000).cells.size).toBe(0);
 });
 
+test("of several releases beside live nothing tells which one failed, so nothing is said of them", () => {
+  const arms = { ...route, beside: [canary, "rel:third" as ReleaseId] };
+  expect(substitutions(canary, arms, rows, 10_000)).toEqual({ cells: new Map(), context: null });
+  expect(substitutions(live, arms, rows, 10_000).cells.get("")).toEqual({ n: 903, k: 3 });
+});
+
 test("failures counted under another route, or before the one before has come to rest, can't be compared", () => {
   const { context } = substitutions(live, route, rows, 10_000);
   expect(substitutions(live, route, rows, 99_000).context).toBe(context);
   const others = [
-    substitutions(live, { ...route, canary: null }, rows, 10_000),
+    substitutions(live, { ...route, beside: [] }, rows, 10_000),
     substitutions(live, route, new Map([...rows, ["rel:new" as ReleaseId, []]]), 10_000),
     substitutions(live, { ...route, sinceMs: 9000 }, rows, 10_000),
   ].map((each) => each.context);

@@ -37,7 +37,8 @@ export function shadowFailures(rows: readonly TotalRow[]): CellCounts {
 /** Who is asked first in a route table. */
 export interface ServedRoute {
   readonly live: ReleaseId;
-  readonly canary: ReleaseId | null;
+  /** The canary, or the arms of an A/B test beside live. */
+  readonly beside: readonly ReleaseId[];
   /** When it came into force. */
   readonly sinceMs: number;
 }
@@ -47,7 +48,8 @@ const SETTLING_MS = 3000;
 
 /**
  * Requests that a serving release was asked, and those that somebody else answered in its stead. A tally names who answered, not who
- * was planned, so the route tells them apart: live answers in a stead only when the canary failed; others only when live did.
+ * was planned, so the route tells them apart: live answers in a stead only when the release beside it failed; others only when live did.
+ * Where several stand beside live, nothing tells which of them failed.
  * What it counts can therefore be compared only while `context` stays the same; null can be compared with nothing.
  * @param rows - of everybody who answers people under the route, by release
  */
@@ -58,16 +60,17 @@ export function substitutions(
   nowMs: number,
 ): { readonly cells: CellCounts; readonly context: string | null } {
   const counts = new Counter();
-  const isCanary = release === route.canary;
-  if (!isCanary && release !== route.live) return { cells: counts.byCell, context: null };
+  const isBeside = route.beside.includes(release);
+  if (isBeside ? route.beside.length > 1 : release !== route.live) return { cells: counts.byCell, context: null };
   for (const row of [...rows.values()].flat()) {
     const isInStead = row.arm === "fallback";
-    if (isInStead && (row.release === route.live) === isCanary) counts.add(row.cell, row.decisions, row.decisions);
-    else if (!isInStead && row.release === release && row.arm === (isCanary ? "canary" : "live")) counts.add(row.cell, row.decisions, 0);
+    if (isInStead && (row.release === route.live) === isBeside) counts.add(row.cell, row.decisions, row.decisions);
+    else if (!isInStead && row.release === release) counts.add(row.cell, row.decisions, 0);
   }
   // Answers under the table before may still come in.
   if (nowMs - route.sinceMs < SETTLING_MS) return { cells: counts.byCell, context: null };
-  return { cells: counts.byCell, context: [route.live, route.canary ?? "none", ...[...rows.keys()].toSorted()].join(" ") };
+  const beside = route.beside.length > 0 ? route.beside : ["none"];
+  return { cells: counts.byCell, context: [route.live, ...beside, ...[...rows.keys()].toSorted()].join(" ") };
 }
 
 class Counter {

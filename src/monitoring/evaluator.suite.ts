@@ -327,7 +327,7 @@ export function evaluatorSuite(open: () => Promise<FreshStore & { readonly runti
     ...watched,
     guardrails: [failures],
     releases: [serving, { ...serving, release: other }],
-    route: { live, canary, sinceMs: runtime.clock.nowMs() },
+    route: { live, beside: canary === null ? [] : [canary], sinceMs: runtime.clock.nowMs() },
   });
 
   test("a release that fails is proven by what others answer in its stead, and the one that stands in isn't blamed", async () => {

@@ -19,4 +19,5 @@ export {
 export { newcombe, wilson } from "./intervals.ts";
 export { METRICS, metricOf, type MetricName } from "./metrics.ts";
 export { labelOf, planTests, sideOf, type Group, type PlannedTest, type Side } from "./plan.ts";
+export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
 export { Breach, type RunningTest } from "./test-record.ts";

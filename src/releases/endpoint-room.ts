@@ -1,10 +1,18 @@
 /** One endpoint while the server runs: its definition, its table, what is warm, and the gateway that answers by it. */
-import { ScorerError, type Gateway, type LoadDependencies, type LoadedRelease, type RouteView } from "../serving/index.ts";
+import {
+  ScorerError,
+  compileCondition,
+  type Condition,
+  type Gateway,
+  type LoadDependencies,
+  type LoadedRelease,
+  type RouteView,
+} from "../serving/index.ts";
 import type { Json } from "../store/index.ts";
 import { assert, type EndpointName, type ReleaseId } from "../std.ts";
 import type { EndpointDefinition } from "./endpoint-spec.ts";
 import type { ReleaseInfo } from "./release-rows.ts";
-import { standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
+import { besideLive, standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
 import type { Transition } from "./transition.ts";
 import { unavailable } from "./unavailable.ts";
 import { WarmSet } from "./warm-set.ts";
@@ -128,19 +136,29 @@ export class EndpointRoom {
   }
 
   #view(): RouteView {
-    const { live, canary, shadows, fallback, generation } = this.#table;
+    const { live, canary, ab, shadows, fallback, generation } = this.#table;
     const standby = standbyOf(this.#table);
     return {
       endpoint: this.#definition.compiled,
       generation,
       live: this.#loaded(live),
-      canary: canary && { release: this.#loaded(canary.release), share: canary.share },
-      shadows: shadows.map((shadow) => this.#loaded(shadow)),
+      canary: canary && { release: this.#loaded(canary.release), share: canary.share, when: this.#condition(canary.when) },
+      ab: ab && ab.arms.map(({ release, weight }) => ({ release: this.#loaded(release), weight })),
+      shadows: shadows.map(({ release, share }) => ({ release: this.#loaded(release), share })),
       // It may still be warming up; meanwhile the fallback stands behind live.
       standby: (standby && this.#warm.get(standby)) ?? null,
       fallback: this.#loaded(fallback),
       releaseNumbers: new Map([...this.releases.values()].map(({ id, number }) => [id, number])),
     };
+  }
+
+  /** It was checked when it was applied. Should another version of the program read it otherwise, the canary answers nobody, loudly. */
+  #condition(when: string | null): Condition | null {
+    if (when === null) return null;
+    const compiled = compileCondition(when, this.#definition.compiled, "/when");
+    if (compiled.ok) return compiled.value;
+    this.#parts.onTrouble(new Error(`the canary's condition of ${this.name} can't be read: ${JSON.stringify(compiled.error)}`));
+    return { source: when, holds: () => false };
   }
 
   #loaded(release: ReleaseId): LoadedRelease {
@@ -159,7 +177,8 @@ export class EndpointRoom {
   needed(fallback = this.#table.fallback): readonly ReleaseId[] {
     const { live, canary, shadows } = this.#table;
     const standby = standbyOf(this.#table);
-    return [...new Set([fallback, live, ...(canary ? [canary.release] : []), ...(standby ? [standby] : []), ...shadows])];
+    const beside = [...(canary ? [canary.release] : []), ...besideLive(this.#table)];
+    return [...new Set([fallback, live, ...beside, ...(standby ? [standby] : []), ...shadows.map(({ release }) => release)])];
   }
 
   /** After a swap has drained: warms the new standby, frees what nobody needs any more. Not waited for by what caused it. */

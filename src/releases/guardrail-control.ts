@@ -21,7 +21,7 @@ import { explain } from "./refusals.ts";
 import type { ReleaseInfo } from "./release-rows.ts";
 import type { Releases, Switched } from "./releases.ts";
 import type { Wish } from "./route-commands.ts";
-import { placesOf, rollbackCandidates } from "./route-table.ts";
+import { besideLive, placesOf, rollbackCandidates } from "./route-table.ts";
 import type { Actor, Change, Place } from "./transition.ts";
 
 export interface GuardrailControlParts {
@@ -49,7 +49,15 @@ export class GuardrailControl {
   watched(room: EndpointRoom): WatchedEndpoint {
     const { definition, table } = room;
     const { releases } = this.#parts;
-    const serving = [...new Set([table.live, ...(table.canary ? [table.canary.release] : []), table.fallback, ...table.history.slice(-1)])];
+    const serving = [
+      ...new Set([
+        table.live,
+        ...(table.canary ? [table.canary.release] : []),
+        ...besideLive(table),
+        table.fallback,
+        ...table.history.slice(-1),
+      ]),
+    ];
     const { spec } = definition;
     return {
       endpoint: room.name,
@@ -59,9 +67,9 @@ export class GuardrailControl {
       favourable: new Set(favourableActions(room)),
       releases: [
         ...serving.map((release) => ({ release, armClass: "serving" as const, epoch: releases.lives(release) })),
-        ...table.shadows.map((release) => ({ release, armClass: "shadow" as const, epoch: releases.lives(release) })),
+        ...table.shadows.map(({ release }) => ({ release, armClass: "shadow" as const, epoch: releases.lives(release) })),
       ],
-      route: { live: table.live, canary: table.canary?.release ?? null, sinceMs: room.last.atMs },
+      route: { live: table.live, beside: table.canary ? [table.canary.release] : besideLive(table), sinceMs: room.last.atMs },
     };
   }
 
@@ -128,7 +136,7 @@ export class GuardrailControl {
       place: place ?? null,
       served: await this.#servedSince(room, breach.release),
     };
-    if (place === "canary") return this.#stopCanary(found);
+    if (place === "canary" || place === "ab") return this.#stopCanary(found);
     if (place !== "live") return this.#tellOnly(found, [], "it answers nobody at the moment");
     const candidates: CandidateTried[] = [];
     const { table } = room;
@@ -214,7 +222,7 @@ export class GuardrailControl {
     await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to });
   }
 
-  /** A canary that harms goes; whoever is live stays. */
+  /** A canary that harms goes, or an arm of an A/B test and the test with it; whoever is live stays. */
   async #stopCanary(found: Found): Promise<void> {
     const { room, breach } = found;
     const { releases, incidents, store } = this.#parts;
@@ -355,6 +363,7 @@ export class GuardrailControl {
       if (change.kind === "reinstated" && change.release === release) break;
       const begins =
         (change.kind === "canary-started" && change.release === release) ||
+        (change.kind === "ab-started" && change.arms.some((arm) => arm.release === release && change.arms[0] !== arm)) ||
         (MAKES_LIVE.has(change.kind) && "live" in change && change.live === release) ||
         (change.kind === "fallback-set" && change.live === release);
       if (begins) since = { fromGeneration: generation, fromMs: atMs };

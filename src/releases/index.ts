@@ -1,4 +1,6 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
+export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
+export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export { DrillMode, Drills, type Drill } from "./drill.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
@@ -14,5 +16,5 @@ export { Releases, type Applied, type Switched } from "./releases.ts";
 export { RolloutControl } from "./rollout-control.ts";
 export type { RolloutVerdict, WaitsFor } from "./rollout-judge.ts";
 export type { Wish } from "./route-commands.ts";
-export { placesOf, rollbackCandidates, standbyOf, type OpenTable } from "./route-table.ts";
+export { besideLive, placesOf, rollbackCandidates, standbyOf, type AbTest, type OpenTable } from "./route-table.ts";
 export { asCommandId, subjectOf, type Actor, type Change, type Place, type Transition } from "./transition.ts";

@@ -53,9 +53,9 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
     case "already-live":
       return `${nameOf(refusal.release)} is live already.`;
     case "already-canary":
-      return `${nameOf(refusal.release)} is the canary already, with that share.`;
+      return `${nameOf(refusal.release)} is the canary already, with that share and condition.`;
     case "already-shadow":
-      return `${nameOf(refusal.release)} is a shadow already.`;
+      return `${nameOf(refusal.release)} is a shadow already, with that share.`;
     case "already-fallback":
       return `${nameOf(refusal.release)} is the fallback already.`;
     case "not-live":
@@ -69,7 +69,7 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
     case "too-many-shadows":
       return `There are ${refusal.limit} shadows already: stop one first.`;
     case "bad-share":
-      return `A canary's share is above 0 and below 1, not ${refusal.share}; to give a release everybody, promote it.`;
+      return `A canary's share is above 0 and below 1, a shadow's above 0 and at most 1, not ${refusal.share}; to give a release everybody, promote it.`;
     case "live-is-rolled-back-instead":
       return `${nameOf(refusal.release)} is live: roll back, which condemns it.`;
     case "fallback-stays":
@@ -110,6 +110,14 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return `A drill is under way and puts ${nameOf(refusal.release)} back in a moment.`;
     case "no-drill":
       return "No drill is under way.";
+    case "bad-arms":
+      return BAD_ARMS[refusal.why].replace("LIVE", nameOf(refusal.live));
+    case "ends-at-once":
+      return "The A/B test would end as it begins: it takes at least one answer, and a time to come.";
+    case "ab-under-way":
+      return "An A/B test is under way: end it first. Only one of its arms can be promoted meanwhile.";
+    case "no-ab":
+      return "No A/B test is under way, or not that one any more.";
     case "rollouts-held":
       return "Automatic rollouts are held until a named person resumes them.";
     case "already-held":
@@ -123,3 +131,10 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
 
 const noSuch = (what: string, hint: string | undefined): string =>
   hint === undefined ? `There is no ${what}.` : `There is no ${what}: ${hint}${hint.endsWith("?") ? "" : "."}`;
+
+const BAD_ARMS = {
+  count: "An A/B test has two to four arms.",
+  twice: "Every arm of an A/B test is another release.",
+  weight: "Weights are whole numbers from 1 to 1000.",
+  "live-is-missing": "One arm of an A/B test is the release that is live, LIVE: the others are compared with it.",
+} as const;

@@ -167,7 +167,7 @@ test("a server that starts again serves by the same table, with the same release
       now?.canary?.release.number,
       now?.standby?.number,
       now?.fallback.number,
-      now?.shadows.map(({ number }) => number),
+      now?.shadows.map((shadow) => shadow.release.number),
     ];
   };
   const before = view();

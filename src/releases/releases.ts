@@ -3,8 +3,17 @@ import type { Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import type { Registry } from "../registry/index.ts";
-import { ScorerError, releaseIdOf, type Gateway, type LoadDependencies, type LoadedRelease, type ReleaseBundle } from "../serving/index.ts";
-import { assert, err, ok, unreachable, type EndpointName, type ReleaseId, type Result } from "../std.ts";
+import {
+  ScorerError,
+  compileCondition,
+  releaseIdOf,
+  type CompiledEndpoint,
+  type Gateway,
+  type LoadDependencies,
+  type LoadedRelease,
+  type ReleaseBundle,
+} from "../serving/index.ts";
+import { assert, err, ok, unreachable, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { peopleIn } from "./people-in-place.ts";
@@ -186,6 +195,8 @@ export class Releases {
     const name = definition.spec.fallback.name ?? FALLBACK_NAME;
     const made = this.#infoOf(room.name, definition.fallback, { name, number: room.releases.size + 1, by });
     const fallback = room.releases.get(made.id) ?? made;
+    const misfits = conditionIssues(definition.compiled, conditionsOf(room.table));
+    if (misfits.length > 0) return err({ kind: "invalid", issues: misfits });
     const loans = new Loans();
     const needed = () => room.needed(fallback.id).map((id) => room.releases.get(id) ?? fallback);
     const loaded = await this.#borrowAll(warm, needed(), loans);
@@ -196,6 +207,8 @@ export class Releases {
     const done = await room.inTurn(
       async (): Promise<Result<{ readonly drained: Promise<void>; readonly before: WarmSet }, ReleaseRefusal>> => {
         if (room.table.condemned.has(fallback.id)) return err({ kind: "condemned-release", release: fallback.id });
+        const misfits = conditionIssues(definition.compiled, conditionsOf(room.table));
+        if (misfits.length > 0) return err({ kind: "invalid", issues: misfits });
         // Somebody may have given a release a place while the others were being loaded.
         const late = needed().filter(({ id }) => !warm.isWarm(id));
         const lately = await this.#borrowAll(warm, late, loans);
@@ -264,8 +277,9 @@ export class Releases {
   #planOf({ definition }: EndpointRoom, rollout: unknown): Result<readonly RolloutStep[], ReleaseRefusal> {
     const names = definition.guardrails.map(({ name }) => name);
     const plan = parsePlan(rollout === undefined ? "all_at_once" : rollout, names, definition.spec.approval ?? false);
-    if (plan.ok) return plan;
-    return err({ kind: "invalid", issues: plan.error.map((issue) => ({ ...issue, path: `/rollout${issue.path}` })) });
+    if (!plan.ok) return err({ kind: "invalid", issues: plan.error.map((issue) => ({ ...issue, path: `/rollout${issue.path}` })) });
+    const wrong = conditionIssues(definition.compiled, planConditions(plan.value));
+    return wrong.length > 0 ? err({ kind: "invalid", issues: wrong }) : plan;
   }
 
   /**
@@ -303,6 +317,8 @@ export class Releases {
         // The endpoint was redefined meanwhile: what was warmed for the definition before is none of the present one.
         const again = room.warm === warm ? chosen : await this.#choose(room, value, loans);
         if (!again.ok) return again;
+        const wrong = conditionIssues(room.definition.compiled, conditionsIn(value));
+        if (wrong.length > 0) return err({ kind: "invalid", issues: wrong });
         const stored = await this.#parts.store.transaction(async (tx) => {
           const result = await this.#transitions.record(tx, room.name, room.table, command, rulesAt(room.definition, command.atMs));
           if (result.ok && result.value.isNew && alongside) await alongside(tx, result.value);
@@ -338,13 +354,14 @@ export class Releases {
     const { warm } = room;
     const goesBack = wish.kind === "rollback" || wish.kind === "start-drill";
     if (!goesBack || wish.to !== null) {
-      const id = goesBack ? wish.to : placedBy(wish, room.table);
-      const info = id === null ? undefined : room.releases.get(id);
-      // What isn't known or is condemned the table refuses, in its own words.
-      if (!info || room.table.condemned.has(info.id)) return ok({ value: wish, warm });
-      const loaded = await this.#borrow(warm, info, wish.kind === "rollback");
-      if (!loaded.ok) return loaded;
-      loans.add(warm, info.id);
+      for (const id of goesBack ? [wish.to] : placedBy(wish, room.table)) {
+        const info = id === null ? undefined : room.releases.get(id);
+        // What isn't known or is condemned the table refuses, in its own words.
+        if (!info || room.table.condemned.has(info.id)) continue;
+        const loaded = await this.#borrow(warm, info, wish.kind === "rollback");
+        if (!loaded.ok) return loaded;
+        loans.add(warm, info.id);
+      }
       return ok({ value: wish, warm });
     }
     for (const id of rollbackCandidates(room.table)) {
@@ -431,8 +448,36 @@ export class Releases {
 /** A wish as it is compared with a retry of it: people go on being counted meanwhile. */
 const asked = (wish: Wish): Wish => ("counted" in wish ? { ...wish, counted: 0 } : wish);
 
-/** The release that a wish gives a place, which must be warm before it comes true. */
-function placedBy(wish: Exclude<Wish, { kind: "rollback" | "start-drill" }>, { drilledFrom }: OpenTable): ReleaseId | null {
+interface PlacedCondition {
+  readonly when: string | undefined;
+  readonly path: string;
+}
+
+/** The routing conditions that a wish brings. */
+function conditionsIn(wish: Wish): readonly PlacedCondition[] {
+  if (wish.kind === "canary") return [{ when: wish.when, path: "/when" }];
+  return wish.kind === "start-rollout" ? planConditions(wish.plan) : [];
+}
+const planConditions = (plan: readonly RolloutStep[]): readonly PlacedCondition[] =>
+  plan.map(({ when }, i) => ({ when, path: `/rollout/steps/${i}/when` }));
+
+/** The routing conditions that a table holds, and goes on holding under another definition of its endpoint. */
+function conditionsOf({ canary, rollout }: OpenTable): readonly PlacedCondition[] {
+  const ahead = rollout?.plan.slice(rollout.step).map(({ when }) => when) ?? [];
+  return [...new Set([canary?.when ?? undefined, ...ahead])].map((when) => ({ when, path: "/inputs" }));
+}
+
+const conditionIssues = (endpoint: CompiledEndpoint, conditions: readonly PlacedCondition[]): readonly Issue[] =>
+  conditions.flatMap(({ when, path }) => {
+    const compiled = when === undefined ? undefined : compileCondition(when, endpoint, path);
+    if (!compiled || compiled.ok) return [];
+    return path === "/inputs"
+      ? compiled.error.map((issue) => ({ ...issue, hint: `the canary under way answers those for whom ${when}: stop it first` }))
+      : compiled.error;
+  });
+
+/** The releases that a wish gives a place, which must be warm before it comes true. */
+function placedBy(wish: Exclude<Wish, { kind: "rollback" | "start-drill" }>, { drilledFrom }: OpenTable): readonly ReleaseId[] {
   switch (wish.kind) {
     case "shadow":
     case "canary":
@@ -440,13 +485,16 @@ function placedBy(wish: Exclude<Wish, { kind: "rollback" | "start-drill" }>, { d
     case "set-fallback":
     case "start-rollout":
     case "advance-rollout":
-      return wish.release;
+      return [wish.release];
+    case "start-ab":
+      return wish.arms.map(({ release }) => release);
+    case "end-drill":
+      return drilledFrom === null ? [] : [drilledFrom];
     case "approve-rollout":
     case "pause-rollout":
     case "continue-rollout":
     case "abort-rollout":
-    case "end-drill":
-      return drilledFrom;
+    case "end-ab":
     case "register":
     case "stop-shadow":
     case "stop-canary":
@@ -454,7 +502,7 @@ function placedBy(wish: Exclude<Wish, { kind: "rollback" | "start-drill" }>, { d
     case "reinstate":
     case "hold":
     case "resume":
-      return null;
+      return [];
     default:
       return unreachable(wish);
   }

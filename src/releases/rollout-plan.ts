@@ -3,12 +3,25 @@ import { Type, type Static } from "typebox";
 import { checked, object } from "../checked.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 
-const Duration = Type.String({ pattern: "^\\d{1,6}(s|m|h|d)$", description: "30s, 10m, 2h or 1d" });
+export const Duration = Type.String({ pattern: "^\\d{1,6}(s|m|h|d)$", description: "30s, 10m, 2h or 1d" });
 
 const StepSpec = Type.Object(
   {
     place: Type.Enum(["none", "shadow", "canary"], { description: "Where the release answers in this step; none: it only waits, warm" }),
-    share: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, description: "Of the subjects; for a canary" })),
+    share: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1,
+        description: "Of the subjects; for a canary (below 1), or a shadow that answers only some",
+      }),
+    ),
+    when: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: "A canary's condition over the inputs, in CEL, blind to groups; the share is of those whom it holds for",
+      }),
+    ),
     min_decisions: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9, description: "People counted in this step before it can end" })),
     bake: Type.Optional(Duration),
     guardrails: Type.Optional(
@@ -35,8 +48,10 @@ const Steps = Type.Object({ steps: Type.Array(StepSpec, { minItems: 1, maxItems:
 /** A step with everything said. After the last one the release is live. */
 export const RolloutStep = object({
   place: Type.Union([Type.Literal("none"), Type.Literal("shadow"), Type.Literal("canary")]),
-  /** Null unless it is a canary. */
+  /** Null in no place, and for a shadow of everybody. */
   share: Type.Union([Type.Number(), Type.Null()]),
+  /** A canary's condition; for everybody when left out. */
+  when: Type.Optional(Type.String()),
   minDecisions: Type.Integer(),
   bakeMs: Type.Integer(),
   guardrails: Type.Array(Type.String()),
@@ -99,6 +114,7 @@ export function parsePlan(
     const made = step({
       place: one.place,
       share: one.share ?? null,
+      ...(one.when === undefined ? {} : { when: one.when }),
       minDecisions: one.min_decisions ?? MIN_DECISIONS[one.place],
       bakeMs: one.bake === undefined ? 0 : millisecondsOf(one.bake),
       guardrails: one.guardrails ?? [],
@@ -106,10 +122,15 @@ export function parsePlan(
       approval: one.approval ?? false,
     });
     const at = `/steps/${i}`;
-    if (one.place === "canary" && one.share === undefined)
-      issues.push({ path: `${at}/share`, expected: "a canary's share, above 0 and below 1" });
-    if (one.place !== "canary" && one.share !== undefined)
-      issues.push({ path: `${at}/share`, expected: "no share: only a canary has one", got: String(one.share) });
+    if (one.place === "canary" && (one.share === undefined || one.share === 1))
+      issues.push({ path: `${at}/share`, expected: "a canary's share, above 0 and below 1", got: String(one.share ?? "nothing") });
+    if (one.place === "none" && one.share !== undefined)
+      issues.push({ path: `${at}/share`, expected: "no share: nobody is answered in this step", got: String(one.share) });
+    if (one.place !== "canary" && one.when !== undefined)
+      issues.push({ path: `${at}/when`, expected: "no condition: only a canary has one", got: one.when });
+    // Whom the canary answers it goes on answering: a condition may fall away, and may not change or come.
+    if (before?.place === "canary" && made.when !== undefined && made.when !== before.when)
+      issues.push({ path: `${at}/when`, expected: before.when ?? "no condition, as in the step before", got: made.when });
     if (one.place === "none" && made.minDecisions > 0)
       issues.push({ path: `${at}/min_decisions`, expected: "0: nobody is answered in this step", got: String(made.minDecisions) });
     for (const [j, name] of made.guardrails.entries())
@@ -127,7 +148,7 @@ export function parsePlan(
         got: made.place,
         hint: "steps go none, shadow, canary",
       });
-    if (before?.share && made.share !== null && made.share < before.share)
+    if (before?.place === made.place && before.share && made.share !== null && made.share < before.share)
       issues.push({ path: `${at}/share`, expected: `${before.share} or more, as in the step before`, got: String(made.share) });
     before = made;
     return made;
@@ -154,7 +175,8 @@ export function isApprovedFirst(steps: readonly RolloutStep[]): boolean {
 
 const UNITS_MS = { s: 1000, m: MINUTE_MS, h: 60 * MINUTE_MS, d: 24 * 60 * MINUTE_MS } as const;
 
-function millisecondsOf(duration: string): number {
+/** @param duration - one that `Duration` allows */
+export function millisecondsOf(duration: string): number {
   const unit = duration.slice(-1);
   return Number(duration.slice(0, -1)) * (unit === "s" || unit === "m" || unit === "h" || unit === "d" ? UNITS_MS[unit] : 0);
 }

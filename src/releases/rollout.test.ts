@@ -49,7 +49,7 @@ test("a rollout goes from shadow to canary to live, each step once enough people
   await lender.promote(good);
   await start(better, steps);
   await look();
-  expect(lender.table).toMatchObject({ shadows: [better.id], canary: null });
+  expect(lender.table).toMatchObject({ shadows: [{ release: better.id, share: 1 }], canary: null });
   expect(await waits()).toEqual(["decisions"]); // silence is no proof
   await lender.applications(30, "a");
   await lender.gateway.idle();
@@ -62,7 +62,7 @@ test("a rollout goes from shadow to canary to live, each step once enough people
   expect(await waits()).toEqual(["bake"]);
   await runtime.advance(10 * MINUTE_MS);
   await look();
-  expect(lender.table.canary).toEqual({ release: better.id, share: 0.5 });
+  expect(lender.table.canary).toEqual({ release: better.id, share: 0.5, when: null });
   await lender.applications(100, "c");
   await look();
   expect(await waits()).toEqual(["approval"]);
@@ -167,7 +167,14 @@ test("where a second person is asked for, every strategy waits for one before an
 
 test("a plan that can't be meant is refused where it is wrong", () => {
   expect(issuesOf({ steps: [{ place: "canary" }] })).toEqual(["/steps/0/share"]);
-  expect(issuesOf({ steps: [{ place: "shadow", share: 0.1 }] })).toEqual(["/steps/0/share"]);
+  expect(issuesOf({ steps: [{ place: "shadow", share: 0.1 }] })).toEqual([]);
+  expect(issuesOf({ steps: [{ place: "none", share: 0.1 }] })).toEqual(["/steps/0/share"]);
+  expect(issuesOf({ steps: [{ place: "canary", share: 1 }] })).toEqual(["/steps/0/share"]);
+  expect(issuesOf({ steps: [{ place: "shadow", when: "a < 1" }] })).toEqual(["/steps/0/when"]);
+  const canary = (share: number, when?: string) => ({ place: "canary", share, ...(when === undefined ? {} : { when }) });
+  expect(issuesOf({ steps: [canary(0.1, "a < 1"), canary(0.2, "a < 1"), canary(0.3)] })).toEqual([]);
+  expect(issuesOf({ steps: [canary(0.1, "a < 1"), canary(0.2, "a < 2")] })).toEqual(["/steps/1/when"]);
+  expect(issuesOf({ steps: [canary(0.1), canary(0.2, "a < 2")] })).toEqual(["/steps/1/when"]);
   expect(issuesOf({ steps: [{ place: "canary", share: 0.5 }, { place: "shadow" }] })).toEqual(["/steps/1/place"]);
   expect(
     issuesOf({

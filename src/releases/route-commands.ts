@@ -2,11 +2,15 @@
 import { err, ok, unreachable, type CommandId, type ReleaseId, type Result } from "../std.ts";
 import {
   AUTOMATIC_ROLLBACKS_A_DAY,
+  armsTrouble,
   automaticRollbacksSince,
   evolve,
+  isArm,
+  isShadowShare,
   isShare,
   placesOf,
   rollbackCandidates,
+  type AbArm,
   type OpenTable,
   type Rollout,
   type RouteTable,
@@ -20,10 +24,14 @@ export type Wish =
   | { readonly kind: "register"; readonly release: ReleaseId }
   /** What answers when nothing else can. The first one opens the endpoint: it is live at once. */
   | { readonly kind: "set-fallback"; readonly release: ReleaseId }
-  | { readonly kind: "shadow"; readonly release: ReleaseId }
+  /** Start a shadow, or change the share of one that runs. `share`: of the subjects, above 0 and at most 1; all when left out. */
+  | { readonly kind: "shadow"; readonly release: ReleaseId; readonly share?: number }
   | { readonly kind: "stop-shadow"; readonly release: ReleaseId }
-  /** Start a canary, or change the share of the one that runs. */
-  | { readonly kind: "canary"; readonly release: ReleaseId; readonly share: number }
+  /**
+   * Start a canary, or change the one that runs. `when`: a condition over the inputs that the shell has checked; the share is of those
+   * whom it holds for.
+   */
+  | { readonly kind: "canary"; readonly release: ReleaseId; readonly share: number; readonly when?: string }
   | { readonly kind: "stop-canary" }
   | { readonly kind: "promote"; readonly release: ReleaseId }
   /**
@@ -46,6 +54,19 @@ export type Wish =
   | { readonly kind: "continue-rollout" }
   /** Ends it where it is; the release keeps no place. */
   | { readonly kind: "abort-rollout" }
+  /**
+   * Compare live with others, at fixed shares. `answers`, `forMs`: after how many answers, or how long, it ends by itself; null: not by
+   * that. `counted`: answers that the arms have given in A/B tests so far.
+   */
+  | {
+      readonly kind: "start-ab";
+      readonly arms: readonly AbArm[];
+      readonly answers: number | null;
+      readonly forMs: number | null;
+      readonly counted: number;
+    }
+  /** `sinceMs`: which one is meant, null for whichever is under way. Live answers everybody again. */
+  | { readonly kind: "end-ab"; readonly sinceMs: number | null }
   /** Hold automatic rollouts until a named person resumes them. */
   | { readonly kind: "hold" }
   | { readonly kind: "resume" };
@@ -98,6 +119,10 @@ export type Rejection =
   | { readonly kind: "frozen"; readonly untilMs: number; readonly why: string }
   | { readonly kind: "drill-under-way"; readonly release: ReleaseId }
   | { readonly kind: "no-drill" }
+  | { readonly kind: "bad-arms"; readonly why: "count" | "twice" | "weight" | "live-is-missing"; readonly live: ReleaseId }
+  | { readonly kind: "ends-at-once" }
+  | { readonly kind: "ab-under-way" }
+  | { readonly kind: "no-ab" }
   | { readonly kind: "rollouts-held" }
   | { readonly kind: "already-held" }
   | { readonly kind: "not-held" };
@@ -169,15 +194,21 @@ function openChange(
       return usable(table, release) ?? rollingOut(table, release) ?? ok({ kind: "fallback-set", fallback: release, live: null });
     }
     case "shadow": {
-      const { release } = wish;
-      const refused = usable(table, release) ?? rollingOut(table, release) ?? placed(table, release) ?? held(table, automatic);
+      const { release, share = 1 } = wish;
+      const before = table.shadows.find((shadow) => shadow.release === release);
+      if (isArm(table.ab, release)) return err({ kind: "ab-under-way" });
+      const isMoved = before !== undefined && before.share !== share;
+      const refused =
+        usable(table, release) ?? rollingOut(table, release) ?? (isMoved ? undefined : placed(table, release)) ?? held(table, automatic);
       if (refused) return refused;
+      if (!isShadowShare(share)) return err({ kind: "bad-share", share });
+      if (isMoved) return ok({ kind: "shadow-changed", release, share });
       if (table.shadows.length >= SHADOWS_AT_MOST) return err({ kind: "too-many-shadows", limit: SHADOWS_AT_MOST });
-      return ok({ kind: "shadow-started", release });
+      return ok({ kind: "shadow-started", release, share });
     }
     case "stop-shadow": {
       const { release } = wish;
-      if (!table.shadows.includes(release)) return err({ kind: "not-shadow", release });
+      if (!isShadow(table, release)) return err({ kind: "not-shadow", release });
       return rollingOut(table, release) ?? ok({ kind: "shadow-stopped", release });
     }
     case "canary":
@@ -194,6 +225,7 @@ function openChange(
       const unapproved = table.rollout ? approvalLeft(table.rollout) : rules.approval;
       if (unapproved) return err({ kind: "needs-approval", release, startedBy: table.rollout?.startedBy ?? null });
       if (table.canary && table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
+      if (table.ab && !isArm(table.ab, release)) return err({ kind: "ab-under-way" });
       return ok({ kind: "promoted", live: release, from: table.live });
     }
     case "rollback":
@@ -236,6 +268,11 @@ function openChange(
     }
     case "abort-rollout":
       return table.rollout ? ok({ kind: "rollout-aborted", release: table.rollout.release }) : err({ kind: "no-rollout" });
+    case "start-ab":
+      return startAb(table, wish, command, rules);
+    case "end-ab":
+      if (!table.ab || (wish.sinceMs !== null && wish.sinceMs !== table.ab.sinceMs)) return err({ kind: "no-ab" });
+      return ok({ kind: "ab-ended", arms: table.ab.arms.map(({ release }) => release) });
     case "hold":
       return table.hold ? err({ kind: "already-held" }) : ok({ kind: "rollouts-held" });
     case "resume":
@@ -247,21 +284,24 @@ function openChange(
 
 function canaryChange(
   table: OpenTable,
-  { release, share }: Extract<Wish, { kind: "canary" }>,
+  { release, share, when }: Extract<Wish, { kind: "canary" }>,
   automatic: boolean,
   rules: Rules,
 ): Result<Change, Rejection> {
   const refused = usable(table, release) ?? held(table, automatic);
   if (refused) return refused;
   if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
+  if (table.ab) return err({ kind: "ab-under-way" });
   // Also that of another release: sooner or later the rollout wants the place.
   if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
   if (rules.approval) return err({ kind: "needs-approval", release, startedBy: null });
   if (!isShare(share)) return err({ kind: "bad-share", share });
   if (table.live === release) return err({ kind: "already-live", release });
-  if (!table.canary) return ok({ kind: "canary-started", release, share });
+  const who = { release, share, ...(when === undefined ? {} : { when }) };
+  if (!table.canary) return ok({ kind: "canary-started", ...who });
   if (table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
-  return table.canary.share === share ? err({ kind: "already-canary", release }) : ok({ kind: "canary-changed", release, share });
+  const isSame = table.canary.share === share && table.canary.when === (when ?? null);
+  return isSame ? err({ kind: "already-canary", release }) : ok({ kind: "canary-changed", ...who });
 }
 
 /** Only where nothing else is under way, and never so that it could not be ended: ending gives back what answered before. */
@@ -276,11 +316,36 @@ function drillChange(
   if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
   if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
   if (table.canary) return err({ kind: "canary-under-way", release: table.canary.release });
+  if (table.ab) return err({ kind: "ab-under-way" });
   const candidates = rollbackCandidates(table);
   const target = to ?? candidates[0];
   if (target === undefined) return err({ kind: "nowhere-to-roll-back" });
   if (!candidates.includes(target)) return err({ kind: "not-a-candidate", release: target, candidates });
   return ok({ kind: "drill-started", live: target, from: table.live });
+}
+
+/** Of equal standing, so live is one of them; and alone, so that what is compared is all that differs. */
+function startAb(
+  table: OpenTable,
+  { arms, answers, forMs, counted }: Extract<Wish, { kind: "start-ab" }>,
+  { actor, atMs }: Command,
+  rules: Rules,
+): Result<Change, Rejection> {
+  const { live } = table;
+  const unusable = arms.map(({ release }) => usable(table, release)).find((refusal) => refusal !== undefined);
+  const refused = unusable ?? held(table, actor.kind === "system");
+  if (refused) return refused;
+  if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
+  if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
+  if (table.canary) return err({ kind: "canary-under-way", release: table.canary.release });
+  if (table.ab) return err({ kind: "ab-under-way" });
+  const why = armsTrouble(arms) ?? (arms.some(({ release }) => release === live) ? null : "live-is-missing");
+  if (why !== null) return err({ kind: "bad-arms", why, live });
+  if ((answers !== null && answers < 1) || (forMs !== null && forMs < 1)) return err({ kind: "ends-at-once" });
+  const other = arms.find(({ release }) => release !== live);
+  if (rules.approval && other) return err({ kind: "needs-approval", release: other.release, startedBy: null });
+  const liveFirst = arms.toSorted((a, b) => Number(b.release === live) - Number(a.release === live));
+  return ok({ kind: "ab-started", arms: liveFirst, answers, untilMs: forMs === null ? null : atMs + forMs, counted });
 }
 
 function startRollout(
@@ -295,9 +360,12 @@ function startRollout(
   if (table.drilledFrom !== null) return err({ kind: "drill-under-way", release: table.drilledFrom });
   if (table.rollout) return err({ kind: "rollout-under-way", release: table.rollout.release });
   if (table.canary && table.canary.release !== release) return err({ kind: "canary-under-way", release: table.canary.release });
+  if (table.ab) return err({ kind: "ab-under-way" });
   const [first] = plan;
   if (first === undefined) return err({ kind: "no-steps" });
-  const badShare = plan.find(({ place, share }) => place === "canary" && !isShare(share ?? 0));
+  const badShare = plan.find(({ place, share }) =>
+    place === "canary" ? !isShare(share ?? 0) : place === "shadow" && !isShadowShare(share ?? 1),
+  );
   if (badShare) return err({ kind: "bad-share", share: badShare.share ?? 0 });
   if (rules.approval && !isApprovedFirst(plan)) return err({ kind: "needs-approval", release, startedBy: null });
   // A canary that somebody started by hand goes on as the rollout's; it can't be taken back to a step before.
@@ -341,7 +409,7 @@ const approvalLeft = (rollout: Rollout): boolean =>
   needsApprovalNow(rollout) || rollout.plan.slice(rollout.step + 1).some(({ approval }) => approval);
 
 function noRoom(table: OpenTable, release: ReleaseId, { place }: RolloutStep): Refusal | undefined {
-  const isFull = place === "shadow" && !table.shadows.includes(release) && table.shadows.length >= SHADOWS_AT_MOST;
+  const isFull = place === "shadow" && !isShadow(table, release) && table.shadows.length >= SHADOWS_AT_MOST;
   return isFull ? err({ kind: "too-many-shadows", limit: SHADOWS_AT_MOST }) : undefined;
 }
 
@@ -349,7 +417,7 @@ function noRoom(table: OpenTable, release: ReleaseId, { place }: RolloutStep): R
 const rollingOut = ({ rollout }: OpenTable, release: ReleaseId): Refusal | undefined =>
   rollout?.release === release ? err({ kind: "rollout-under-way", release }) : undefined;
 
-const GIVING: ReadonlySet<Wish["kind"]> = new Set(["canary", "promote", "start-rollout", "advance-rollout"]);
+const GIVING: ReadonlySet<Wish["kind"]> = new Set(["canary", "promote", "start-rollout", "advance-rollout", "start-ab"]);
 const frozenFor = ({ kind }: Wish, { frozen }: Rules): Refusal | undefined =>
   frozen && GIVING.has(kind) ? err({ kind: "frozen", ...frozen }) : undefined;
 
@@ -390,8 +458,10 @@ function usable(table: OpenTable, release: ReleaseId): Refusal | undefined {
 function placed(table: OpenTable, release: ReleaseId): Refusal | undefined {
   if (table.live === release) return err({ kind: "already-live", release });
   if (table.canary?.release === release) return err({ kind: "already-canary", release });
-  return table.shadows.includes(release) ? err({ kind: "already-shadow", release }) : undefined;
+  return isShadow(table, release) ? err({ kind: "already-shadow", release }) : undefined;
 }
+
+const isShadow = ({ shadows }: OpenTable, release: ReleaseId): boolean => shadows.some((shadow) => shadow.release === release);
 
 const held = (table: OpenTable, automatic: boolean): Refusal | undefined =>
   table.hold && automatic ? err({ kind: "rollouts-held" }) : undefined;

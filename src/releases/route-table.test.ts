@@ -85,12 +85,21 @@ type Situation =
   | "rolloutOfR3"
   | "rolloutOfR4"
   | "pausedR3"
-  | "drillFromR3";
+  | "drillFromR3"
+  | "armIsR3"
+  | "otherArms";
 const plan: readonly RolloutStep[] = [
   { place: "shadow", share: null, minDecisions: 10, bakeMs: 0, guardrails: [], replay: 0, approval: false },
   { place: "canary", share: 0.2, minDecisions: 10, bakeMs: 0, guardrails: [], replay: 0, approval: true },
 ];
 const startRollout = (known: ReleaseId): Wish => ({ kind: "start-rollout", release: known, plan, counted: 0 });
+const startAb = (...arms: ReleaseId[]): Wish => ({
+  kind: "start-ab",
+  arms: arms.map((known, i) => ({ release: known, weight: i + 1 })),
+  answers: 100,
+  forMs: null,
+  counted: 0,
+});
 const situations: Record<Situation, RouteTable> = {
   empty: emptyTable,
   closed: fresh,
@@ -107,6 +116,8 @@ const situations: Record<Situation, RouteTable> = {
   rolloutOfR4: after(firstLive, startRollout(r4)),
   drillFromR3: after(withStandby, { kind: "start-drill", to: null }),
   pausedR3: after(firstLive, startRollout(r3), { kind: "pause-rollout" }),
+  armIsR3: after(firstLive, startAb(r2, r3)),
+  otherArms: after(firstLive, startAb(r4, r2)),
 };
 const commands: Record<Wish["kind"], Wish> = {
   register: { kind: "register", release: r3 },
@@ -127,6 +138,8 @@ const commands: Record<Wish["kind"], Wish> = {
   "pause-rollout": { kind: "pause-rollout" },
   "continue-rollout": { kind: "continue-rollout" },
   "abort-rollout": { kind: "abort-rollout" },
+  "start-ab": startAb(r2, r3),
+  "end-ab": { kind: "end-ab", sinceMs: null },
   hold: { kind: "hold" },
   resume: { kind: "resume" },
 };
@@ -151,6 +164,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-fallback-yet",
     "continue-rollout": "no-fallback-yet",
     "abort-rollout": "no-fallback-yet",
+    "start-ab": "no-fallback-yet",
+    "end-ab": "no-fallback-yet",
     hold: "no-fallback-yet",
     resume: "no-fallback-yet",
   },
@@ -173,6 +188,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-fallback-yet",
     "continue-rollout": "no-fallback-yet",
     "abort-rollout": "no-fallback-yet",
+    "start-ab": "no-fallback-yet",
+    "end-ab": "no-fallback-yet",
     hold: "no-fallback-yet",
     resume: "no-fallback-yet",
   },
@@ -195,6 +212,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "bad-arms",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -217,6 +236,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "ab-started",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -239,6 +260,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "ab-started",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -261,6 +284,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "canary-under-way",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -283,6 +308,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "canary-under-way",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -305,6 +332,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "ab-started",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -327,6 +356,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "ab-started",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -349,6 +380,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "condemned-release",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -371,6 +404,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "ab-started",
+    "end-ab": "no-ab",
     hold: "already-held",
     resume: "rollouts-resumed",
   },
@@ -393,6 +428,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "rollout-paused",
     "continue-rollout": "not-paused",
     "abort-rollout": "rollout-aborted",
+    "start-ab": "rollout-under-way",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -415,6 +452,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "rollout-paused",
     "continue-rollout": "not-paused",
     "abort-rollout": "rollout-aborted",
+    "start-ab": "rollout-under-way",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -437,6 +476,8 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "no-rollout",
     "continue-rollout": "no-rollout",
     "abort-rollout": "no-rollout",
+    "start-ab": "drill-under-way",
+    "end-ab": "no-ab",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -459,6 +500,56 @@ const expected: Record<Situation, Record<Wish["kind"], Expected>> = {
     "pause-rollout": "is-paused",
     "continue-rollout": "rollout-continued",
     "abort-rollout": "rollout-aborted",
+    "start-ab": "rollout-under-way",
+    "end-ab": "no-ab",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  armIsR3: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "ab-under-way",
+    "stop-shadow": "not-shadow",
+    canary: "ab-under-way",
+    "stop-canary": "no-canary",
+    promote: "promoted",
+    rollback: "rolled-back",
+    "start-drill": "ab-under-way",
+    "end-drill": "no-drill",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    "start-rollout": "ab-under-way",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
+    "start-ab": "ab-under-way",
+    "end-ab": "ab-ended",
+    hold: "rollouts-held",
+    resume: "not-held",
+  },
+  otherArms: {
+    register: "already-known",
+    "set-fallback": "fallback-set",
+    shadow: "shadow-started",
+    "stop-shadow": "not-shadow",
+    canary: "ab-under-way",
+    "stop-canary": "no-canary",
+    promote: "ab-under-way",
+    rollback: "rolled-back",
+    "start-drill": "ab-under-way",
+    "end-drill": "no-drill",
+    condemn: "condemned",
+    reinstate: "not-condemned",
+    "start-rollout": "ab-under-way",
+    "advance-rollout": "no-rollout",
+    "approve-rollout": "no-rollout",
+    "pause-rollout": "no-rollout",
+    "continue-rollout": "no-rollout",
+    "abort-rollout": "no-rollout",
+    "start-ab": "ab-under-way",
+    "end-ab": "ab-ended",
     hold: "rollouts-held",
     resume: "not-held",
   },
@@ -596,6 +687,59 @@ test("shares that are no share are refused", () => {
     expect(outcomeOf(firstLive, command({ kind: "canary", release: r3, share }))).toBe("bad-share");
 });
 
+test("a shadow's share is above 0 and at most 1, all when none is said; asked again with another it changes", () => {
+  for (const share of [0, 1.01, -0.1, Number.NaN])
+    expect(outcomeOf(firstLive, command({ kind: "shadow", release: r3, share }))).toBe("bad-share");
+  const all = openAfter(firstLive, { kind: "shadow", release: r3 });
+  expect(all.shadows).toEqual([{ release: r3, share: 1 }]);
+  expect(outcomeOf(all, command({ kind: "shadow", release: r3, share: 1 }))).toBe("already-shadow");
+  const some = openAfter(all, { kind: "shadow", release: r4 }, { kind: "shadow", release: r3, share: 0.1 });
+  expect(some.shadows).toEqual([
+    { release: r4, share: 1 },
+    { release: r3, share: 0.1 },
+  ]);
+});
+
+test("a canary's condition is part of it: the same share with another condition is a change", () => {
+  const small = openAfter(firstLive, { kind: "canary", release: r3, share: 0.2, when: "amount < 5000" });
+  expect(small.canary).toEqual({ release: r3, share: 0.2, when: "amount < 5000" });
+  expect(outcomeOf(small, command({ kind: "canary", release: r3, share: 0.2, when: "amount < 5000" }))).toBe("already-canary");
+  expect(openAfter(small, { kind: "canary", release: r3, share: 0.2 }).canary).toEqual({ release: r3, share: 0.2, when: null });
+});
+
+test("an A/B test has two to four different arms with whole weights, live among them, and an end to come", () => {
+  const bad = (wish: Partial<Extract<Wish, { kind: "start-ab" }>>) =>
+    outcomeOf(firstLive, command({ kind: "start-ab", arms: [], answers: null, forMs: null, counted: 0, ...wish }));
+  const arm = (known: ReleaseId, weight = 1) => ({ release: known, weight });
+  expect(bad({ arms: [arm(r2)] })).toBe("bad-arms");
+  expect(bad({ arms: [arm(r2), arm(r3), arm(r3)] })).toBe("bad-arms");
+  expect(bad({ arms: [arm(r2), arm(r3, 0.5)] })).toBe("bad-arms");
+  expect(bad({ arms: [arm(r3), arm(r4)] })).toBe("bad-arms");
+  expect(bad({ arms: [arm(r2), arm(release("nobody"))] })).toBe("unknown-release");
+  expect(bad({ arms: [arm(r2), arm(r3)], forMs: 0 })).toBe("ends-at-once");
+  expect(bad({ arms: [arm(r2), arm(r3)], answers: 0 })).toBe("ends-at-once");
+  const started = openAfter(firstLive, { kind: "start-ab", arms: [arm(r3, 2), arm(r2)], answers: null, forMs: 1_000_000, counted: 7 });
+  expect(started.ab).toEqual({
+    arms: [arm(r2), arm(r3, 2)],
+    answers: null,
+    untilMs: 2_000_000,
+    counted: 7,
+    sinceMs: 1_000_000,
+    startedBy: "ada",
+  });
+  expect(placesOf(started, r3)).toEqual(["ab"]);
+  expect(outcomeOf(firstLive, command(startAb(r2, r3)), { approval: true, frozen: null })).toBe("needs-approval");
+});
+
+test("an A/B test ends with a rollback, a promotion, and when an arm is condemned; the others answer on", () => {
+  const three = openAfter(firstLive, startAb(r2, r3, r4));
+  expect(openAfter(three, rollback()).ab).toBeNull();
+  expect(openAfter(three, { kind: "promote", release: r4 })).toMatchObject({ live: r4, ab: null, history: [r2] });
+  expect(openAfter(three, { kind: "condemn", release: r3 })).toMatchObject({ live: r2, ab: null });
+  expect(outcomeOf(three, command({ kind: "end-ab", sinceMs: 7 }))).toBe("no-ab");
+  expect(openAfter(three, { kind: "end-ab", sinceMs: 1_000_000 })).toMatchObject({ live: r2, ab: null });
+});
+
 test("the ids of commands that a table remembers are bounded", () => {
   const many = Array.from({ length: APPLIED_KEPT + 50 }, (_, i) => command({ kind: "register", release: release(`x${i}`) }));
   expect(after(emptyTable, ...many).applied.size).toBe(APPLIED_KEPT);
@@ -612,7 +756,12 @@ test("placesOf names every place that points at a release", () => {
 test("a rollout goes step by step and ends live; the standby is what was live before", () => {
   const advance = (step: number): Wish => ({ kind: "advance-rollout", release: r3, step, counted: 7 });
   const shadowed = openAfter(firstLive, startRollout(r3));
-  expect(shadowed).toMatchObject({ live: r2, shadows: [r3], canary: null, rollout: { release: r3, step: 0, startedBy: "ada" } });
+  expect(shadowed).toMatchObject({
+    live: r2,
+    shadows: [{ release: r3, share: 1 }],
+    canary: null,
+    rollout: { release: r3, step: 0, startedBy: "ada" },
+  });
   const canaried = openAfter(shadowed, advance(0));
   expect(canaried).toMatchObject({ live: r2, shadows: [], canary: { release: r3, share: 0.2 }, rollout: { step: 1, counted: 7 } });
   expect(outcomeOf(canaried, command(advance(0)))).toBe("not-that-step");
@@ -703,14 +852,36 @@ const mostlyNull = <T>(some: fc.Arbitrary<T>) => fc.oneof({ weight: 5, arbitrary
 const anyWish: fc.Arbitrary<Wish> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("register" as const), release: anyRelease }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("set-fallback" as const), release: anyRelease }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("shadow" as const, "stop-shadow" as const), release: anyRelease }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("stop-shadow" as const), release: anyRelease }) },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      { kind: fc.constant("shadow" as const), release: anyRelease, share: fc.constantFrom(0.1, 1, 0) },
+      { requiredKeys: ["kind", "release"] },
+    ),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
-      kind: fc.constant("canary" as const),
-      release: anyRelease,
-      share: fc.constantFrom(0.05, 0.25, 0.5, 1, Number.NaN),
+      kind: fc.constant("start-ab" as const),
+      arms: fc.array(fc.record({ release: anyRelease, weight: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: 4 }),
+      answers: mostlyNull(fc.nat(9)),
+      forMs: mostlyNull(fc.nat(9 * DAY_MS)),
+      counted: fc.nat(9),
     }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("end-ab" as const), sinceMs: fc.constant(null) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        kind: fc.constant("canary" as const),
+        release: anyRelease,
+        share: fc.constantFrom(0.05, 0.25, 0.5, 1, Number.NaN),
+        when: fc.constantFrom("a < 1", "b"),
+      },
+      { requiredKeys: ["kind", "release", "share"] },
+    ),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("promote" as const), release: anyRelease }) },
   {
@@ -892,11 +1063,25 @@ test("after a rollback no canary is left, nothing condemned has a place, and wha
   forAnyCommands((steps) => {
     const rollbacks = rollbacksOf(steps);
     for (const { after: table, change } of rollbacks) {
-      expect(table.canary).toBeNull();
-      expect(table.shadows.filter((shadow) => table.condemned.has(shadow))).toEqual([]);
+      expect([table.canary, table.ab]).toEqual([null, null]);
+      expect(table.shadows.filter(({ release: shadow }) => table.condemned.has(shadow))).toEqual([]);
       expect(table.history).not.toContain(change.from);
     }
     return rollbacks.length;
+  });
+});
+
+test("an A/B test stands alone, live is one of its arms, and whoever gives a place to another release is refused meanwhile", () => {
+  forAnyCommands((steps) => {
+    let during = 0;
+    for (const { before, after: table } of openSteps(steps)) {
+      if (!before.ab || !table.ab) continue;
+      during++;
+      expect(table.ab).toBe(before.ab);
+      expect(table.live).toBe(before.live);
+      expect([table.canary, table.rollout, table.drilledFrom]).toEqual([null, null, null]);
+    }
+    return during;
   });
 });
 
@@ -925,6 +1110,8 @@ test("between an automatic rollback and a person's resumption nothing automatic 
         "canary-started",
         "canary-changed",
         "shadow-started",
+        "shadow-changed",
+        "ab-started",
         "rollout-started",
         "rollout-advanced",
         "drill-started",

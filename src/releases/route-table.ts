@@ -9,8 +9,33 @@ import type { Change, Place, Stamp, Transition } from "./transition.ts";
 
 export interface Canary {
   readonly release: ReleaseId;
-  /** Of the subjects, above 0 and below 1. */
+  /** Of the subjects whom `when` holds for, above 0 and below 1. */
   readonly share: number;
+  /** A condition over the endpoint's inputs, in CEL; null: everybody. */
+  readonly when: string | null;
+}
+export interface Shadow {
+  readonly release: ReleaseId;
+  /** Of the subjects, above 0 and at most 1: whose applications it answers too. */
+  readonly share: number;
+}
+/** One release of an A/B test. */
+export interface AbArm {
+  readonly release: ReleaseId;
+  /** A whole number: its share of the subjects is that of its weight in the sum of all. */
+  readonly weight: number;
+}
+/** Releases of equal standing that answer fixed shares of the subjects, to be compared. */
+export interface AbTest {
+  /** Live is one of them. */
+  readonly arms: readonly AbArm[];
+  readonly sinceMs: number;
+  readonly startedBy: string;
+  /** It ends by itself after so many answers, or at that time; null: not by that. */
+  readonly answers: number | null;
+  readonly untilMs: number | null;
+  /** Answers that its arms had given in A/B tests before. */
+  readonly counted: number;
 }
 /** A release on its way to everybody, step by step. */
 export interface Rollout {
@@ -43,8 +68,9 @@ export interface OpenTable extends TableBase {
   readonly fallback: ReleaseId;
   readonly live: ReleaseId;
   readonly canary: Canary | null;
-  readonly shadows: readonly ReleaseId[];
+  readonly shadows: readonly Shadow[];
   readonly rollout: Rollout | null;
+  readonly ab: AbTest | null;
   /** What a drill has taken out and puts back when it ends; null while none is under way. */
   readonly drilledFrom: ReleaseId | null;
   /** Releases that were live and good before, newest last; the last one is the standby. Neither live, fallback nor condemned ones. */
@@ -80,6 +106,7 @@ export function evolve(table: RouteTable, transition: Transition): RouteTable {
     canary: null,
     shadows: [],
     rollout: null,
+    ab: null,
     drilledFrom: null,
     history: [],
     condemned: new Map(),
@@ -94,15 +121,16 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
     case "fallback-set":
       return { ...table, fallback: change.fallback, history: without(table.history, change.fallback) };
     case "shadow-started":
-      return { ...table, shadows: [...table.shadows, change.release] };
+    case "shadow-changed":
+      return { ...table, shadows: shadowed(table.shadows, change.release, change.share ?? 1) };
     case "shadow-stopped":
-      return { ...table, shadows: without(table.shadows, change.release) };
+      return { ...table, shadows: notOf(table.shadows, change.release) };
     case "canary-started":
     case "canary-changed":
       return {
         ...table,
-        canary: { release: change.release, share: change.share },
-        shadows: without(table.shadows, change.release), // it answers some for real now
+        canary: { release: change.release, share: change.share, when: change.when ?? null },
+        shadows: notOf(table.shadows, change.release), // it answers some for real now
       };
     case "canary-stopped":
       return { ...table, canary: null };
@@ -112,8 +140,9 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         ...table,
         live: change.live,
         canary: null,
-        shadows: without(table.shadows, change.live),
+        shadows: notOf(table.shadows, change.live),
         rollout: null,
+        ab: null,
         drilledFrom: null,
         history: without(earlier, change.live),
       };
@@ -126,8 +155,9 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         live: change.live,
         canary: null,
         // A rollout ends with its shadow: it is no time for it, and nobody would look at what it says.
-        shadows: without(table.rollout ? without(table.shadows, table.rollout.release) : table.shadows, change.live),
+        shadows: notOf(table.rollout ? notOf(table.shadows, table.rollout.release) : table.shadows, change.live),
         rollout: null,
+        ab: null,
         drilledFrom: null,
         // What was rolled back from is no longer "good before": it comes back by being promoted, never by a rollback.
         history: without(table.history, change.live),
@@ -141,7 +171,7 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
       return {
         ...table,
         live: change.live,
-        shadows: without(table.shadows, change.live),
+        shadows: notOf(table.shadows, change.live),
         drilledFrom: change.kind === "drill-started" ? change.from : null,
         // What is taken out for a while stays the first to be put back, and warm.
         history: [...without(table.history, change.live), ...(change.from === table.fallback ? [] : [change.from])],
@@ -150,8 +180,10 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
       return {
         ...table,
         canary: table.canary?.release === change.release ? null : table.canary,
-        shadows: without(table.shadows, change.release),
+        shadows: notOf(table.shadows, change.release),
         rollout: table.rollout?.release === change.release ? null : table.rollout,
+        // With an arm gone there is nothing left to compare.
+        ab: isArm(table.ab, change.release) ? null : table.ab,
         drilledFrom: table.drilledFrom === change.release ? null : table.drilledFrom,
         history: without(table.history, change.release),
         condemned: new Map([...table.condemned, [change.release, { actor, reason, atMs }]]),
@@ -186,8 +218,18 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
         ...table,
         rollout: null,
         canary: table.canary?.release === change.release ? null : table.canary,
-        shadows: without(table.shadows, change.release),
+        shadows: notOf(table.shadows, change.release),
       };
+    case "ab-started": {
+      const { arms, answers, untilMs, counted } = change;
+      return {
+        ...table,
+        ab: { arms, answers, untilMs, counted, sinceMs: atMs, startedBy: actor.name },
+        shadows: table.shadows.filter(({ release }) => !arms.some((arm) => arm.release === release)),
+      };
+    }
+    case "ab-ended":
+      return { ...table, ab: null };
     case "rollouts-held":
       return { ...table, hold: { actor, reason, atMs } };
     case "rollouts-resumed":
@@ -199,12 +241,14 @@ function changed(table: OpenTable, change: Exclude<Change, { kind: "registered" 
 
 /** Gives a release the place of a rollout's step. */
 function placedBy(table: OpenTable, release: ReleaseId, step: RolloutStep | undefined): OpenTable {
-  const shadows = without(table.shadows, release);
-  if (step?.place === "shadow") return { ...table, shadows: [...shadows, release] };
-  if (step?.place === "canary") return { ...table, canary: { release, share: step.share ?? 0 }, shadows };
+  if (step?.place === "shadow") return { ...table, shadows: shadowed(table.shadows, release, step.share ?? 1) };
+  if (step?.place === "canary")
+    return { ...table, canary: { release, share: step.share ?? 0, when: step.when ?? null }, shadows: notOf(table.shadows, release) };
   return table;
 }
 
+const notOf = (shadows: readonly Shadow[], gone: ReleaseId) => shadows.filter(({ release }) => release !== gone);
+const shadowed = (shadows: readonly Shadow[], release: ReleaseId, share: number) => [...notOf(shadows, release), { release, share }];
 const without = (releases: readonly ReleaseId[], gone: ReleaseId) => releases.filter((release) => release !== gone);
 const latest = (timesMs: readonly number[]) => timesMs.toSorted((a, b) => a - b).slice(-AUTOMATIC_ROLLBACKS_A_DAY);
 
@@ -221,13 +265,20 @@ export function rollbackCandidates(table: OpenTable): readonly ReleaseId[] {
   return [...table.history.toReversed(), table.fallback].filter((release) => release !== table.live);
 }
 
+export const isArm = (ab: AbTest | null, release: ReleaseId): boolean => ab?.arms.some((arm) => arm.release === release) ?? false;
+
+/** The releases of an A/B test that stand beside live. */
+export const besideLive = ({ ab, live }: OpenTable): readonly ReleaseId[] =>
+  ab ? ab.arms.map(({ release }) => release).filter((release) => release !== live) : [];
+
 /** Every place that points at `release`: none of these may be unloaded or deleted. */
 export function placesOf(table: RouteTable, release: ReleaseId): readonly Place[] {
   if (table.kind === "closed") return [];
   const places: Place[] = [];
   if (table.live === release) places.push("live");
   if (table.canary?.release === release) places.push("canary");
-  if (table.shadows.includes(release)) places.push("shadow");
+  if (besideLive(table).includes(release)) places.push("ab");
+  if (table.shadows.some((shadow) => shadow.release === release)) places.push("shadow");
   if (standbyOf(table) === release) places.push("standby");
   if (table.fallback === release) places.push("fallback");
   return places;
@@ -248,16 +299,28 @@ export function brokenInvariants(table: RouteTable): readonly string[] {
   const must = (holds: boolean, what: string) => {
     if (!holds) broken.push(what);
   };
-  const placed = [table.live, table.fallback, ...(table.canary ? [table.canary.release] : []), ...table.shadows, ...table.history];
+  const shadows = table.shadows.map(({ release }) => release);
+  const placed = [
+    table.live,
+    table.fallback,
+    ...(table.canary ? [table.canary.release] : []),
+    ...besideLive(table),
+    ...shadows,
+    ...table.history,
+  ];
   must(
     placed.every((release) => table.releases.has(release)),
     "I1: every place holds a known release",
   );
   must(!table.condemned.has(table.fallback), "I2: the fallback is not condemned");
   must(!placed.some((release) => table.condemned.has(release)), "I3: a condemned release holds no place");
-  const serving = [table.live, ...(table.canary ? [table.canary.release] : []), ...table.shadows];
+  const serving = [table.live, ...(table.canary ? [table.canary.release] : []), ...besideLive(table), ...shadows];
   must(new Set(serving).size === serving.length, "I4: live, canary and shadows are different releases");
   must(table.canary === null || isShare(table.canary.share), "I5: a canary's share is above 0 and below 1");
+  must(
+    table.shadows.every(({ share }) => isShadowShare(share)),
+    "I5: a shadow's share is above 0 and at most 1",
+  );
   must(!table.history.includes(table.live) && !table.history.includes(table.fallback), "I6: the history holds neither live nor fallback");
   must(new Set(table.history).size === table.history.length, "I6: the history holds each release once");
   if (table.rollout) {
@@ -269,11 +332,19 @@ export function brokenInvariants(table: RouteTable): readonly string[] {
       "I15: a rollout's release isn't live or condemned",
     );
     must(
-      at?.place !== "canary" || (table.canary?.release === release && table.canary.share === at.share),
-      "I15: a rollout's canary has its step's share",
+      at?.place !== "canary" ||
+        (table.canary?.release === release && table.canary.share === at.share && table.canary.when === (at.when ?? null)),
+      "I15: a rollout's canary has its step's share and condition",
     );
-    must(at?.place !== "shadow" || table.shadows.includes(release), "I15: a rollout's shadow answers");
+    must(at?.place !== "shadow" || shadows.includes(release), "I15: a rollout's shadow answers");
     must(table.canary === null || table.canary.release === release, "I15: no other canary beside a rollout");
+  }
+  if (table.ab) {
+    must(armsTrouble(table.ab.arms) === null && isArm(table.ab, table.live), "I19: an A/B test has two to four arms, live among them");
+    must(
+      table.canary === null && table.rollout === null && table.drilledFrom === null,
+      "I19: nothing else is under way beside an A/B test",
+    );
   }
   must(
     table.drilledFrom === null || (table.drilledFrom !== table.live && !table.condemned.has(table.drilledFrom)),
@@ -284,3 +355,15 @@ export function brokenInvariants(table: RouteTable): readonly string[] {
 }
 
 export const isShare = (share: number): boolean => share > 0 && share < 1;
+
+export const ARMS_AT_MOST = 4;
+export const WEIGHT_AT_MOST = 1000;
+
+/** What is wrong with the arms of an A/B test, whichever release is live; null: nothing. */
+export function armsTrouble(arms: readonly AbArm[]): "count" | "twice" | "weight" | null {
+  if (arms.length < 2 || arms.length > ARMS_AT_MOST) return "count";
+  if (new Set(arms.map(({ release }) => release)).size < arms.length) return "twice";
+  return arms.every(({ weight }) => Number.isInteger(weight) && weight >= 1 && weight <= WEIGHT_AT_MOST) ? null : "weight";
+}
+
+export const isShadowShare = (share: number): boolean => share > 0 && share <= 1;

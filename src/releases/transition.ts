@@ -17,6 +17,7 @@ export type Actor = Readonly<Static<typeof Actor>>;
 export const Place = Type.Union([
   Type.Literal("live"),
   Type.Literal("canary"),
+  Type.Literal("ab"),
   Type.Literal("shadow"),
   Type.Literal("standby"),
   Type.Literal("fallback"),
@@ -30,10 +31,13 @@ export const Change = Type.Union([
   object({ ...kind("registered"), release: Release }),
   /** `live` is set by the first one only: from then on the endpoint answers. */
   object({ ...kind("fallback-set"), fallback: Release, live: Type.Union([Release, Type.Null()]) }),
-  object({ ...kind("shadow-started"), release: Release }),
+  /** `share`: of the subjects; all of them when left out, as before there were shares. */
+  object({ ...kind("shadow-started"), release: Release, share: Type.Optional(Type.Number()) }),
+  object({ ...kind("shadow-changed"), release: Release, share: Type.Number() }),
   object({ ...kind("shadow-stopped"), release: Release }),
-  object({ ...kind("canary-started"), release: Release, share: Type.Number() }),
-  object({ ...kind("canary-changed"), release: Release, share: Type.Number() }),
+  /** `when`: a condition over the inputs; the share is of those whom it holds for. */
+  object({ ...kind("canary-started"), release: Release, share: Type.Number(), when: Type.Optional(Type.String()) }),
+  object({ ...kind("canary-changed"), release: Release, share: Type.Number(), when: Type.Optional(Type.String()) }),
   object({ ...kind("canary-stopped"), release: Release }),
   object({ ...kind("promoted"), live: Release, from: Release }),
   object({
@@ -56,15 +60,29 @@ export const Change = Type.Union([
   object({ ...kind("rollout-paused"), release: Release }),
   object({ ...kind("rollout-continued"), release: Release }),
   object({ ...kind("rollout-aborted"), release: Release }),
+  /** `answers`, `untilMs`: when it ends by itself. `counted`: answers that the arms had given in A/B tests before. */
+  object({
+    ...kind("ab-started"),
+    arms: Type.Array(object({ release: Release, weight: Type.Integer() })),
+    answers: Type.Union([Type.Integer(), Type.Null()]),
+    untilMs: Type.Union([Type.Integer(), Type.Null()]),
+    counted: Type.Integer(),
+  }),
+  object({ ...kind("ab-ended"), arms: Type.Array(Release) }),
   object(kind("rollouts-held")),
   object(kind("rollouts-resumed")),
 ]);
 export type Change = Readonly<Static<typeof Change>>;
 
-/** The release that a change is about: what went live, was placed, condemned or let go; null for holding and resuming. */
+/**
+ * The release that a change is about: what went live, was placed, condemned or let go, of an A/B test the one beside live; null for
+ * holding and resuming.
+ */
 export function subjectOf(change: Change): ReleaseId | null {
   if ("live" in change && change.live !== null) return change.live;
   if ("release" in change) return change.release;
+  if (change.kind === "ab-started") return change.arms[1]?.release ?? null;
+  if (change.kind === "ab-ended") return change.arms[1] ?? null;
   return "fallback" in change ? change.fallback : null;
 }
 

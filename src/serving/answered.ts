@@ -2,7 +2,7 @@
 import type { AnsweredBy, DecisionRecord, StoredReply } from "../decisions/index.ts";
 import type { DecisionId } from "../std.ts";
 import type { Answer } from "./loaded-release.ts";
-import type { Candidate, RouteView } from "./route-view.ts";
+import type { Candidate, Planned, RouteView } from "./route-view.ts";
 
 /** What the application gets. */
 export interface DecisionReply {
@@ -27,7 +27,7 @@ export interface Given {
 }
 
 /** The parts of a record that the answer and the route table say. */
-export function recordedAnswer({ answer, candidate, because }: Given, planned: "live" | "canary" | "pinned", view: RouteView) {
+export function recordedAnswer({ answer, candidate, because }: Given, planned: Planned["arm"], view: RouteView) {
   return {
     endpoint: view.endpoint.name,
     release: candidate.release.id,

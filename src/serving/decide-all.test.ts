@@ -71,6 +71,7 @@ async function gatewayOn(endpointName: string, model: Buffer, options: Partial<C
     generation: 1,
     live,
     canary: null,
+    ab: null,
     shadows: [],
     standby: null,
     fallback,

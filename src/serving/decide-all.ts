@@ -6,9 +6,9 @@ import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type DecisionReply, type Given } from "./answered.ts";
 import type { DecisionRequest } from "./inputs.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
-import type { Candidate, RouteTable } from "./route-view.ts";
+import type { Candidate, Planned, RouteTable } from "./route-view.ts";
 import { ScorerError } from "./scorer.ts";
-import { isInCanary, type SubjectHash } from "./subjects.ts";
+import type { SubjectHash } from "./subjects.ts";
 
 /** One of many applications: a request's parsed body, of which nothing is believed yet, and how it is recorded. */
 export interface Application {
@@ -60,7 +60,9 @@ interface Row {
   readonly request: DecisionRequest;
   readonly id: DecisionRecord["id"];
   readonly subject: string | null;
-  readonly planned: "live" | "canary" | "pinned";
+  /** What decides where it is drawn to: the subject's hash, or random digits. */
+  readonly draw: string;
+  readonly planned: Planned;
   given: Given | null;
   because: string | null;
 }
@@ -69,13 +71,13 @@ export interface ManyMeta {
   readonly source: string;
   readonly startedUs: number;
   /** Who is asked instead of whom the route table plans. */
-  readonly pinned: readonly Candidate[] | null;
+  readonly pinned: Planned | null;
 }
 
 /** What came of it: replies in the order of the applications and, of those recorded now, what shadows may be asked. */
 export interface ManyDecided {
   readonly decided: readonly Decided[];
-  readonly fresh: readonly { readonly id: DecisionRecord["id"]; readonly request: DecisionRequest; readonly fellBack: boolean }[];
+  readonly fresh: readonly (Pick<Row, "id" | "draw" | "request"> & { readonly fellBack: boolean })[];
 }
 export type ManyRefusal =
   | { readonly kind: "no-answer"; readonly because: string }
@@ -95,15 +97,13 @@ export async function decideAll(
     if (at % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await nextTurn();
     const id = runtime.ids.decision();
     const subject = request.subject === null ? null : parts.subjectHash(request.subject);
-    const { canary } = view;
-    const isCanary = canary !== null && isInCanary(subject ?? id.slice(-12), canary.release.id, canary.share);
-    rows.push({ at, request, id, subject, planned: meta.pinned ? "pinned" : isCanary ? "canary" : "live", given: null, because: null });
+    const draw = subject ?? id.slice(-12);
+    rows.push({ at, request, id, subject, draw, planned: meta.pinned ?? table.planFor(draw, request.inputs), given: null, because: null });
   }
-  const orders = { live: table.liveOrder, canary: table.canaryOrder, pinned: meta.pinned ?? [] };
-  for (const planned of ["live", "canary", "pinned"] as const)
+  for (const planned of new Set(rows.map((row) => row.planned)))
     await answerAll(
       parts,
-      orders[planned],
+      planned.order,
       rows.filter((row) => row.planned === planned),
       meta.startedUs,
     );
@@ -120,7 +120,7 @@ export async function decideAll(
     const { payload, idempotencyKey, bodyHash } = application;
     records.push({
       id,
-      ...recordedAnswer(given, planned, view),
+      ...recordedAnswer(given, planned.arm, view),
       cell: request.cell,
       subject,
       payload,
@@ -141,8 +141,8 @@ export async function decideAll(
     assert(record, "an outcome for every record");
     return { reply: replyOf(record, view), isReplay: false };
   });
-  const fresh = rows.flatMap(({ at, id, request, given }) =>
-    decided[at]?.isReplay ? [] : [{ id, request, fellBack: given?.because !== null }],
+  const fresh = rows.flatMap(({ at, id, draw, request, given }) =>
+    decided[at]?.isReplay ? [] : [{ id, draw, request, fellBack: given?.because !== null }],
   );
   return ok({ decided, fresh });
 }

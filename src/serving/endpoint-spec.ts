@@ -12,6 +12,12 @@ export const InputSpec = Type.Object(
       Type.Array(Type.String({ maxLength: 1000 }), { minItems: 1, maxItems: 1000, description: "The only texts that are accepted" }),
     ),
     optional: Type.Optional(Type.Boolean({ description: "May be left out or null" })),
+    twin_of: Type.Optional(
+      Type.String({
+        maxLength: 250,
+        description: "A protected attribute of which it tells as much as the attribute itself: no routing condition may read it",
+      }),
+    ),
     text: Type.Optional(Type.String({ maxLength: 5000, description: "What it means, for people" })),
   },
   { title: "Input", additionalProperties: false },

@@ -6,6 +6,7 @@ import { forestModel, hangingModel, logisticModel, nanModel } from "../../test/f
 import { DecisionLog } from "../decisions/index.ts";
 import type { BlobId, EndpointName } from "../std.ts";
 import { openStore, systemRuntime, type Store } from "../store/index.ts";
+import { compileCondition } from "./condition.ts";
 import { compileEndpoint, type CompiledEndpoint } from "./endpoint.ts";
 import { Gateway, type GatewayOptions, type RequestMeta } from "./gateway.ts";
 import { loadRelease, releaseIdOf, type LoadedRelease, type ReleaseBundle } from "./loaded-release.ts";
@@ -83,12 +84,21 @@ async function load(endpoint: CompiledEndpoint, number: number, scorer: ReleaseB
   return release.value;
 }
 const viewOf = (live: LoadedRelease, change: Partial<RouteView> = {}): RouteView => {
-  const view = { endpoint: live.endpoint, generation: 1, live, canary: null, shadows: [], standby: null, fallback: live, ...change };
+  const view = {
+    endpoint: live.endpoint,
+    generation: 1,
+    live,
+    canary: null,
+    ab: null,
+    shadows: [],
+    standby: null,
+    fallback: live,
+    ...change,
+  };
   const all = [
     view.live,
     view.fallback,
-    ...view.shadows,
-    ...(view.canary ? [view.canary.release] : []),
+    ...[...view.shadows, ...(view.canary ? [view.canary] : []), ...(view.ab ?? [])].map(({ release }) => release),
     ...(view.standby ? [view.standby] : []),
   ];
   return { ...view, releaseNumbers: new Map(all.map(({ id, number }) => [id, number])) };
@@ -299,7 +309,7 @@ test("a canary answers its share, the same people each time, more of them when i
   const [rule, canary] = [await load(endpoint, 1, rules()), await load(endpoint, 2, rules(0.9))];
   const people = Array.from({ length: 4000 }, (_, i) => `person-${i}`);
   const canaried = async (share: number, generation: number) => {
-    await gateway.swap(viewOf(rule, { generation, canary: { release: canary, share } }));
+    await gateway.swap(viewOf(rule, { generation, canary: { release: canary, share, when: null } }));
     const replies = await Promise.all(people.map((person) => decide(gateway, endpoint, bodyOf(20, person))));
     return people.filter((_person, i) => replies[i]?.route === "canary");
   };
@@ -364,12 +374,79 @@ test("swaps under load: nobody fails, and nobody who comes after a swap is decid
   expect(await rowsOf(endpoint)).toHaveLength(answered);
 });
 
+test("a canary with a condition answers its share of those for whom it holds, and nobody else", async () => {
+  const endpoint = newEndpoint();
+  const gateway = gatewayWith({ log: await DecisionLog.open(store, { ack: "off" }), maxInFlight: 10_000 });
+  const [rule, canary] = [await load(endpoint, 1, rules()), await load(endpoint, 2, rules(0.9))];
+  const when = compileCondition("income < 10", endpoint, "/when");
+  if (!when.ok) throw new Error(JSON.stringify(when.error));
+  await gateway.swap(viewOf(rule, { canary: { release: canary, share: 0.5, when: when.value } }));
+  const routes = async (income: number) => {
+    const people = Array.from({ length: 1000 }, (_, i) => `person-${i}`);
+    const replies = await Promise.all(people.map((person) => decide(gateway, endpoint, bodyOf(income, person))));
+    return replies.filter(({ route }) => route === "canary").length;
+  };
+  expect(await routes(20)).toBe(0);
+  const matching = await routes(5);
+  expect(matching).toBeGreaterThan(430);
+  expect(matching).toBeLessThan(570);
+});
+
+test("the arms of an A/B test answer by their weights, the same people each time, and are recorded alike; batches obey too", async () => {
+  const endpoint = newEndpoint();
+  const gateway = gatewayWith();
+  const [rule, other] = [await load(endpoint, 1, rules()), await load(endpoint, 2, rules(0.9))];
+  const ab = [
+    { release: rule, weight: 1 },
+    { release: other, weight: 3 },
+  ];
+  await gateway.swap(viewOf(rule, { ab }));
+  const people = Array.from({ length: 400 }, (_, i) => `person-${i}`);
+  const singles = await Promise.all(people.map((person) => decide(gateway, endpoint, bodyOf(20, person))));
+  expect(new Set(singles.map(({ route }) => route))).toEqual(new Set(["ab"]));
+  const ofOther = singles.filter(({ release }) => release === "r2").length;
+  expect(ofOther).toBeGreaterThan(260);
+  expect(ofOther).toBeLessThan(340);
+  const applications = people.map((person) => {
+    const body = bodyOf(20, person);
+    return { body, payload: JSON.stringify(body), idempotencyKey: null, bodyHash: null };
+  });
+  const batch = await gateway.decideAll(endpoint.name, applications, { source: "app" });
+  if (!batch.ok) throw new Error(JSON.stringify(batch.error));
+  expect(batch.value.map(({ reply }) => reply.release)).toEqual(singles.map(({ release }) => release));
+  await log.flush();
+  const rows = await store.db.selectFrom("decision").select(["arm", "release"]).where("endpoint", "=", endpoint.name).execute();
+  expect(new Set(rows.map(({ arm, release }) => `${arm} ${release}`))).toEqual(new Set([`ab ${rule.id}`, `ab ${other.id}`]));
+});
+
 describe("shadows", () => {
+  test("with a share answer the same people whenever they come, and only those", async () => {
+    const endpoint = newEndpoint();
+    const gateway = gatewayWith();
+    const [rule, model] = [await load(endpoint, 1, rules()), await load(endpoint, 2, rules(0.9))];
+    await gateway.swap(viewOf(rule, { shadows: [{ release: model, share: 0.25 }] }));
+    const people = Array.from({ length: 200 }, (_, i) => `p${i}`);
+    for (let time = 0; time < 2; time++) await Promise.all(people.map((person) => decide(gateway, endpoint, bodyOf(20, person))));
+    await gateway.idle();
+    await log.flush();
+    const answers = await store.db
+      .selectFrom("shadow_answer")
+      .innerJoin("decision", "decision.id", "shadow_answer.decision")
+      .innerJoin("decision_payload", "decision_payload.seq", "decision.seq")
+      .select("decision_payload.subject")
+      .where("shadow_answer.endpoint", "=", endpoint.name)
+      .execute();
+    const times = new Map<string, number>();
+    for (const { subject } of answers) times.set(subject ?? "", (times.get(subject ?? "") ?? 0) + 1);
+    expect(new Set(times.values())).toEqual(new Set([2]));
+    expect(times.size).toBeGreaterThan(25);
+    expect(times.size).toBeLessThan(75);
+  });
   test("answer the same people after the real answer, and are recorded as such", async () => {
     const endpoint = newEndpoint();
     const gateway = gatewayWith();
     const [rule, model] = [await load(endpoint, 1, rules()), await load(endpoint, 2, onnx("logistic"))];
-    await gateway.swap(viewOf(rule, { shadows: [model] }));
+    await gateway.swap(viewOf(rule, { shadows: [{ release: model, share: 1 }] }));
     const replies = await Promise.all(Array.from({ length: 150 }, (_, i) => decide(gateway, endpoint, bodyOf(i, `p${i}`))));
     await gateway.idle();
     await log.flush();
@@ -382,7 +459,7 @@ describe("shadows", () => {
     const endpoint = newEndpoint();
     const gateway = gatewayWith({ maxShadows: 10 });
     const [rule, model] = [await load(endpoint, 1, rules()), await load(endpoint, 2, onnx("logistic"))];
-    await gateway.swap(viewOf(rule, { shadows: [model] }));
+    await gateway.swap(viewOf(rule, { shadows: [{ release: model, share: 1 }] }));
     process.kill(model.pid ?? 0, "SIGSTOP");
     const started = performance.now();
     await Promise.all(Array.from({ length: 300 }, (_, i) => decide(gateway, endpoint, bodyOf(i))));

@@ -10,7 +10,7 @@ import { answerOf, type LoadedRelease } from "./loaded-release.ts";
 import { RouteTable, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
-import { isInCanary, subjectHash, type SubjectHash } from "./subjects.ts";
+import { subjectHash, type SubjectHash } from "./subjects.ts";
 
 /** What the gateway is told of a request besides its parsed body. */
 export interface RequestMeta {
@@ -281,7 +281,7 @@ export class Gateway {
       counts.unanswered += count;
       return err({ kind: "too-late", isRecorded: false });
     }
-    const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
+    const pinned = meta.pinned === undefined ? null : table.pinnedTo(meta.pinned);
     if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
     const startedUs = meta.receivedAtUs ?? nowUs;
     this.#manyInFlight += count;
@@ -307,9 +307,9 @@ export class Gateway {
         return done;
       }
       counts.answered += count;
-      for (const { id, request, fellBack } of done.value.fresh) {
+      for (const { id, draw, request, fellBack } of done.value.fresh) {
         if (fellBack) this.#fellBack++;
-        if (!pinned) this.#askShadows(table, id, request);
+        if (!pinned) this.#askShadows(table, { id, draw, request });
       }
       return ok(done.value.decided);
     } catch (error) {
@@ -322,8 +322,11 @@ export class Gateway {
     }
   }
 
-  #askShadows(table: RouteTable, id: DecisionRecord["id"], request: DecisionRequest): void {
-    for (const shadow of table.view.shadows) {
+  #askShadows(
+    table: RouteTable,
+    { id, draw, request }: { readonly id: DecisionRecord["id"]; readonly draw: string; readonly request: DecisionRequest },
+  ): void {
+    for (const shadow of table.shadowsFor(draw)) {
       if (this.#inFlight > this.#options.maxInFlight / 2) this.#shadows.shed(1);
       else this.#shadows.offer(shadow, id, request.inputs);
     }
@@ -341,14 +344,12 @@ export class Gateway {
     const id = runtime.ids.decision();
     const subject = request.subject === null ? null : this.#subjectHash(request.subject);
     // An id's last twelve digits are random; people without a name are drawn anew each time.
-    const { canary } = view;
-    const isCanary = canary !== null && isInCanary(subject ?? id.slice(-12), canary.release.id, canary.share);
-    const pinned = meta.pinned === undefined ? null : table.pinnedOrder(meta.pinned);
-    if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
-    const order = pinned ?? (isCanary ? table.canaryOrder : table.liveOrder);
+    const draw = subject ?? id.slice(-12);
+    const planned = meta.pinned === undefined ? table.planFor(draw, request.inputs) : table.pinnedTo(meta.pinned);
+    if (planned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
 
     const answered = await this.#firstAnswer(
-      order,
+      planned.order,
       request,
       startedUs,
       Math.min(this.#options.deadlineMs, meta.deadlineMs ?? Number.POSITIVE_INFINITY),
@@ -360,7 +361,7 @@ export class Gateway {
     if (answered.value.because !== null) this.#fellBack++;
     const record: DecisionRecord = {
       id,
-      ...recordedAnswer(answered.value, pinned ? "pinned" : isCanary ? "canary" : "live", view),
+      ...recordedAnswer(answered.value, planned.arm, view),
       cell: request.cell,
       subject,
       payload: meta.payload,
@@ -375,7 +376,7 @@ export class Gateway {
     if ("conflict" in outcome) return err({ kind: "key-reused" });
     if (clock.monotonicUs() - startedUs > lateMs * 1000) return err({ kind: "too-late", isRecorded: true });
     if ("replayed" in outcome) return ok({ reply: replyOf(outcome.replayed, view), isReplay: true });
-    if (!pinned) this.#askShadows(table, id, request);
+    if (planned.arm !== "pinned") this.#askShadows(table, { id, draw, request });
     return ok({ reply: replyOf(record, view), isReplay: false });
   }
 

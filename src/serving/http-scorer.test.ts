@@ -112,7 +112,7 @@ async function chain(server: ModelServer, standby: ReleaseBundle["scorer"] = rul
   ];
   const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7) });
   const releaseNumbers = new Map([live, second, fallback].map(({ id, number }) => [id, number]));
-  const view: RouteView = { endpoint, generation: 1, live, canary: null, shadows: [], standby: second, fallback, releaseNumbers };
+  const view: RouteView = { endpoint, generation: 1, live, canary: null, ab: null, shadows: [], standby: second, fallback, releaseNumbers };
   await gateway.swap(view);
   const decide = async (income: number) => {
     const body = { inputs: { income, debt: 10 } };

@@ -1,4 +1,5 @@
 export type { DecisionReply } from "./answered.ts";
+export { compileCondition, type Condition } from "./condition.ts";
 export type { Application, Decided } from "./decide-all.ts";
 export { Attributor } from "./attributor.ts";
 export { ContainerEngine, EngineError } from "./container-engine.ts";

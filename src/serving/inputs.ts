@@ -34,7 +34,7 @@ const MAX_CELLS = 10_000;
 
 /** Compiles the rules of an endpoint; what is wrong with the rules themselves comes back as issues with paths below `/inputs` and `/groups`. */
 export function compileInputs(rules: InputRules): Result<ParseRequest, readonly Issue[]> {
-  const issues = [...wrongInputs(rules.inputs), ...wrongGroups(rules.groups)];
+  const issues = [...wrongInputs(rules.inputs), ...wrongTwins(rules), ...wrongGroups(rules.groups)];
   if (issues.length > 0) return err(issues);
   const readInputs = inputReader(rules.inputs);
   const readGroups = groupReader(rules.groups, rules.undeclaredGroups ?? "refuse");
@@ -240,6 +240,21 @@ function wrongInputs(inputs: InputsSpec): Issue[] {
   }
   if (Object.keys(inputs).length === 0) issues.push({ path: "/inputs", expected: "at least one input", got: "none" });
   return issues;
+}
+
+function wrongTwins({ inputs, groups }: InputRules): Issue[] {
+  const attributes = Object.keys(groups);
+  return Object.entries(inputs).flatMap(([name, { twin_of: twin }]) =>
+    twin === undefined || attributes.includes(twin)
+      ? []
+      : [
+          {
+            path: `/inputs/${name}/twin_of`,
+            expected: `an attribute of groups: ${attributes.join(", ") || "none is declared"}`,
+            got: twin,
+          },
+        ],
+  );
 }
 
 function wrongGroups(groups: GroupsSpec): Issue[] {

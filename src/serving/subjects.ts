@@ -17,14 +17,36 @@ export function subjectHash(key: Uint8Array): SubjectHash {
 }
 
 /**
- * Whether somebody belongs to the share that a canary answers. Sticky: the same person is in for as long as the share doesn't shrink
- * below their place. Each canary draws its own people, so that it isn't always the same ones who meet the new.
+ * Whether somebody belongs to the share that a canary or a shadow answers. Sticky: the same person is in for as long as the share
+ * doesn't shrink below their place. Each release draws its own people, so that it isn't always the same ones who meet the new.
  * @param hash - hex digits that are spread evenly: a subject hash, or the end of a decision's id
  * @param share - of all people, 0 to 1
  */
-export function isInCanary(hash: string, release: ReleaseId, share: number): boolean {
-  return mixed(leadingBits(hash) ^ leadingBits(release.slice(release.indexOf(":") + 1))) < share * 2 ** 32;
+export function isInShare(hash: string, release: ReleaseId, share: number): boolean {
+  return mixed(leadingBits(hash) ^ bitsOf(release)) < share * 2 ** 32;
 }
+
+/**
+ * Which of several releases with fixed weights answers somebody: the same one for as long as they stay. Each set of releases draws
+ * its own people, others than a canary of one of them.
+ * @param hash - as above
+ * @returns index of the arm
+ */
+export function armOf(hash: string, arms: readonly { readonly release: ReleaseId; readonly weight: number }[]): number {
+  const salt = arms.reduce((bits, { release }) => bits ^ bitsOf(release), AB_BITS);
+  const total = arms.reduce((sum, { weight }) => sum + weight, 0);
+  const place = (mixed(leadingBits(hash) ^ salt) / 2 ** 32) * total;
+  let end = 0;
+  for (const [index, { weight }] of arms.entries()) {
+    end += weight;
+    if (place < end) return index;
+  }
+  return arms.length - 1;
+}
+/** Any bits will do, as long as they are always the same. */
+const AB_BITS = 0x51ed270b;
+
+const bitsOf = (release: ReleaseId): number => leadingBits(release.slice(release.indexOf(":") + 1));
 
 const leadingBits = (hex: string): number => Number.parseInt(hex.slice(0, 8), 16) | 0;
 

@@ -45,8 +45,8 @@ export function guardrailsSaid(view: GuardrailsView, times: Times): Said & { rea
 function closestLine(closest: ClosestView | null, tell: "limit" | "evidence"): string {
   if (!closest) return "";
   const { metric, group, estimate, limit, unit, needed, decisions, release, place } = closest;
-  const isBeside = place === "canary" || place === "shadow";
-  const who = isBeside ? `${release} ${place}: ` : "";
+  const isBeside = place === "canary" || place === "ab" || place === "shadow";
+  const who = isBeside ? `${release} ${place === "ab" ? "A/B arm" : place}: ` : "";
   if (needed !== null && decisions < needed) {
     return isBeside
       ? `${who}${count(decisions)} of ${count(needed)} decisions`
@@ -80,7 +80,8 @@ export function transitionSaid({ kind, release, share: part }: TransitionView): 
     case "fallback-set":
       return { icon: "fallback", text: `${name} is the fallback` };
     case "shadow-started":
-      return { icon: "shadow", text: `${name} shadow` };
+    case "shadow-changed":
+      return { icon: "shadow", text: `${name} shadow${part === 1 ? "" : percent}` };
     case "shadow-stopped":
       return { icon: "shadow", text: `${name} shadow stopped` };
     case "canary-started":
@@ -112,6 +113,10 @@ export function transitionSaid({ kind, release, share: part }: TransitionView): 
       return { icon: "back", text: `Drill: back to ${name}` };
     case "drill-ended":
       return { icon: "live", text: `Drill ended: ${name} live` };
+    case "ab-started":
+      return { icon: "canary", text: `A/B test with ${name} started` };
+    case "ab-ended":
+      return { icon: "live", text: `A/B test with ${name} ended` };
     case "rollouts-held":
       return { icon: "standby", text: "Rollouts held" };
     case "rollouts-resumed":

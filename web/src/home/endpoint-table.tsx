@@ -81,7 +81,7 @@ function EndpointRow({ row, times }: { row: EndpointRowView; times: Times }) {
   );
 }
 
-function Releases({ row: { live, canary, shadows } }: { row: EndpointRowView }) {
+function Releases({ row: { live, canary, ab, shadows } }: { row: EndpointRowView }) {
   return (
     <>
       {live ? (
@@ -98,9 +98,16 @@ function Releases({ row: { live, canary, shadows } }: { row: EndpointRowView }) 
           </ReleaseRole>
         </span>
       )}
-      {shadows.map((shadow) => (
-        <span key={shadow} className={css.beside}>
-          <ReleaseRole as="shadow">{shadow} shadow</ReleaseRole>
+      {ab && (
+        <span className={css.beside}>
+          <ReleaseRole as="canary">A/B test: {ab.join(", ")}</ReleaseRole>
+        </span>
+      )}
+      {shadows.map(({ release, share: part }) => (
+        <span key={release} className={css.beside}>
+          <ReleaseRole as="shadow">
+            {release} shadow{part < 1 && ` ${share(part)}`}
+          </ReleaseRole>
         </span>
       ))}
     </>
