@@ -12,6 +12,7 @@ import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
 import { logTarget } from "./log-target.ts";
 import { memoryLimit } from "./memory-limit.ts";
+import { oddModels } from "./odd-models.ts";
 import { overloadHeld } from "./overload.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
@@ -43,6 +44,7 @@ export const cases: readonly Case[] = [
   slowClients,
   clientGone,
   sameRequest,
+  oddModels,
   sticky,
   scorersAtRandom,
   scorerFaults,
