@@ -21,6 +21,10 @@ interface Waiting {
 
 /** What earlier turns still weigh in what a request costs, a turn later. */
 const REMEMBERED = 0.9;
+/** A turn that takes longer was held up from outside: it says nothing about what the next ones will take. */
+const LONGEST_TURN_US = 50_000;
+/** Of the limit: who was let in stays for so long, even when the process is held up meanwhile. */
+const PATIENCE = 5;
 
 export class Door {
   readonly #clock: Clock;
@@ -73,7 +77,7 @@ export class Door {
     this.#turnSinceUs = null;
     if (this.#busySinceUs !== null) {
       // Sums, not a mean of means: one turn that was held up with a single request in it says little.
-      this.#busyUs = this.#busyUs * REMEMBERED + startedUs - this.#busySinceUs;
+      this.#busyUs = this.#busyUs * REMEMBERED + Math.min(LONGEST_TURN_US, startedUs - this.#busySinceUs);
       this.#busyBegun = this.#busyBegun * REMEMBERED + this.#begun;
     }
     this.#begun = 0;
@@ -83,7 +87,7 @@ export class Door {
     for (let nowUs = startedUs; this.waiting > 0 && nowUs - startedUs < this.#turnUs; nowUs = this.#clock.monotonicUs()) {
       const next = this.#waiting[this.#head++];
       // Its turn came later than was foreseen; whoever asked may have given up, and others still have time.
-      if (next && nowUs - next.sinceUs > 2 * this.#maxWaitUs) next.turnAway();
+      if (next && nowUs - next.sinceUs > PATIENCE * this.#maxWaitUs) next.turnAway();
       else next?.begin();
     }
     if (this.waiting > 0) this.#busySinceUs = startedUs;
