@@ -105,6 +105,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   };
   try {
     const port = options.port ?? 7070;
+    // Ended late, though begun last: whoever is answered while everything stops must not look stale.
+    let endBeats: () => void = () => undefined;
+    undo.push(() => endBeats());
     const ownPorts = new Set([port]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
     const loading = { clock: runtime.clock, inline: options.scorers === "inline", http };
@@ -337,6 +340,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       local.listen({ path }, (error) => done(error ?? undefined)),
     );
     await taking?.ahead.close();
+    // Only now: while it starts it stands still at times, and nobody waits yet.
+    endBeats = runtime.timers.every(BEAT_MS, () => gateway.beat());
     const settled = async () => {
       await gateway.idle();
       await looking.settled();
@@ -385,6 +390,8 @@ function instanceOf(folder: string, random: Runtime["random"]): string {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Often enough to see a standstill, seldom enough to cost nothing. */
+const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */

@@ -109,7 +109,7 @@ export class Lender {
     const troubles: Error[] = [];
     const audit = new Audit(store);
     const log = await DecisionLog.open(store);
-    const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7) });
+    const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7), maxWaitMs: 60_000 });
     const releases = await Releases.open({
       store,
       audit,

@@ -103,7 +103,8 @@ const viewOf = (live: LoadedRelease, change: Partial<RouteView> = {}): RouteView
   ];
   return { ...view, releaseNumbers: new Map(all.map(({ id, number }) => [id, number])) };
 };
-const gatewayWith = (options: Partial<GatewayOptions> = {}) => new Gateway({ log, runtime, subjectKey, ...options });
+/** Tests ask for a thousand people in one turn; whoever waits for theirs is let in, however busy the machine is. */
+const gatewayWith = (options: Partial<GatewayOptions> = {}) => new Gateway({ log, runtime, subjectKey, maxWaitMs: 60_000, ...options });
 
 const meta = (body: unknown, change: Partial<RequestMeta> = {}): RequestMeta => ({
   payload: JSON.stringify(body),
@@ -181,6 +182,27 @@ test("what can't be decided is refused with its kind, and nothing is recorded", 
   const old = meta(bodyOf(1), { receivedAtUs: runtime.clock.monotonicUs() - 3_000_000 });
   expect(await roomy.decide(endpoint.name, bodyOf(1), old)).toEqual({ ok: false, error: { kind: "too-late", isRecorded: false } });
   expect(await rowsOf(endpoint)).toEqual([]);
+});
+
+test("what is read right after the process stood still may have waited longer than anybody waits, and is refused", async () => {
+  const endpoint = newEndpoint();
+  let nowUs = 0;
+  const gateway = gatewayWith({ runtime: { ...runtime, clock: { nowMs: () => runtime.clock.nowMs(), monotonicUs: () => nowUs } } });
+  await gateway.swap(viewOf(await load(endpoint, 1, rules())));
+  const after = async (ms: number) => {
+    nowUs += ms * 1000;
+    const decided = await gateway.decide(endpoint.name, bodyOf(1), meta({}));
+    return decided.ok ? "answered" : decided.error.kind;
+  };
+  expect(await after(60_000)).toBe("answered"); // nobody beats
+  gateway.beat();
+  expect(await after(1500)).toBe("answered");
+  // Read before the timers had their turn, and after it.
+  expect(await after(1000)).toBe("too-late");
+  gateway.beat();
+  expect(await gateway.decideAll(endpoint.name, [], { source: "app" })).toMatchObject({ ok: false, error: { kind: "too-late" } });
+  expect(await after(100)).toBe("too-late");
+  expect(await after(200)).toBe("answered");
 });
 
 test("the same key again gives the same reply, also under another release; with another body it is refused", async () => {
@@ -284,7 +306,7 @@ describe("when the planned release fails, somebody else answers in time, and the
 
 test("a canary answers its share, the same people each time, more of them when it grows", async () => {
   const endpoint = newEndpoint();
-  const gateway = gatewayWith({ log: await DecisionLog.open(store, { ack: "off" }), maxInFlight: 10_000, maxWaitMs: 60_000 });
+  const gateway = gatewayWith({ log: await DecisionLog.open(store, { ack: "off" }), maxInFlight: 10_000 });
   const [rule, canary] = [await load(endpoint, 1, rules()), await load(endpoint, 2, rules(0.9))];
   const people = Array.from({ length: 4000 }, (_, i) => `person-${i}`);
   const canaried = async (share: number, generation: number) => {

@@ -99,6 +99,8 @@ const TROUBLE_FAILURES = 3;
 const TROUBLE_WITHIN_US = 10_000_000;
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
 const LAST_CHANCE_MS = 20;
+/** After a standstill: so long does it take until all that had come meanwhile has been read. */
+const SUSPECT_US = 250_000;
 /** Short beside what people wait anyway, long enough for those who come together to be scored together. */
 const TURN_MS = 5;
 
@@ -111,6 +113,9 @@ export class Gateway {
   readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
   readonly #door: Door;
+  /** The last beat; null where nobody beats. */
+  #beatUs: number | null = null;
+  #suspectUntilUs = 0;
   #inFlight = 0;
   #manyInFlight = 0;
   #fellBack = 0;
@@ -182,6 +187,23 @@ export class Gateway {
     };
   }
 
+  /**
+   * To be called some times a second. A process that stood still (its machine was paused, its memory swapped out) finds requests that the
+   * system took in meanwhile, and can't see how long they have waited: what it reads right after a gap between beats that is longer than
+   * anybody waits is refused as too late. Without beats there is no such look.
+   */
+  beat(): void {
+    const nowUs = this.#options.runtime.clock.monotonicUs();
+    if (this.#stoodStill(nowUs)) this.#suspectUntilUs = nowUs + SUSPECT_US;
+    this.#beatUs = nowUs;
+  }
+  #stoodStill(nowUs: number): boolean {
+    return this.#beatUs !== null && nowUs - this.#beatUs > this.#options.lateMs * 1000;
+  }
+  #mayBeStale(nowUs: number): boolean {
+    return nowUs < this.#suspectUntilUs || this.#stoodStill(nowUs);
+  }
+
   /** Resolves when nothing is under way, shadows included. */
   async idle(): Promise<void> {
     for (const table of this.#tables.values()) await table.drained();
@@ -195,7 +217,12 @@ export class Gateway {
    */
   async decide(endpoint: string, body: unknown, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
     if (!this.#tables.has(endpoint)) return err({ kind: "unknown-endpoint" });
-    const startedUs = meta.receivedAtUs ?? this.#options.runtime.clock.monotonicUs();
+    const nowUs = this.#options.runtime.clock.monotonicUs();
+    const startedUs = meta.receivedAtUs ?? nowUs;
+    if (this.#mayBeStale(nowUs)) {
+      this.#countsOf(endpoint).unanswered++;
+      return err({ kind: "too-late", isRecorded: false });
+    }
     const decided =
       this.#inFlight + this.#door.waiting < this.#options.maxInFlight
         ? await this.#door.enter(() => this.#decideNow(endpoint, body, meta, startedUs))
@@ -249,9 +276,14 @@ export class Gateway {
       return err({ kind: "overloaded" });
     }
     const counts = this.#countsOf(endpoint);
+    const nowUs = runtime.clock.monotonicUs();
+    if (this.#mayBeStale(nowUs)) {
+      counts.unanswered += count;
+      return err({ kind: "too-late", isRecorded: false });
+    }
     const pinned = meta.pinned === undefined ? null : table.pinnedTo(meta.pinned);
     if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
-    const startedUs = meta.receivedAtUs ?? runtime.clock.monotonicUs();
+    const startedUs = meta.receivedAtUs ?? nowUs;
     this.#manyInFlight += count;
     table.enter();
     try {
