@@ -31,7 +31,7 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { AbControl, Drills, GuardrailControl, Incidents, Releases, RolloutControl } from "./releases/index.ts";
+import { AbControl, Drills, FailureControl, GuardrailControl, Incidents, Releases, Rollbacks, RolloutControl } from "./releases/index.ts";
 import { Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
@@ -113,11 +113,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     const registry = openRegistry(store, audit);
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
+    let failures: FailureControl | undefined;
     const gateway = new Gateway({
       log,
       runtime,
       subjectKey: await subjectKey(store),
-      onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
+      onTrouble(trouble) {
+        onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
+        failures?.note(trouble);
+      },
     });
     const ownPorts = new Set([options.port ?? 7070]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
@@ -127,12 +131,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const redress = new Redress({ store, releases, incidents });
+    const rollbacks = new Rollbacks({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
       releases,
       incidents,
       evaluator: new GuardrailEvaluator(store),
+      rollbacks,
     });
+    failures = new FailureControl({ releases, rollbacks });
+    const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, releases, gateway });
@@ -142,6 +150,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       runtime,
       lookEveryMs,
       async () => {
+        await failing.tick();
         await control.tick();
         await rollouts.tick();
         await ab.tick();
@@ -211,7 +220,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, control, incidents }),
+      endpointRoutes({ releases, control, incidents, rollbacks }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),

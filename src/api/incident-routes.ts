@@ -184,10 +184,11 @@ export function findingFor(incident: IncidentHead, releases: Releases, names: Gr
 }
 
 function headView(incident: IncidentHead, releases: Releases, principal: Principal) {
-  const { n, endpoint, state, release, restored, openedAtMs, body } = incident;
+  const { n, endpoint, kind, state, release, restored, openedAtMs, body } = incident;
   return {
     n,
     endpoint,
+    kind,
     state,
     title: findingFor(incident, releases, namesFor(releases, endpoint, principal)),
     release: releaseName(releases, endpoint, release),

@@ -6,6 +6,7 @@ export const IncidentHeadView = Type.Object(
   {
     n: Type.Integer(),
     endpoint: Type.String(),
+    kind: Type.Enum(["breach", "failure", "by-hand"], { description: "A guardrail's proof, a release that failed, or a person" }),
     state: Type.Enum(["open", "contained", "in_review", "resolved", "closed"]),
     title: Type.String(),
     release: Type.String(),

@@ -4,9 +4,10 @@ import { assert, err, ok, type EndpointName, type Issue, type ReleaseId, type Re
 import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type Given } from "./answered.ts";
 import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
+import { FailureWatch, type FailureFigures } from "./failure-watch.ts";
 import type { DecisionRequest } from "./inputs.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
-import { RouteTable, type Candidate, type RouteView } from "./route-view.ts";
+import { RouteTable, loadedIn, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
 import { subjectHash, type SubjectHash } from "./subjects.ts";
@@ -42,13 +43,14 @@ export type DecisionRefusal =
   /** No release in line had an answer, the fallback neither. */
   | { readonly kind: "no-answer"; readonly because: string };
 
-/** A release failed three times within ten seconds. */
-export interface ReleaseTrouble {
+/** A release has failed, event after event, most of what it was asked within ten seconds (`failure-watch.ts`). */
+export interface ReleaseTrouble extends FailureFigures {
   readonly endpoint: EndpointName;
   readonly release: ReleaseId;
   readonly trouble: ScorerTrouble;
+  /** Of the latest failure. */
   readonly message: string;
-  readonly failures: number;
+  readonly atMs: number;
 }
 
 /** What a gateway needs, and the limits it keeps. */
@@ -71,7 +73,7 @@ export interface GatewayOptions {
   readonly maxManyInFlight?: number;
   /** Shadow answers that wait at most. Default 2,000. */
   readonly maxShadows?: number;
-  /** Told at most every ten seconds for a release. */
+  /** Told once for the same events. */
   readonly onTrouble?: (trouble: ReleaseTrouble) => void;
 }
 
@@ -92,8 +94,6 @@ export interface RequestCounts {
   readonly unanswered: number;
 }
 
-const TROUBLE_FAILURES = 3;
-const TROUBLE_WITHIN_US = 10_000_000;
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
 const LAST_CHANCE_MS = 20;
 
@@ -103,7 +103,7 @@ export class Gateway {
   readonly #tables = new Map<string, RouteTable>();
   readonly #shadows: Shadows;
   readonly #subjectHash: SubjectHash;
-  readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
+  readonly #failures = new FailureWatch();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
   #inFlight = 0;
   #manyInFlight = 0;
@@ -138,6 +138,7 @@ export class Gateway {
     const before = this.#tables.get(name);
     assert(!before || before.view.generation <= view.generation, `generation ${view.generation} of ${name} is older than what is in force`);
     this.#tables.set(name, new RouteTable(view));
+    this.#failures.keep(new Set([...this.#tables.values()].flatMap((table) => loadedIn(table.view).map(({ id }) => id))));
     return before?.drained() ?? Promise.resolve();
   }
 
@@ -247,6 +248,7 @@ export class Gateway {
           subjectHash: this.#subjectHash,
           deadlineMs: manyDeadlineMs,
           noteFailure: (release, error) => this.#noteFailure(release, error),
+          noteAnswers: (release, count) => this.#failures.answered(release.id, count),
         },
         table,
         requests.value,
@@ -348,6 +350,7 @@ export class Gateway {
         );
         // Rules answer at once: no turn of the event loop for them.
         const answer = answerOf(release, scored instanceof Promise ? await scored : scored);
+        this.#failures.answered(release.id);
         return ok({ answer, candidate, because });
       } catch (error) {
         if (!(error instanceof ScorerError)) throw error; // the program is wrong: not ours to hide
@@ -359,16 +362,11 @@ export class Gateway {
   }
 
   #noteFailure(release: LoadedRelease, error: ScorerError): void {
-    const nowUs = this.#options.runtime.clock.monotonicUs();
-    let failures = this.#failures.get(release.id);
-    if (!failures || nowUs - failures.sinceUs > TROUBLE_WITHIN_US) {
-      failures = { sinceUs: nowUs, count: 0 };
-      this.#failures.set(release.id, failures);
-    }
-    failures.count++;
-    if (failures.count !== TROUBLE_FAILURES) return;
+    const { clock } = this.#options.runtime;
+    const figures = this.#failures.failed(release.id, error, clock.monotonicUs());
+    if (!figures) return;
     const { trouble, message } = error;
-    this.#options.onTrouble?.({ endpoint: release.endpoint.name, release: release.id, trouble, message, failures: failures.count });
+    this.#options.onTrouble?.({ endpoint: release.endpoint.name, release: release.id, trouble, message, atMs: clock.nowMs(), ...figures });
   }
 }
 
