@@ -10,6 +10,7 @@ export default {
     "src/store/sqlite-thread.ts",
     "src/cli/watchdog-thread.ts",
     "bench/*.ts",
+    "bench/peers/run.ts",
     "examples/loans/{demo,applicants,tables}.ts",
     "examples/loans/steps/*.ts",
     "scripts/*.ts",

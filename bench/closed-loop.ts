@@ -1,6 +1,6 @@
 /**
- * A closed-loop HTTP client that costs little: requests are built once, replies are only measured by their length.
- * It finds the ceiling of a server; for latencies under a given load an open loop is the right tool.
+ * An HTTP client that costs little: requests are built once, replies are only measured by their length. As a closed loop it finds the
+ * ceiling of a server; at a given rate it tells what people wait, counted from when each was due.
  */
 import { connect, type Socket } from "node:net";
 
@@ -10,6 +10,10 @@ export interface ClosedLoopOptions {
   readonly durationMs: number;
   /** Whole requests as bytes, sent in turn. */
   readonly requests: readonly Buffer[];
+  /** Of all connections together; as many as they carry when left out. */
+  readonly perSecond?: number;
+  /** Given the body of every reply with status 200. */
+  readonly onReply?: (body: string) => void;
 }
 
 export interface ClosedLoopResult {
@@ -24,20 +28,31 @@ export interface ClosedLoopResult {
 
 /** Sends one request after the other on each connection until the time is over. */
 export async function closedLoop(options: ClosedLoopOptions): Promise<ClosedLoopResult> {
+  const { perSecond, onReply } = options;
   const latencies: number[] = [];
   let failed = 0;
   let next = 0;
   const startedMs = performance.now();
   const untilMs = startedMs + options.durationMs;
-  const one = (): Promise<void> =>
+  const everyMs = perSecond === undefined ? 0 : (options.connections * 1000) / perSecond;
+  const one = (_: unknown, connection: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket: Socket = connect(options.port, "127.0.0.1");
       socket.setNoDelay(true);
-      let sentMs = 0;
+      let dueMs = startedMs + (everyMs * connection) / options.connections - everyMs;
+      let fromMs = 0;
       let pending: Buffer | null = null;
       const send = () => {
-        sentMs = performance.now();
-        if (sentMs >= untilMs) return void socket.end(() => resolve());
+        const nowMs = performance.now();
+        if (nowMs >= untilMs) return void socket.end(() => resolve());
+        dueMs += everyMs;
+        if (dueMs > nowMs) return void setTimeout(write, dueMs - nowMs);
+        // The reply before was late, and this one waited for it; without a rate nobody was due.
+        write(perSecond === undefined ? nowMs : dueMs);
+      };
+      const write = (sinceMs?: number) => {
+        // A timer of the client that is late says nothing about the server.
+        fromMs = sinceMs ?? performance.now();
         const request = options.requests[next++ % options.requests.length];
         if (request) socket.write(request);
       };
@@ -53,7 +68,8 @@ export async function closedLoop(options: ClosedLoopOptions): Promise<ClosedLoop
         }
         pending = null;
         if (bytes[9] !== 0x32) failed++;
-        latencies.push(performance.now() - sentMs);
+        else onReply?.(bytes.toString("utf8", bodyAt + 4));
+        latencies.push(performance.now() - fromMs);
         send();
       });
     });

@@ -12,10 +12,10 @@ export type ModelName = (typeof MODELS)[number];
 export interface Lender {
   readonly adminToken: string;
   readonly applicationToken: string;
-  /** May read recorded decisions. */
-  readonly analystToken: string;
   /** Release of the endpoint `loans` by what it decides with. */
   readonly releases: Readonly<Record<ModelName, string>>;
+  /** The random forest again under a policy that differs by a hair: another release that costs the same. */
+  readonly twin: string;
 }
 
 const SEED = 7;
@@ -58,9 +58,10 @@ export async function makeLender(folder: string, tell: Teller): Promise<Lender> 
       "logistic regression": await release({ model: logistic.model, policy: logistic.policy }),
       "random forest": await release({ model: forest.model, policy: forest.policy }),
     };
+    const twin = await release({ model: forest.model, policy: aHairApart(forest.policy) });
     const token = async (name: string, role: string) =>
       (await admin.post<{ readonly token: string }>("/v1/tokens", { name, role, endpoints: ["loans"] })).token;
-    return { adminToken, applicationToken: await token("load", "application"), analystToken: await token("count", "analyst"), releases };
+    return { adminToken, applicationToken: await token("load", "application"), releases, twin };
   } finally {
     await admin.close();
     await app.stop();
@@ -75,5 +76,16 @@ function watchedOnly(yaml: string): string {
     : [];
   return stringify({ ...endpoint, guardrails });
 }
+/** Every border between two bands a little higher. */
+function aHairApart(policy: unknown): object {
+  const { bands, ...rest } = asPolicy(policy);
+  const moved = (border: number) => (border === 0 || border === 1 ? border : border + 1e-4);
+  return {
+    ...rest,
+    bands: bands.map(({ from, to, ...band }) => ({ ...band, from: moved(from), ...(to === undefined ? {} : { to: moved(to) }) })),
+  };
+}
+/** Written by the example's own pipeline. */
+const asPolicy = (value: unknown) => value as { readonly bands: readonly { readonly from: number; readonly to?: number }[] };
 /** The example's own file. */
 const asObject = (value: unknown): Record<string, unknown> => value as Record<string, unknown>;

@@ -1,10 +1,9 @@
 /** The processes of a benchmark: servers, the client that loads them, and what they cost the machine. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { LoadOrder } from "./client.ts";
-import type { ClosedLoopResult } from "./closed-loop.ts";
+import type { LoadOrder, LoadResult } from "./client.ts";
+import { cpuSecondsOf } from "./process-tree.ts";
 
 export interface Measured {
   readonly requests: number;
@@ -21,6 +20,8 @@ export interface Measured {
 /** Every process that a run has started, to be ended with it. */
 export class Processes {
   readonly #children: ChildProcess[] = [];
+  /** What others start, to be ended too. */
+  readonly others = new Set<ChildProcess>();
 
   start(file: string, ...args: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url)), ...args], { stdio: ["pipe", "pipe", "inherit"] });
@@ -34,7 +35,7 @@ export class Processes {
     return { url, port: Number(new URL(url).port), pid: child.pid ?? 0 };
   }
   end(): void {
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const child of [...this.#children, ...this.others]) child.kill("SIGKILL");
   }
 }
 
@@ -67,9 +68,9 @@ export class Load {
     const [server, client] = [cpuSecondsOf(pid), cpuSecondsOf(this.#child.pid ?? 0)];
     const line = await this.#lines.next();
     if (line.done) throw new Error("the client has ended");
-    const { requests, failed, perSecond, p50Ms, p99Ms } = asResult(JSON.parse(line.value));
+    const { requests, warmUpRequests, failed, perSecond, p50Ms, p99Ms } = asResult(JSON.parse(line.value));
     // The warm-up costs CPU as well: its requests are counted with those that were measured.
-    const all = requests * (1 + order.warmUpMs / order.durationMs);
+    const all = requests + warmUpRequests;
     const per = (before: number | null, now: number | null) => (before === null || now === null ? null : ((now - before) / all) * 1e6);
     return {
       requests,
@@ -83,20 +84,4 @@ export class Load {
   }
 }
 /** What `client.ts` prints. */
-const asResult = (value: unknown): ClosedLoopResult => value as ClosedLoopResult;
-
-/** User and system time so far of a process, its threads and its children, where there is a `/proc`. */
-function cpuSecondsOf(pid: number): number | null {
-  try {
-    const ticks = (id: number) => {
-      const fields = readFileSync(`/proc/${id}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-      return Number(fields[11]) + Number(fields[12]);
-    };
-    const children_ = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
-    );
-    return [pid, ...children_].reduce((sum, id) => sum + ticks(id), 0) / 100;
-  } catch {
-    return null;
-  }
-}
+const asResult = (value: unknown): LoadResult => value as LoadResult;

@@ -3,14 +3,14 @@
  * into an environment of their own in the system's temporary folder, which later runs find there; where Python or the index can't be
  * had, the run says so and passes without having checked anything.  -- --require fails instead
  */
-import { spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { pythonEnvironment } from "../scripts/python-environment.ts";
 import { startApp } from "../src/app.ts";
 import { EvenkeelClient } from "../src/client.ts";
 import { vectorEndpoint } from "../test/protocol-server.ts";
@@ -23,36 +23,17 @@ function skip(why: string): never {
   process.exit(isRequired ? 1 : 0);
 }
 
-function python(): string {
-  const found = ["python3.13", "python3.12", "python3.11", "python3"].find(
-    (name) => spawnSync(name, ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]).status === 0,
-  );
-  return found ?? skip("there is no Python 3.11 or newer with venv here");
-}
-
-/** The environment with what `requirements.txt` pins: another file is another environment. */
+/** The Python that has the clients. */
 function clients(): string {
-  const digest = createHash("sha256")
-    .update(readFileSync(here("requirements.txt")))
-    .digest("hex")
-    .slice(0, 12);
-  const folder = join(tmpdir(), `evenkeel-compat-${digest}`);
-  const program = join(folder, "bin", "python");
-  if (existsSync(join(folder, "complete"))) return program;
-  rmSync(folder, { recursive: true, force: true });
-  console.log("installing the clients …");
-  const made = spawnSync(python(), ["-m", "venv", folder], { encoding: "utf8", timeout: 120_000 });
-  if (made.status !== 0) skip(`no virtual environment can be made: ${lastLine(made.stderr)}`);
-  const options = ["--quiet", "--disable-pip-version-check", "-r", here("requirements.txt")];
-  const installed = spawnSync(program, ["-m", "pip", "install", ...options], { encoding: "utf8", timeout: 300_000 });
-  if (installed.status !== 0) {
-    rmSync(folder, { recursive: true, force: true });
-    skip(`the clients can't be installed: ${lastLine(installed.stderr)}`);
-  }
-  writeFileSync(join(folder, "complete"), "");
-  return program;
+  const environment = pythonEnvironment({
+    requirements: here("requirements.txt"),
+    root: tmpdir(),
+    name: "evenkeel-compat",
+    installWithinMs: 300_000,
+    onInstall: () => console.log("installing the clients …"),
+  });
+  return environment.ok ? join(environment.value.bin, "python") : skip(environment.error);
 }
-const lastLine = (text: string | null) => text?.trim().split("\n").at(-1) ?? "no answer";
 
 interface Said {
   readonly check?: string;

@@ -1,5 +1,5 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
-import { rmSync } from "node:fs";
+import { readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
@@ -15,26 +15,40 @@ import {
   homeView,
   incidentRoutes,
   kserveRoutes,
+  logRoutes,
+  metricsRoutes,
   mlflowScoringRoutes,
   oipRoutes,
+  reasonRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
+  sinkRoutes,
   uiRoutes,
   webRoutes,
   type ProtocolParts,
   type Server,
 } from "./api/index.ts";
-import { DecisionLog, type Ack } from "./decisions/index.ts";
-import { Blame } from "./diagnosis/index.ts";
+import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
+import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { AbControl, Drills, FailureControl, GuardrailControl, Incidents, Releases, Rollbacks, RolloutControl } from "./releases/index.ts";
-import { Gateway } from "./serving/index.ts";
+import {
+  AbControl,
+  Drills,
+  FailureControl,
+  GuardrailControl,
+  Incidents,
+  MemoryBudget,
+  Releases,
+  Rollbacks,
+  RolloutControl,
+} from "./releases/index.ts";
+import { Attributor, ContainerEngine, Containers, Gateway } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
-import { openStore, systemRuntime, type Runtime, type Store } from "./store/index.ts";
+import { openStore, sha256Hex, systemRuntime, type Runtime, type Store } from "./store/index.ts";
 
 export interface AppOptions {
   /** The data folder; made when missing. */
@@ -54,8 +68,12 @@ export interface AppOptions {
   readonly egress?: { readonly allow: readonly string[] };
   /** Values for headers of calls to model servers, by the names that releases know them by. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Path of the socket of Docker or Podman, for models in containers; without it releases with such models are refused. */
+  readonly containerEngine?: string;
   /** Models in processes of their own (default), or in this one: deterministic and blocking, for simulations. */
   readonly scorers?: "process" | "inline";
+  /** What the scorer processes of all releases may take together; without end by default. */
+  readonly memoryBudgetBytes?: number;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Told of errors that are our fault, and of what an operator should see. */
@@ -125,11 +143,49 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     const ownPorts = new Set([options.port ?? 7070]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
-    const load = { blobs: store.blobs, clock: runtime.clock, inline: options.scorers === "inline", http };
-    const releases = await Releases.open({ store, audit, registry, gateway, load, onTrouble: (error) => onError(error, "releases") });
+    const containers = containersOf(options, runtime, onError);
+    const load = {
+      blobs: store.blobs,
+      clock: runtime.clock,
+      inline: options.scorers === "inline",
+      http,
+      ...(containers ? { containers } : {}),
+    };
+    const releases = await Releases.open({
+      store,
+      audit,
+      registry,
+      gateway,
+      load,
+      memory: new MemoryBudget(options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY),
+      onTrouble: (error) => onError(error, "releases"),
+    });
     undo.push(() => releases.close());
+    // Containers go on running when the server stops: the next start finds their models warm.
+    undo.push(() => containers?.leave());
+    void containers?.booted().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "containers"));
+    const sinks = await Sinks.open({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      onTrouble: (error) => onError(error, "sinks"),
+    });
+    undo.push(() => sinks.stop());
+    const delivering = repeatedly(
+      runtime,
+      DELIVER_EVERY_MS,
+      () => sinks.tick(),
+      (error) => onError(error, "sinks"),
+    );
+    undo.push(() => delivering.stop());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
+    const attributor = new Attributor();
+    undo.push(() => attributor.close());
+    const reasons = new Reasons({ store, releases, attributor });
+    undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const rollbacks = new Rollbacks({ store, releases, incidents });
     const control = new GuardrailControl({
@@ -206,6 +262,8 @@ export async function startApp(options: AppOptions): Promise<App> {
         store,
         reads,
         isCondemned: protocols.isCondemned,
+        reasons,
+        onError,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -217,10 +275,14 @@ export async function startApp(options: AppOptions): Promise<App> {
           return info?.ok ? info.value.id : undefined;
         },
       }),
+      reasonRoutes({ reasons, reads }),
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, control, incidents, rollbacks }),
+      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
+      logRoutes(releases, containers),
+      sinkRoutes(sinks),
+      metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
@@ -249,6 +311,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await gateway.idle();
       await looking.settled();
       await following.settled();
+      await reasons.settled();
+      await sinks.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop };
@@ -266,7 +330,33 @@ function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress
   throw new Error(`egress: expected ${expected}, got "${got}" (${hint})`);
 }
 
+function containersOf(options: AppOptions, { clock, timers, random }: Runtime, onError: NonNullable<AppOptions["onError"]>) {
+  if (options.containerEngine === undefined) return undefined;
+  return new Containers({
+    engine: new ContainerEngine(options.containerEngine),
+    instance: instanceOf(options.folder, random),
+    clock,
+    timers,
+    random,
+    secrets: options.secrets ?? {},
+    onTrouble: (error) => onError(error, "containers"),
+  });
+}
+
+/** Names this server to a container engine that it may share: by its folder's place and a number kept in it, so that no copy is taken for it. */
+function instanceOf(folder: string, random: Runtime["random"]): string {
+  const file = join(folder, "instance");
+  try {
+    writeFileSync(file, random.bytes(16).toString("hex"), { flag: "wx" });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return sha256Hex(JSON.stringify([realpathSync(folder), readFileSync(file, "utf8")]));
+}
+
 const CLOCK_EVERY_MS = 1000;
+/** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
+const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
 

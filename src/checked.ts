@@ -2,7 +2,10 @@
 import { Type, type Static, type TProperties, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { Errors } from "typebox/value";
+import { nearest } from "./nearest.ts";
 import { err, ok, type Issue, type Result } from "./std.ts";
+
+export { nearest };
 
 /** A schema, or null. */
 export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
@@ -12,10 +15,14 @@ export const wholeNumber = (options: { readonly minimum?: number; readonly descr
 /** An object with these properties and no others. */
 export const object = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 
-/** Checks a value against a schema; nothing is coerced, filled in or dropped. Compiled once: keep it. */
+/**
+ * Checks a value against a schema; nothing is coerced, filled in or dropped. Compiled once, at the first value: keep it. A server has
+ * hundreds and most are never asked.
+ */
 export function checked<S extends TSchema>(schema: S): (value: unknown) => Result<Static<S>, readonly Issue[]> {
-  const validator = Compile(schema);
+  let compiled: ReturnType<typeof Compile<S>> | undefined;
   return (value) => {
+    const validator = (compiled ??= Compile(schema));
     if (validator.Check(value)) return ok(value);
     // Of several forms only the one that is meant is held against the value: errors about all others would bury the one that counts.
     const meant = asSchema(narrowed(schema, value));
@@ -169,30 +176,4 @@ function formsOf(schema: unknown): Readonly<Record<string, unknown>>[] {
 function memberOf({ properties, items, patternProperties, additionalProperties }: Readonly<Record<string, unknown>>, key: string): unknown {
   if (isObject(properties) && Object.hasOwn(properties, key)) return properties[key];
   return [items, ...(isObject(patternProperties) ? Object.values(patternProperties) : []), additionalProperties].find(isObject);
-}
-
-/** The known name that a person most likely meant, if one is near enough (Levenshtein distance up to a third of its length). */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      bestDistance = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

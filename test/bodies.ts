@@ -62,7 +62,10 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
         name: "new",
         description: "a new one",
         scorer: { kind: "rules", rules: [{ when: "income > 1", score: 1, reason: "income" }], otherwise: { score: 0, reason: "none" } },
-        features: { name: "loans", features: [{ name: "income", from: "income", text: "what they earn" }] },
+        features: {
+          name: "loans",
+          features: [{ name: "income", from: "income", text: "what they earn", reason: "The income is low", code: "R1" }],
+        },
         policy: {
           bands: [
             { action: "deny", from: 0, to: 0.5, reason: "too little" },
@@ -85,6 +88,8 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
         "/scorer/rules/0/reason",
         "/scorer/otherwise/reason",
         "/features/features/0/text",
+        "/features/features/0/reason",
+        "/features/features/0/code",
 
         "/policy/bands/0",
         "/policy/bands/1",
@@ -154,11 +159,11 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       value: {
         name: "loans",
         features: [
-          { name: "income", from: "income", text: "what they earn" },
+          { name: "income", from: "income", text: "what they earn", reason: "The income is low", code: "R1" },
           { name: "rich", cel: "income > 50.0", text: "whether that is much" },
         ],
       },
-      optional: ["/features/0", "/features/1", "/features/0/text", "/features/1/text"],
+      optional: ["/features/0", "/features/1", "/features/0/text", "/features/0/reason", "/features/0/code", "/features/1/text"],
     },
     "POST /v1/runs": {
       value: { experiment: "loans", name: "second", params: { depth: 3 }, tags: { by: "ana" }, inputs: [node] },

@@ -31,6 +31,8 @@ export const rights = [
   "reinstate",
   /** Have the server call another one: name a model server's address. */
   "targets:write",
+  /** Have decisions delivered elsewhere: declare sinks, pause and remove them. */
+  "sinks:write",
   /** Decide about an affected person's case. */
   "review",
   "tokens:write",
@@ -61,6 +63,7 @@ const holdings = {
   "route:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "targets:write": { viewer: "no", analyst: "no", operator: "grant", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
+  "sinks:write": { viewer: "no", analyst: "no", operator: "grant", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   review: { viewer: "no", analyst: "yes", operator: "no", admin: "grant", application: "no", outcomes: "no", trainer: "no" },
   "tokens:write": { viewer: "no", analyst: "no", operator: "no", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "audit:read": { viewer: "no", analyst: "yes", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
@@ -77,7 +80,7 @@ export interface Principal {
 }
 
 /** What these open tells of every endpoint, so a token that is limited to some doesn't hold them, whatever its role. */
-const serverWide: ReadonlySet<Right> = new Set<Right>(["audit:read", "tokens:write"]);
+const serverWide: ReadonlySet<Right> = new Set<Right>(["audit:read", "tokens:write", "sinks:write"]);
 
 /** Whether a right is kept from a token only because that is limited to some endpoints. */
 export const isBeyondLimits = (principal: Principal, right: Right): boolean => principal.endpoints !== null && serverWide.has(right);

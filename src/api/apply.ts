@@ -1,6 +1,7 @@
 /** Declarations in YAML: all documents or none. */
 import { reaches, type Principal } from "../access/index.ts";
 import { nearest, shown } from "../checked.ts";
+import type { Sinks } from "../decisions/index.ts";
 import type { Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import { parseYaml } from "../yaml.ts";
@@ -10,9 +11,16 @@ import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
 import { refuseNewTarget } from "./server-targets.ts";
 import { notFound } from "./server.ts";
+import { applySink } from "./sink-routes.ts";
+
+/** What declarations can be about. */
+export interface ApplyParts {
+  readonly releases: Releases;
+  readonly sinks: Sinks;
+}
 
 /** First a dry run over everything, so that a mistake in the last document changes nothing either. */
-export async function apply(releases: Releases, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
+export async function apply({ releases, sinks }: ApplyParts, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
   const documents = parseYaml(yaml);
   if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
   if (documents.value.length === 0)
@@ -29,7 +37,16 @@ export async function apply(releases: Releases, yaml: string, principal: Princip
       const kind = kindOf(value);
       if (kind === undefined) throw new ProblemError("invalid", "Nothing was changed.", [locate(kindIssue(value))]);
       const by = byOf(principal, { reason: "applied a file" });
-      if (kind === "endpoint") {
+      if (kind === "sink") {
+        changes.push(
+          await applySink(sinks, value, {
+            principal,
+            locate,
+            isDry,
+            declared: changes.filter((each) => each.kind === "endpoint").map(({ name }) => name),
+          }),
+        );
+      } else if (kind === "endpoint") {
         const done = await releases.applyEndpoint(value, by, isDry);
         if (!done.ok) throw locatedProblem(done.error, locate);
         changes.push({
@@ -81,16 +98,15 @@ function startProblem(number: number, refusal: Parameters<typeof releaseProblem>
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
-const kindOf = (value: unknown) =>
-  isObject(value) && (value["kind"] === "endpoint" || value["kind"] === "release") ? value["kind"] : undefined;
+const KINDS = ["endpoint", "release", "sink"] as const;
+const kindOf = (value: unknown) => KINDS.find((kind) => isObject(value) && value["kind"] === kind);
 function kindIssue(value: unknown): Issue {
-  const kinds = ["endpoint", "release"];
   const kind = isObject(value) ? value["kind"] : undefined;
-  const near = typeof kind === "string" ? nearest(kind, kinds) : undefined;
+  const near = typeof kind === "string" ? nearest(kind, KINDS) : undefined;
   const mistyped = isObject(value) && kind === undefined ? Object.keys(value).find((key) => nearest(key, ["kind"])) : undefined;
   return {
     path: mistyped === undefined ? "/kind" : `/${mistyped}`,
-    expected: mistyped === undefined ? "endpoint or release" : "kind: endpoint, or kind: release",
+    expected: mistyped === undefined ? "endpoint, release or sink" : "kind: endpoint, kind: release or kind: sink",
     got: mistyped === undefined ? (isObject(value) ? shown(kind) : shown(value)) : "an unknown field",
     ...(near === undefined && mistyped === undefined ? {} : { hint: `did you mean "${near ?? "kind"}"?` }),
   };

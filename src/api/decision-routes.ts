@@ -12,12 +12,14 @@ import {
   recordOutcomes,
   type RecordedDecision,
 } from "../decisions/index.ts";
+import type { Reasons } from "../diagnosis/index.ts";
 import type { DecisionRefusal, Gateway } from "../serving/index.ts";
 import { canonicalJson, sha256Hex, type Store } from "../store/index.ts";
 import { unreachable, type DecisionId, type EndpointName, type ReleaseId } from "../std.ts";
 import { RELEASE_HEADER_TEXT, askedRelease, type AskedReleaseParts } from "./asked-release.ts";
 import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
+import { Explanation, explanationFor } from "./reason-views.ts";
 import { notFound, principalOf, validatorOf, type Server } from "./server.ts";
 
 const EndpointParams = Type.Object({ endpoint: Type.String() });
@@ -46,6 +48,7 @@ export const DecisionReplyView = Type.Object(
     generation: Type.Integer(),
     route: Type.Enum(["live", "canary", "ab", "standby", "fallback", "pinned"]),
     decidedAt: Type.String(),
+    explanation: Type.Optional(Explanation),
   },
   { title: "Decision" },
 );
@@ -111,6 +114,9 @@ export interface DecisionRouteParts extends Pick<AskedReleaseParts, "isCondemned
   readonly gateway: Gateway;
   readonly store: Store;
   readonly reads: ProtectedReads;
+  readonly reasons: Pick<Reasons, "of">;
+  /** Told of what failed when an answer had already been given. */
+  readonly onError: (error: Error, reference: string) => void;
   /** Declared outcomes of an endpoint, each with whether it is good; undefined for an unknown endpoint. */
   readonly outcomesOf: (endpoint: string) => ReadonlyMap<string, boolean> | undefined;
   /** `r12`, where it is one of the endpoint's. */
@@ -126,9 +132,10 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       config: { right: "decide", takesRelease: true },
       schema: {
         summary: "Decide about a person",
-        description: `Answered once it is recorded. With an \`Idempotency-Key\` the same request gives the same answer again. ${RELEASE_HEADER_TEXT}`,
+        description: `Answered once it is recorded. With an \`Idempotency-Key\` the same request gives the same answer again. With \`reasons=true\` the answer says what moved the score most, if that is found in time: it never comes later for it. ${RELEASE_HEADER_TEXT}`,
         tags: ["decisions"],
         params: EndpointParams,
+        querystring: Type.Object({ reasons: Type.Optional(Type.Boolean({ description: "Give the principal reasons with the answer" })) }),
         body: DecisionBody,
         response: { 200: DecisionReplyView },
       },
@@ -136,6 +143,7 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       validatorCompiler: ({ schema, httpPart }) => (httpPart === "body" ? () => true : validatorOf(schema, httpPart)),
     },
     async (request, reply) => {
+      const startedUs = request.query.reasons ? store.runtime.clock.monotonicUs() : 0;
       const idempotencyKey = idempotencyKeyOf(request) ?? null;
       const pinned = askedRelease(request, parts, request.params.endpoint);
       const decided = await gateway.decide(request.params.endpoint, request.body, {
@@ -148,7 +156,9 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       });
       if (!decided.ok) throw refusal(decided.error, request.params.endpoint);
       if (decided.value.isReplay) void reply.header("idempotent-replayed", "true");
-      return { ...decided.value.reply, reasons: [...decided.value.reply.reasons] };
+      const answer = { ...decided.value.reply, reasons: [...decided.value.reply.reasons] };
+      if (!request.query.reasons) return answer;
+      return { ...answer, explanation: await explanationFor(parts, { endpoint: request.params.endpoint, id: answer.id, startedUs }) };
     },
   );
 

@@ -4,8 +4,16 @@ import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
-import { ChangeView, EndpointView, GuardrailStateView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
-import { apply } from "./apply.ts";
+import {
+  ChangeView,
+  EndpointView,
+  GuardrailStateView,
+  type MemoryView,
+  ReleaseView,
+  SwitchView,
+  TransitionRecordView,
+} from "./endpoint-view.ts";
+import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { GroupNames, SMALL_CELL } from "./group-names.ts";
@@ -16,8 +24,7 @@ import { releaseProblem } from "./release-problems.ts";
 import { refuseNewTarget } from "./server-targets.ts";
 import { principalOf, type Server } from "./server.ts";
 
-export interface EndpointRouteParts {
-  readonly releases: Releases;
+export interface EndpointRouteParts extends ApplyParts {
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
   readonly rollbacks: Rollbacks;
@@ -72,14 +79,14 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     {
       config: { right: "apply" },
       schema: {
-        summary: "Declare endpoints and releases in YAML",
+        summary: "Declare endpoints, releases and sinks in YAML",
         description: "All of it is checked before any of it is applied. The same text twice changes nothing.",
         tags: ["endpoints"],
         body: ApplyBody,
         response: { 200: Type.Object({ changes: Type.Array(ChangeView) }) },
       },
     },
-    async (request) => ({ changes: await apply(releases, request.body.yaml, principalOf(request), request.body.dryRun ?? false) }),
+    async (request) => ({ changes: await apply(parts, request.body.yaml, principalOf(request), request.body.dryRun ?? false) }),
   );
   app.get(
     "/v1/endpoints",
@@ -313,6 +320,16 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     route: routeView(room, names),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
+    memory: memoryView(parts.releases, room.name),
+  };
+}
+
+function memoryView({ memory }: Releases, endpoint: string): MemoryView {
+  const loaded = memory.holdings().filter((one) => one.endpoint === endpoint);
+  return {
+    budgetBytes: Number.isFinite(memory.limitBytes) ? memory.limitBytes : null,
+    usedBytes: memory.usedBytes(),
+    loaded: loaded.map(({ number, ownBytes, residentBytes, isAtRest }) => ({ release: `r${number}`, ownBytes, residentBytes, isAtRest })),
   };
 }
 

@@ -62,7 +62,7 @@ export const ReleaseView = Type.Object(
     id: Type.String({ description: "Content id: the same parts have the same id everywhere" }),
     endpoint: Type.String(),
     name: Type.String(),
-    scorer: Type.Enum(["rules", "onnx", "http"]),
+    scorer: Type.Enum(["rules", "onnx", "http", "container"]),
     origin: Type.Unknown({ description: "Model version, feature set, run and description, where they are known" }),
     features: Type.Array(Type.String()),
     policy: Type.Unknown(),
@@ -100,6 +100,25 @@ export const GuardrailStateView = Type.Object(
 );
 export type GuardrailStateView = Static<typeof GuardrailStateView>;
 
+const Bytes = Type.Integer({ minimum: 0 });
+export const MemoryView = Type.Object(
+  {
+    budgetBytes: orNull(Type.Integer({ minimum: 0, description: "For the scorer processes of all endpoints; null without one" })),
+    usedBytes: Type.Integer({ minimum: 0, description: "Of it, by what is needed now; what is at rest makes room" }),
+    loaded: Type.Array(
+      Type.Object({
+        release: ReleaseName,
+        ownBytes: Type.Integer({ minimum: 0, description: "Of its scorer process, without what such processes share" }),
+        residentBytes: Bytes,
+        isAtRest: Type.Boolean({ description: "Nobody needs it now" }),
+      }),
+      { description: "This endpoint's releases that take memory" },
+    ),
+  },
+  { title: "Memory" },
+);
+export type MemoryView = Static<typeof MemoryView>;
+
 export const EndpointView = Type.Object(
   {
     name: Type.String(),
@@ -107,6 +126,7 @@ export const EndpointView = Type.Object(
     route: RouteTableView,
     guardrails: Type.Array(GuardrailStateView),
     openIncidents: Type.Array(Type.Integer()),
+    memory: MemoryView,
   },
   { title: "Endpoint" },
 );
@@ -114,10 +134,11 @@ export type EndpointView = Static<typeof EndpointView>;
 
 export const ChangeView = Type.Object(
   {
-    kind: Type.Enum(["endpoint", "release"]),
+    kind: Type.Enum(["endpoint", "release", "sink"]),
     name: Type.String(),
     release: orNull(ReleaseName),
     change: Type.Enum(["created", "changed", "unchanged"]),
+    note: Type.Optional(Type.String({ description: "What a person should know though it was done" })),
   },
   { title: "Change" },
 );

@@ -20,6 +20,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
+    "GET /v1/sinks",
+    "GET /v1/sinks/{sink}",
     "GET /v1/ui/home",
     "GET /v1/ui/incidents/{n}",
     "GET /v1/events",
@@ -44,6 +46,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "decisions:read": [
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
+    "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],
@@ -68,6 +71,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
+    "GET /v1/endpoints/{endpoint}/releases/{release}/logs",
     "POST /v1/endpoints/{endpoint}/shadow",
     "POST /v1/endpoints/{endpoint}/canary",
     "POST /v1/endpoints/{endpoint}/promote",
@@ -87,6 +91,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   reinstate: ["POST /v1/endpoints/{endpoint}/reinstate"],
   review: [],
   "targets:write": [], // over and above the right to release: server-targets.ts
+  "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
   "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
 };

@@ -2,6 +2,7 @@
 import { mayDo, rolesWith, type Principal } from "../access/index.ts";
 import { valueAt } from "../checked.ts";
 import type { EndpointRoom } from "../releases/index.ts";
+import { repositoryOf } from "../serving/index.ts";
 import { ProblemError } from "./problem.ts";
 
 /**
@@ -11,14 +12,27 @@ import { ProblemError } from "./problem.ts";
  * @throws ProblemError
  */
 export function refuseNewTarget(principal: Principal, room: EndpointRoom | undefined, release: unknown): void {
-  const url = valueAt(release, "/scorer/kind") === "http" ? valueAt(release, "/scorer/url") : undefined;
-  if (url === undefined || mayDo(principal, "targets:write")) return;
-  const known = [...(room?.releases.values() ?? [])].map(({ bundle: { scorer } }) => (scorer.kind === "http" ? scorer.url : null));
-  if (known.some((each) => each === url)) return;
+  const target = targetOf(valueAt(release, "/scorer"));
+  if (target === undefined || mayDo(principal, "targets:write")) return;
+  const known = [...(room?.releases.values() ?? [])].map(({ bundle: { scorer } }) => targetOf(scorer));
+  if (known.includes(target)) return;
   const { name, role } = principal;
   throw new ProblemError(
     "forbidden",
     `The token "${name}" (${role}) lacks the right targets:write, which ${rolesWith("targets:write").join(", ")} can have: ` +
-      "no release of this endpoint has that server's address yet.",
+      "no release of this endpoint has that server's address, or an image of that name, yet.",
   );
+}
+
+/** Where applicants' data goes: a server's address, or an image, by its name where it has one. */
+function targetOf(scorer: unknown): string | undefined {
+  const at = (field: string) => String(valueAt(scorer, `/${field}`));
+  switch (valueAt(scorer, "/kind")) {
+    case "http":
+      return at("url");
+    case "container":
+      return `image ${repositoryOf(at("image")) ?? at("image")}`;
+    default:
+      return undefined;
+  }
 }

@@ -2,6 +2,7 @@
  * JSON about people is read strictly: what `JSON.parse` lets pass in silence (a repeated key, a broken character, a number that
  * turns into Infinity, 10⁶ nested brackets) is refused with its place. Traps 9–11 and T6 of the threat catalogue.
  */
+import { isUtf8 } from "node:buffer";
 import { err, ok, type Issue, type Result } from "../std.ts";
 
 export interface JsonLimits {
@@ -16,22 +17,18 @@ export function parseStrictJson(
   bytes: Uint8Array,
   limits: JsonLimits = JSON_LIMITS,
 ): Result<{ readonly text: string; readonly value: unknown }, Issue> {
-  let text: string;
-  try {
-    // `ignoreBOM` keeps a byte-order mark in the text, where JSON.parse then refuses it.
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return err({ path: "", expected: "UTF-8 text", got: "bytes that are not valid UTF-8" });
-  }
+  if (!isUtf8(bytes)) return err({ path: "", expected: "UTF-8 text", got: "bytes that are not valid UTF-8" });
+  // A byte-order mark stays in the text, where JSON.parse then refuses it.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const shape = scan(text, limits);
-  if (shape) return err(shape);
+  if (typeof shape === "object") return err(shape);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return err({ path: "", expected: "JSON", got: error instanceof Error ? error.message : "something else" });
   }
-  const content = walk(value, "", limits);
+  const content = shape === "plain" ? undefined : walk(value, "", limits);
   return content ? err(content) : ok({ text, value });
 }
 
@@ -42,14 +39,32 @@ const CLOSE_BRACE = 125;
 const OPEN_BRACKET = 91;
 const CLOSE_BRACKET = 93;
 const COLON = 58;
+const ZERO = 48;
+const NINE = 57;
+const EXPONENT = 0x65; // e, and E in lower case
+/** So many digits without an exponent are still far from infinity. */
+const MAX_DIGITS = 300;
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 
-/** One pass over the text, outside strings: depth and keys. Syntax is left to `JSON.parse`. */
-function scan(text: string, limits: JsonLimits): Issue | undefined {
+/**
+ * One pass over the text, outside strings: depth and keys. Syntax is left to `JSON.parse`.
+ * @returns `plain` where nothing of what `walk` looks for can be in it: valid UTF-8 without escapes has no NUL and no half surrogate that
+ *   JSON.parse lets pass, and numbers of few digits without an exponent are finite
+ */
+function scan(text: string, limits: JsonLimits): Issue | "plain" | "to be walked" {
+  const hasEscapes = text.includes("\\");
   const open: (Set<string> | null)[] = [];
   let keys = 0;
+  let digits = 0;
+  let isPlain = !hasEscapes;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
+    if (code >= ZERO && code <= NINE) {
+      if (++digits > MAX_DIGITS) isPlain = false;
+      continue;
+    }
+    if (digits > 0 && (code | 0x20) === EXPONENT) isPlain = false;
+    digits = 0;
     if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       if (open.length >= limits.maxDepth) return { path: "", expected: `at most ${limits.maxDepth} levels of nesting`, got: "more" };
       open.push(code === OPEN_BRACE ? new Set() : null);
@@ -57,15 +72,12 @@ function scan(text: string, limits: JsonLimits): Issue | undefined {
       open.pop();
     } else if (code === QUOTE) {
       const start = at;
-      let isEscaped = false;
-      for (at++; at < text.length && text.charCodeAt(at) !== QUOTE; at++) {
-        if (text.charCodeAt(at) !== BACKSLASH) continue;
-        isEscaped = true;
-        at++;
-      }
+      at = endOfString(text, at + 1, hasEscapes);
+      if (at - start - 1 > limits.maxStringLength) isPlain = false;
       const seen = open.at(-1);
       if (!seen || !isKey(text, at + 1)) continue;
-      const key = isEscaped ? unescaped(text.slice(start, at + 1)) : text.slice(start + 1, at);
+      const raw = text.slice(start + 1, at);
+      const key = hasEscapes && raw.includes("\\") ? unescaped(`"${raw}"`) : raw;
       if (key === undefined) continue;
       if (FORBIDDEN.has(key)) return { path: `/${key}`, expected: "a field of the documented body", got: `the reserved name "${key}"` };
       if (seen.has(key)) return { path: `/${key}`, expected: "every key once", got: `"${key}" twice in one object` };
@@ -73,7 +85,18 @@ function scan(text: string, limits: JsonLimits): Issue | undefined {
       if (++keys > limits.maxKeys) return { path: "", expected: `at most ${limits.maxKeys} keys`, got: "more" };
     }
   }
-  return undefined;
+  return isPlain ? "plain" : "to be walked";
+}
+
+/** Where the quote is that ends the string; the text's end where there is none. */
+function endOfString(text: string, from: number, hasEscapes: boolean): number {
+  if (!hasEscapes) {
+    const end = text.indexOf('"', from);
+    return end < 0 ? text.length : end;
+  }
+  let at = from;
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  return Math.min(at, text.length);
 }
 
 /** Whether a colon follows, white space aside: then the string before it was a key. */

@@ -1,11 +1,11 @@
 import type { ChangeView } from "../api/index.ts";
 import { readText } from "./files.ts";
 import { styled, table } from "./io.ts";
-import { UsageError, verb } from "./verb.ts";
+import { LOADING, UsageError, verb } from "./verb.ts";
 
 export const apply = verb({
   name: "apply",
-  help: `declare endpoints, releases and guardrails from a YAML file
+  help: `declare endpoints, releases, guardrails and sinks from a YAML file
 
 usage: evenkeel apply -f <file> [--dry-run]
 
@@ -21,7 +21,7 @@ examples:
     if (!file) throw new UsageError("which file? -f <file>");
     const yaml = await readText(cwd, file);
     const dryRun = values["dry-run"] ?? false;
-    const { changes } = await client().post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun });
+    const { changes } = await client().post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml, dryRun }, LOADING);
     if (values.json) io.out(JSON.stringify({ changes, dryRun }));
     else {
       io.out(
@@ -36,6 +36,7 @@ examples:
           ]),
         ),
       );
+      for (const { name, note } of changes) if (note !== undefined) io.note(`${name}: ${note}`);
       if (dryRun) io.note("a dry run: nothing was changed");
     }
     return 0;

@@ -1,7 +1,7 @@
 import type { ReleaseView, SwitchView } from "../api/index.ts";
 import { isFile, readYaml } from "./files.ts";
 import { percent } from "./format.ts";
-import { UsageError, verb } from "./verb.ts";
+import { LOADING, UsageError, verb } from "./verb.ts";
 
 export const deploy = verb({
   name: "deploy",
@@ -41,12 +41,16 @@ examples:
     const path = `/v1/endpoints/${encodeURIComponent(endpoint)}`;
     const release = values.release
       ? await client().get<ReleaseView>(`${path}/releases/${encodeURIComponent(values.release)}`)
-      : await client().post<ReleaseView>(`${path}/releases`, {
-          model: values.model,
-          policy: await readYaml(cwd, values.policy ?? ""),
-          ...(values.features ? { features: isFile(values.features) ? await readYaml(cwd, values.features) : values.features } : {}),
-          ...(values.name ? { name: values.name } : {}),
-        });
+      : await client().post<ReleaseView>(
+          `${path}/releases`,
+          {
+            model: values.model,
+            policy: await readYaml(cwd, values.policy ?? ""),
+            ...(values.features ? { features: isFile(values.features) ? await readYaml(cwd, values.features) : values.features } : {}),
+            ...(values.name ? { name: values.name } : {}),
+          },
+          LOADING,
+        );
     const reason = values.reason ?? "";
     const done =
       place.kind === "none"

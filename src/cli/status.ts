@@ -78,7 +78,16 @@ function word(io: Io, guardrails: readonly GuardrailStateView[]): string {
   return styled(io, "dim", `${count("no-data")} of ${serving.length} wait`);
 }
 
-function detail(io: Io, { name, description, route, guardrails, openIncidents }: EndpointView): string {
+/** What the loaded models take, each and all together. */
+function memoryText({ budgetBytes, usedBytes, loaded }: EndpointView["memory"]): readonly string[] {
+  if (loaded.length === 0) return [];
+  const each = loaded.map(({ release, ownBytes, isAtRest }) => `${release} ${megabytes(ownBytes)}${isAtRest ? " (at rest)" : ""}`);
+  const of = budgetBytes === null ? "" : ` of ${megabytes(budgetBytes)}`;
+  return [`memory of models: ${each.join(", ")}; all endpoints ${megabytes(usedBytes)}${of}`];
+}
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6).toLocaleString("en")} MB`;
+
+function detail(io: Io, { name, description, route, guardrails, openIncidents, memory }: EndpointView): string {
   const held = route.held ? [styled(io, "yellow", `automatic rollouts are held (${route.held.by}: ${route.held.reason})`)] : [];
   const open =
     openIncidents.length > 0
@@ -117,6 +126,7 @@ function detail(io: Io, { name, description, route, guardrails, openIncidents }:
     `${styled(io, "bold", name)}  ${description}`,
     `generation ${route.generation}`,
     table(io, ["place", "release", ""], places),
+    ...memoryText(memory),
     ...held,
     ...open,
     "",

@@ -2,7 +2,10 @@ import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
+import { giveBackMemory } from "./give-back-memory.ts";
+import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
+import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
 import { startTrouble } from "./start-trouble.ts";
 import { UsageError, verb, wholeNumber } from "./verb.ts";
 import { startWatchdog } from "./watchdog.ts";
@@ -16,7 +19,7 @@ export const up = verb({
   help: `start the server
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
-                   [--allow-egress <host:port>]…
+                   [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -24,8 +27,11 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
   --postgres  keep the database in PostgreSQL (or EVENKEEL_POSTGRES_URL); blobs stay in the folder
   --allow-egress  a model server on this machine or its network that releases may call: models.internal:8080, 127.0.0.1:8501,
                   10.0.0.0/8:8080 (or EVENKEEL_ALLOW_EGRESS, with commas); public addresses need none
+  --memory-budget  what the models of all releases may take together, 2GB for example (default: half of the machine's memory, or of the
+                  container's); a release that doesn't fit is refused
+  --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
-Headers of calls to model servers may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
+Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
 
 examples:
@@ -38,6 +44,8 @@ examples:
     "allowed-host": { type: "string", multiple: true },
     postgres: { type: "string" },
     "allow-egress": { type: "string", multiple: true },
+    "memory-budget": { type: "string" },
+    "container-engine": { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -50,6 +58,8 @@ examples:
     if (!egress.ok) throw new UsageError(`--allow-egress takes ${egress.error[0]?.expected}, not "${egress.error[0]?.got}"`);
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
+    const budget = values["memory-budget"];
+    const containerEngine = engineSocket(values["container-engine"], env);
     const starting = startApp({
       folder,
       port,
@@ -57,6 +67,8 @@ examples:
       ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
       ...(postgresUrl ? { postgresUrl } : {}),
       egress: { allow },
+      memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
+      ...(containerEngine ? { containerEngine } : {}),
       secrets: secretsIn(env),
       onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
       onFatal: (why) => {
@@ -69,6 +81,7 @@ examples:
         error instanceof Error ? startTrouble(error, { folder: said, host, port, hasPostgres: postgresUrl !== undefined }) : undefined;
       throw why === undefined ? error : new Error(why, { cause: error });
     });
+    giveBackMemory();
     if (values.json) io.out(JSON.stringify({ url: app.url, folder, token: app.firstAdmin?.token ?? null }));
     else {
       io.out(`Evenkeel is up: ${styled(io, "bold", app.url)}   data in ${folder}`);

@@ -81,6 +81,9 @@ export function incidentNumber(text: string): number {
   return Number(text);
 }
 
+/** Making a release may mean that the server fetches an image and waits until what is inside is ready. */
+export const LOADING = { timeoutMs: 15 * 60_000 };
+
 /** What a page of a list may have. */
 export const PAGE = { min: 1, max: 1000 };
 

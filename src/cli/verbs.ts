@@ -9,10 +9,13 @@ import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
+import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
+import { sinks } from "./sinks.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
@@ -32,9 +35,12 @@ export const verbs: readonly Verb[] = [
   ab,
   drill,
   release,
+  logs,
   decide,
   score,
   decisions,
+  reasons,
+  sinks,
   incidents,
   blame,
   affected,

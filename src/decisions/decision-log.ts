@@ -4,6 +4,7 @@ import { assert, ok, type Result } from "../std.ts";
 import { decisionTuple, shadowTuple, type Committer, type DecisionTuple, type ShadowTuple } from "./batch.ts";
 import { openCommitter } from "./committer.ts";
 import { LogOverloaded, type Ack, type AppendOutcome, type DecisionRecord, type ShadowAnswer } from "./decision-record.ts";
+import { RecordedCounts, type RecordedCount } from "./recorded-counts.ts";
 import { Wholes, outcomeOf } from "./wholes.ts";
 
 export interface DecisionLogOptions {
@@ -57,6 +58,7 @@ export class DecisionLog {
   readonly #maxBatch: number;
   readonly #maxWaitUs: number;
   readonly #onTrouble: (error: Error) => void;
+  readonly #recorded = new RecordedCounts();
   readonly #wholes: Wholes;
   #queue: Waiting[] = [];
   #shadows: ShadowTuple[] = [];
@@ -77,7 +79,7 @@ export class DecisionLog {
     this.#maxBatch = options.maxBatch ?? 1000;
     this.#maxWaitUs = (options.maxWaitMs ?? 2000) * 1000;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
-    this.#wholes = new Wholes(store, committer, { maxWaitUs: this.#maxWaitUs, onTrouble: this.#onTrouble });
+    this.#wholes = new Wholes(store, committer, { maxWaitUs: this.#maxWaitUs, recorded: this.#recorded, onTrouble: this.#onTrouble });
   }
 
   /** One log for a store: it knows where the log ends. @throws StorageError when the database is the trouble */
@@ -159,6 +161,11 @@ export class DecisionLog {
     };
   }
 
+  /** What this process has recorded since it opened the log. */
+  recorded(): readonly RecordedCount[] {
+    return this.#recorded.list();
+  }
+
   /** Resolves when all that waits now has been recorded or refused. */
   async flush(): Promise<void> {
     while (this.#running) await this.#running;
@@ -213,7 +220,10 @@ export class DecisionLog {
       this.#batches++;
       this.#committed += waiting.length;
       this.#shadowsDropped += reply.shadowsDropped;
-      for (const [at, { answer }] of waiting.entries()) answer?.resolve(outcomeOf(reply.settled[at]));
+      for (const [at, { answer, tuple }] of waiting.entries()) {
+        this.#recorded.add(tuple, reply.settled[at]);
+        answer?.resolve(outcomeOf(reply.settled[at]));
+      }
     } catch (error) {
       const trouble = error instanceof Error ? error : new Error(String(error));
       if (!(trouble instanceof StorageError)) await this.#commitApart(waiting, shadows, trouble);
@@ -253,7 +263,10 @@ export class DecisionLog {
     for (const one of waiting) {
       const seq = recorded.get(one.tuple[0]);
       if (seq === undefined) absent.push(one);
-      else one.answer?.resolve({ seq });
+      else {
+        this.#recorded.add(one.tuple, seq);
+        one.answer?.resolve({ seq });
+      }
     }
     this.#committed += recorded.size;
     const notThere = new StorageError("storage-unavailable", `not recorded: ${error.message}`, { cause: error });

@@ -19,6 +19,7 @@ export {
   isReplayable,
   readDecision,
   readDecisions,
+  readForReplay,
   readLogEnd,
   readShadowAnswers,
   recentForReplay,
@@ -43,6 +44,9 @@ export {
   type TallyFilter,
   type TotalRow,
 } from "./read-tallies.ts";
+export type { RecordedCount } from "./recorded-counts.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
+export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal, type SinkState, type SinkStatus } from "./sinks/sinks.ts";
+export { SinkSpec } from "./sinks/spec.ts";
 export { REPEAT_WITHIN_MS, UNKNOWN_GROUP, cellKey, groupsOf, minuteOf, type Counts } from "./tally.ts";
 export { verifyLog, type LogHead, type LogProblem, type LogVerdict } from "./verify-log.ts";

@@ -92,6 +92,13 @@ export async function readDecision(db: Reader, id: DecisionId): Promise<Recorded
   return row && recorded(row);
 }
 
+/** Those of these decisions whose requests are still there, in the order of recording. @param ids - at most 1,000 */
+export async function readForReplay(db: Reader, ids: readonly DecisionId[]): Promise<readonly ReplayableDecision[]> {
+  if (ids.length === 0) return [];
+  const rows = await selectDecisions(db).where("d.id", "in", ids).where("p.payload", "is not", null).orderBy("d.seq").execute();
+  return rows.map((row) => recorded(row)).filter(isReplayable);
+}
+
 /** The newest decisions whose requests are still there, newest first: what a release is tried on before it takes over. */
 export async function recentForReplay(
   db: Reader,

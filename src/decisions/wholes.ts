@@ -3,6 +3,7 @@ import { assert, err, ok, type Result } from "../std.ts";
 import { StorageError, type Store } from "../store/index.ts";
 import { decisionTuple, type Batch, type BatchReply, type Committer, type DecisionTuple, type Settled } from "./batch.ts";
 import { LogOverloaded, type AppendOutcome, type DecisionRecord } from "./decision-record.ts";
+import type { RecordedCounts } from "./recorded-counts.ts";
 
 type Appended = Result<readonly AppendOutcome[], readonly number[]>;
 
@@ -24,6 +25,7 @@ export class Wholes {
   readonly #store: Store;
   readonly #committer: Committer;
   readonly #maxWaitUs: number;
+  readonly #recorded: RecordedCounts;
   readonly #onTrouble: (error: Error) => void;
   #queue: Whole[] = [];
   committed = 0;
@@ -33,11 +35,16 @@ export class Wholes {
   constructor(
     store: Store,
     committer: Committer,
-    { maxWaitUs, onTrouble }: { readonly maxWaitUs: number; readonly onTrouble: (error: Error) => void },
+    {
+      maxWaitUs,
+      recorded,
+      onTrouble,
+    }: { readonly maxWaitUs: number; readonly recorded: RecordedCounts; readonly onTrouble: (error: Error) => void },
   ) {
     this.#store = store;
     this.#committer = committer;
     this.#maxWaitUs = maxWaitUs;
+    this.#recorded = recorded;
     this.#onTrouble = onTrouble;
   }
 
@@ -91,6 +98,7 @@ export class Wholes {
       const wholes = some.map(({ tuples }) => [at, (at += tuples.length)] as const);
       const { settled } = await this.#surely({ writer: this.#store.writer, decisions, shadows: [], wholes });
       this.batches++;
+      for (const [at, tuple] of decisions.entries()) this.#recorded.add(tuple, settled[at]);
       for (const [i, [from, to]] of wholes.entries()) {
         const appended = appendedOf(settled.slice(from, to), decisions.slice(from, to));
         if (appended.ok) this.committed += to - from;

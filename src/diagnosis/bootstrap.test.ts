@@ -3,7 +3,7 @@ import { bootstrapGaps, countSides, gapOf, personNumber, type Answers, type Wind
 import { estimate, studentQuantile } from "./estimate.ts";
 import { breachesOf, estimateOf, measure, minus, shareLines } from "./measure.ts";
 import { owenMarginals } from "./owen.ts";
-import { shapleyMarginals } from "./shapley.ts";
+import { shapleyMarginals } from "../shapley.ts";
 
 /** People of whom a third is in the harmed group. */
 const windowOf = (people: number, from = 0): Window => ({

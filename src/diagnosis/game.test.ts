@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { dividends, minimalSets } from "./minimal-sets.ts";
 import { owen } from "./owen.ts";
-import { bitCount, shapley } from "./shapley.ts";
+import { bitCount, shapley } from "../shapley.ts";
 
 const value = fc.double({ min: -1, max: 1, noNaN: true });
 /** A game of 1 to `most` players. */

@@ -1,7 +1,7 @@
 /** The games of a blame: the harm of every coalition, observed and drawn, and whether it breaks the limit. Pure. */
 import { bootstrapGaps, countSides, gapOf, type Answers, type DrawOptions, type SideCounts, type Window } from "./bootstrap.ts";
 import { estimate, type Estimate } from "./estimate.ts";
-import { share, type Marginals } from "./shapley.ts";
+import { share, type Marginals } from "../shapley.ts";
 
 /** What a coalition answers, and to whom: an index into the windows. */
 export interface CoalitionAnswers {

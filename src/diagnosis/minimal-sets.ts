@@ -1,7 +1,7 @@
 /**
  * Which changes were needed for the harm, and which were enough. Pure. Coalitions are bit masks over the players, as in shapley.ts.
  */
-import { bitCount, playersOf } from "./shapley.ts";
+import { bitCount, playersOf } from "../shapley.ts";
 
 export interface MinimalSets {
   /** Smallest sets of changes that, taken back, end the breach; all of that size. Empty: no set does, or there is no breach. */

@@ -4,7 +4,7 @@
  * said before. Pure. G. Owen, "Values of games with a priori unions", 1977.
  */
 import { assert } from "../std.ts";
-import { bitCount, orderWeight, playersOf, share, subsetsOf, PLAYERS_MAX, type Marginals } from "./shapley.ts";
+import { bitCount, orderWeight, playersOf, share, subsetsOf, PLAYERS_MAX, type Marginals } from "../shapley.ts";
 
 /** @param blockOf - for each player, the block that it belongs to; any numbers. Blocks of one player each give the Shapley value */
 export function owenMarginals(blockOf: readonly number[]): Marginals {

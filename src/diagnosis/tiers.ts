@@ -17,7 +17,7 @@ import {
 import { dividends, minimalSets } from "./minimal-sets.ts";
 import { owenMarginals } from "./owen.ts";
 import { Answering, type ModelScores, type Scene } from "./scene.ts";
-import { shapleyMarginals } from "./shapley.ts";
+import { shapleyMarginals } from "../shapley.ts";
 import { points, type Share } from "./verdict.ts";
 
 export interface Part extends Share {

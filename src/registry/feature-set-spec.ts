@@ -7,6 +7,15 @@ export const NamePattern = "^[A-Za-z_][A-Za-z0-9_]{0,249}$";
 const fields = {
   name: Type.String({ pattern: NamePattern, description: "Name of the feature; models are trained on features in this order" }),
   text: Type.Optional(Type.String({ maxLength: 5000, description: "What it means, for people" })),
+  reason: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 250, description: "Told to people whom it counted against: Recent payments were late" }),
+  ),
+  code: Type.Optional(
+    Type.String({
+      pattern: "^[A-Za-z][A-Za-z0-9_-]{0,31}$",
+      description: "Stable code of the reason; its name by default. Features with the same code are one reason",
+    }),
+  ),
 };
 
 /** An input of the endpoint, passed through: numbers as they are, booleans as 0 and 1. */

@@ -191,14 +191,17 @@ export class EndpointRoom {
     if (this.#isClosed) return;
     const standby = standbyOf(this.#table);
     if (standby && !this.#warm.isWarm(standby)) await this.#warmStandby(standby);
-    const cold = await this.inTurn(async () => (this.#undrained === 0 ? this.#warm.forget(new Set(this.needed())) : []));
-    await Promise.all(cold.map((release) => release.close()));
+    const warm = await this.inTurn(async () => {
+      if (this.#undrained === 0) this.#warm.rest(new Set(this.needed()));
+      return this.#warm;
+    });
+    await warm.evicted();
   }
 
   async #warmStandby(standby: ReleaseId): Promise<void> {
     const warm = this.#warm;
     const info = this.info(standby);
-    const loaded = await warm.borrow(info);
+    const loaded = await warm.borrow(info, { atAnyCost: true });
     if (!loaded.ok) return this.#parts.onTrouble(notLoaded(info, loaded.error));
     try {
       if (standbyOf(this.#table) === standby && warm === this.#warm) await this.#pushInTurn();
@@ -229,7 +232,7 @@ export class EndpointRoom {
   /** Loads a release that the table holds on to. @returns null once it is warm */
   async #whyNotWarm(info: ReleaseInfo): Promise<Json | null> {
     try {
-      const loaded = await this.#warm.borrow(info);
+      const loaded = await this.#warm.borrow(info, { atAnyCost: true });
       if (!loaded.ok) return loaded.error.map((issue) => ({ ...issue }));
       this.#warm.giveBack(info.id);
       return null;

@@ -116,7 +116,7 @@ async function resolveFeatures(
   }
   if (features) return ok({ set: features, version: null });
   if (model?.featureSet) return found(await featureSets.get(model.featureSet), model.featureSet);
-  if (scorer?.kind === "rules" || (scorer?.kind === "http" && scorer.send === "inputs"))
+  if (scorer?.kind === "rules" || ((scorer?.kind === "http" || scorer?.kind === "container") && scorer.send === "inputs"))
     return ok({ set: inputFeatures(endpoint.spec.inputs), version: null });
   return invalid({
     path: "/features",

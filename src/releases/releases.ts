@@ -15,6 +15,7 @@ import {
 } from "../serving/index.ts";
 import { assert, err, ok, unreachable, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { peopleIn } from "./people-in-place.ts";
 import { parseEndpoint, rulesAt, type EndpointDefinition } from "./endpoint-spec.ts";
 import { EndpointRoom } from "./endpoint-room.ts";
@@ -35,6 +36,8 @@ export interface ReleasesParts {
   readonly registry: Registry;
   readonly gateway: Gateway;
   readonly load: LoadDependencies;
+  /** Of all scorer processes together; without end by default. */
+  readonly memory?: MemoryBudget;
   /** Told of what an operator should see: a release that should be warm and can't be loaded. */
   readonly onTrouble: (error: Error) => void;
 }
@@ -65,6 +68,8 @@ export type Alongside = (tx: Transaction<Schema>, recorded: Recorded) => Promise
 const RECOVER_EVERY_MS = 10_000;
 
 export class Releases {
+  /** What the loaded releases of all endpoints take. */
+  readonly memory: MemoryBudget;
   readonly #parts: ReleasesParts;
   readonly #transitions: Transitions;
   readonly #writer: ReleaseWriter;
@@ -78,6 +83,7 @@ export class Releases {
 
   private constructor(parts: ReleasesParts) {
     this.#parts = parts;
+    this.memory = parts.memory ?? new MemoryBudget(Number.POSITIVE_INFINITY);
     this.#transitions = new Transitions(parts.store, parts.audit);
     this.#writer = new ReleaseWriter(parts, this.#transitions);
     this.#stopRecovering = parts.store.runtime.timers.every(RECOVER_EVERY_MS, async () => {
@@ -101,7 +107,7 @@ export class Releases {
     const room = new EndpointRoom(this.#roomParts(), {
       definition,
       table,
-      warm: new WarmSet(definition.compiled, this.#parts.load),
+      warm: new WarmSet(definition.compiled, this.#parts.load, this.memory),
       releases: await readReleases(this.#parts.store.db, name),
       last,
       liveSinceMs: liveSince(history),
@@ -166,7 +172,7 @@ export class Releases {
 
   async #define(definition: EndpointDefinition, by: By, dryRun: boolean): Promise<Result<Applied, ReleaseRefusal>> {
     const { name } = definition.compiled;
-    const warm = new WarmSet(definition.compiled, this.#parts.load);
+    const warm = new WarmSet(definition.compiled, this.#parts.load, this.memory);
     const fallback = this.#infoOf(name, definition.fallback, { name: definition.spec.fallback.name ?? FALLBACK_NAME, number: 1, by });
     const tried = await warm.borrow(fallback);
     if (!tried.ok) return err({ kind: "invalid", issues: tried.error.map((issue) => ({ ...issue, path: `/fallback${issue.path}` })) });
@@ -185,7 +191,7 @@ export class Releases {
   }
 
   async #redefine(room: EndpointRoom, definition: EndpointDefinition, by: By, dryRun: boolean): Promise<Result<Applied, ReleaseRefusal>> {
-    const warm = new WarmSet(definition.compiled, this.#parts.load);
+    const warm = new WarmSet(definition.compiled, this.#parts.load, this.memory);
     const name = definition.spec.fallback.name ?? FALLBACK_NAME;
     const made = this.#infoOf(room.name, definition.fallback, { name, number: room.releases.size + 1, by });
     const fallback = room.releases.get(made.id) ?? made;
@@ -352,14 +358,14 @@ export class Releases {
         const info = id === null ? undefined : room.releases.get(id);
         // What isn't known or is condemned the table refuses, in its own words.
         if (!info || room.table.condemned.has(info.id)) continue;
-        const loaded = await this.#borrow(warm, info);
+        const loaded = await this.#borrow(warm, info, wish.kind === "rollback");
         if (!loaded.ok) return loaded;
         loans.add(warm, info.id);
       }
       return ok({ value: wish, warm });
     }
     for (const id of rollbackCandidates(room.table)) {
-      const loaded = await this.#borrow(warm, room.info(id));
+      const loaded = await this.#borrow(warm, room.info(id), wish.kind === "rollback");
       if (!loaded.ok) {
         this.#parts.onTrouble(
           new Error(`the rollback of ${room.name} passes over r${room.info(id).number}: ${JSON.stringify(loaded.error)}`),
@@ -396,9 +402,10 @@ export class Releases {
     this.#rooms.clear();
   }
 
-  async #borrow(warm: WarmSet, info: ReleaseInfo): Promise<Result<LoadedRelease, ReleaseRefusal>> {
+  /** @param atAnyCost - a rollback mustn't fail for want of memory */
+  async #borrow(warm: WarmSet, info: ReleaseInfo, atAnyCost = false): Promise<Result<LoadedRelease, ReleaseRefusal>> {
     try {
-      const loaded = await warm.borrow(info);
+      const loaded = await warm.borrow(info, { atAnyCost });
       return loaded.ok ? loaded : err({ kind: "cannot-load", release: info.id, issues: loaded.error });
     } catch (error) {
       if (!(error instanceof ScorerError)) throw error;

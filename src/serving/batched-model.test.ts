@@ -156,8 +156,11 @@ describe("a probe in a process of its own", () => {
   });
 });
 
-test("a scorer process that hangs in native code doesn't outlive a server that was killed", async () => {
-  const program = `
+// Without util-linux in the path, a thread does what the kernel does otherwise.
+test.each([process.env["PATH"], "/nowhere"])(
+  "a scorer process that hangs in native code doesn't outlive a server that was killed (%#)",
+  async (PATH) => {
+    const program = `
     import { BatchedModel } from ${JSON.stringify(new URL("./batched-model.ts", import.meta.url).href)};
     import { systemRuntime } from ${JSON.stringify(new URL("../store/index.ts", import.meta.url).href)};
     const { clock } = systemRuntime();
@@ -165,10 +168,12 @@ test("a scorer process that hangs in native code doesn't outlive a server that w
     if (!model.ok) throw new Error("refused");
     model.value.run(Float32Array.of(9, 0, 0), 1e9);
     setTimeout(() => console.log(model.value.pid), 300);`;
-  const server = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
-  const pid = await new Promise<number>((resolve) => server.stdout.once("data", (text: Buffer) => resolve(Number(text.toString()))));
-  expect(pid).toBeGreaterThan(0);
-  expect(() => process.kill(pid, 0)).not.toThrow();
-  server.kill("SIGKILL");
-  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), 5000);
-});
+    const env = { ...process.env, PATH };
+    const server = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "pipe", "inherit"], env });
+    const pid = await new Promise<number>((resolve) => server.stdout.once("data", (text: Buffer) => resolve(Number(text.toString()))));
+    expect(pid).toBeGreaterThan(0);
+    expect(() => process.kill(pid, 0)).not.toThrow();
+    server.kill("SIGKILL");
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), 5000);
+  },
+);

@@ -291,7 +291,7 @@ describe("when the planned release fails, somebody else answers in time, and the
 
 test("a canary answers its share, the same people each time, more of them when it grows", async () => {
   const endpoint = newEndpoint();
-  const gateway = gatewayWith({ log: await DecisionLog.open(store, { ack: "off" }), maxInFlight: 10_000 });
+  const gateway = gatewayWith({ log: await DecisionLog.open(store, { ack: "off" }), maxInFlight: 10_000, maxWaitMs: 60_000 });
   const [rule, canary] = [await load(endpoint, 1, rules()), await load(endpoint, 2, rules(0.9))];
   const people = Array.from({ length: 4000 }, (_, i) => `person-${i}`);
   const canaried = async (share: number, generation: number) => {

@@ -6,6 +6,7 @@ import { recordedAnswer, replyOf, type Given } from "./answered.ts";
 import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
 import { FailureWatch, type FailureFigures } from "./failure-watch.ts";
 import type { DecisionRequest } from "./inputs.ts";
+import { Door } from "./door.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
 import { RouteTable, loadedIn, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
@@ -65,8 +66,10 @@ export interface GatewayOptions {
   readonly scorerTimeoutMs?: number;
   /** Answers that would come later are refused. Default 2,000. */
   readonly lateMs?: number;
-  /** Decisions under way at most. Default 2,000. */
+  /** Decisions under way at most, with those that wait for their turn. Default 2,000. */
   readonly maxInFlight?: number;
+  /** Who would wait longer for a turn of the event loop is refused at once. Default 100. */
+  readonly maxWaitMs?: number;
   /** Time for all scorers of many decisions that are asked for at once. Default 10,000. */
   readonly manyDeadlineMs?: number;
   /** Decisions under way at most that were asked for many at once. Default 20,000. */
@@ -96,6 +99,8 @@ export interface RequestCounts {
 
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
 const LAST_CHANCE_MS = 20;
+/** Short beside what people wait anyway, long enough for those who come together to be scored together. */
+const TURN_MS = 5;
 
 /** The hot path of one process: one gateway for all of its endpoints. */
 export class Gateway {
@@ -105,6 +110,7 @@ export class Gateway {
   readonly #subjectHash: SubjectHash;
   readonly #failures = new FailureWatch();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
+  readonly #door: Door;
   #inFlight = 0;
   #manyInFlight = 0;
   #fellBack = 0;
@@ -115,11 +121,13 @@ export class Gateway {
       scorerTimeoutMs: 200,
       lateMs: 2000,
       maxInFlight: 2000,
+      maxWaitMs: 100,
       maxShadows: 2000,
       manyDeadlineMs: 10_000,
       maxManyInFlight: 20_000,
       ...options,
     };
+    this.#door = new Door({ clock: options.runtime.clock, turnMs: TURN_MS, maxWaitMs: this.#options.maxWaitMs });
     this.#subjectHash = subjectHash(options.subjectKey);
     this.#shadows = new Shadows({
       log: options.log,
@@ -187,19 +195,28 @@ export class Gateway {
    * @throws StorageError when the log can't record it
    */
   async decide(endpoint: string, body: unknown, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
+    if (!this.#tables.has(endpoint)) return err({ kind: "unknown-endpoint" });
+    const startedUs = meta.receivedAtUs ?? this.#options.runtime.clock.monotonicUs();
+    const decided =
+      this.#inFlight + this.#door.waiting < this.#options.maxInFlight
+        ? await this.#door.enter(() => this.#decideNow(endpoint, body, meta, startedUs))
+        : null;
+    if (decided !== null) return decided;
+    this.#countsOf(endpoint).unanswered++;
+    return err({ kind: "overloaded" });
+  }
+
+  /** By the table that is in force once it has its turn. */
+  async #decideNow(endpoint: string, body: unknown, meta: RequestMeta, startedUs: number): Promise<Result<Decided, DecisionRefusal>> {
     const table = this.#tables.get(endpoint);
     if (!table) return err({ kind: "unknown-endpoint" });
     const counts = this.#countsOf(endpoint);
-    if (this.#inFlight >= this.#options.maxInFlight) {
-      counts.unanswered++;
-      return err({ kind: "overloaded" });
-    }
     const request = table.view.endpoint.parse(body);
     if (!request.ok) return err({ kind: "invalid", issues: request.error });
     this.#inFlight++;
     table.enter();
     try {
-      const decided = await this.#decideOn(table, request.value, meta);
+      const decided = await this.#decideOn(table, request.value, meta, startedUs);
       if (decided.ok) counts.answered++;
       else if (decided.error.kind !== "key-reused") counts.unanswered++;
       return decided;
@@ -285,11 +302,15 @@ export class Gateway {
     }
   }
 
-  async #decideOn(table: RouteTable, request: DecisionRequest, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
+  async #decideOn(
+    table: RouteTable,
+    request: DecisionRequest,
+    meta: RequestMeta,
+    startedUs: number,
+  ): Promise<Result<Decided, DecisionRefusal>> {
     const { log, runtime, lateMs } = this.#options;
     const { clock } = runtime;
     const { view } = table;
-    const startedUs = meta.receivedAtUs ?? clock.monotonicUs();
     const id = runtime.ids.decision();
     const subject = request.subject === null ? null : this.#subjectHash(request.subject);
     // An id's last twelve digits are random; people without a name are drawn anew each time.

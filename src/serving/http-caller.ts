@@ -26,8 +26,11 @@ export class CallFailed extends Error {
   }
 }
 
+/** What says where calls may go, and connects. */
+export type CallGuard = Pick<Egress, "check" | "connector">;
+
 export interface HttpCallerOptions {
-  readonly egress: Egress;
+  readonly egress: CallGuard;
   readonly connections: number;
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -5,11 +5,14 @@ const Pointer = (description: string) => Type.String({ pattern: "^(/[^/]*)*$", m
 const Name = (description: string) => Type.String({ minLength: 1, maxLength: 250, description });
 
 /** A value that isn't kept with the release: the server's environment has it as EVENKEEL_SECRET_ and the name in capitals. */
-const Secret = Type.Object({ secret: Type.String({ pattern: "^[a-z][a-z0-9_]{0,62}$" }) }, { additionalProperties: false });
+export const Secret = Type.Object({ secret: Type.String({ pattern: "^[a-z][a-z0-9_]{0,62}$" }) }, { additionalProperties: false });
 
-const common = {
+const where = {
   kind: Type.Literal("http"),
   url: Type.String({ maxLength: 2000, description: "Where the server is: http://models.internal:8080" }),
+};
+
+const common = {
   send: Type.Optional(
     Type.Union([Type.Literal("features"), Type.Literal("inputs")], {
       description: "features: the feature set, computed here (default); inputs: the endpoint's inputs as they came, texts too",
@@ -35,9 +38,10 @@ const common = {
   connections: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: "Requests under way at most; 4 by default" })),
 };
 
-/** Open Inference Protocol v2: Triton, KServe, MLServer, OpenVINO, Seldon, TorchServe. */
-export const OipScorerSpec = Type.Object(
-  {
+/** How each protocol is spoken, wherever the server runs: in the order of `HttpScorerSpec`. */
+export const protocols = {
+  /** Open Inference Protocol v2: Triton, KServe, MLServer, OpenVINO, Seldon, TorchServe. */
+  oip: {
     ...common,
     protocol: Type.Literal("oip"),
     model: Name("Its name at the server"),
@@ -52,12 +56,8 @@ export const OipScorerSpec = Type.Object(
     output: Type.Optional(Name("Which output holds the score; the first of a floating-point type by default")),
     content_type: Type.Optional(Name("What MLServer is told of the rows: pd, np")),
   },
-  { title: "Open Inference Protocol", additionalProperties: false },
-);
-
-/** MLflow's scoring server: `/invocations`. */
-export const MlflowScorerSpec = Type.Object(
-  {
+  /** MLflow's scoring server: `/invocations`. */
+  mlflow: {
     ...common,
     protocol: Type.Literal("mlflow"),
     layout: Type.Optional(
@@ -66,12 +66,8 @@ export const MlflowScorerSpec = Type.Object(
       }),
     ),
   },
-  { title: "MLflow", additionalProperties: false },
-);
-
-/** KServe v1 and TensorFlow Serving: `:predict`. */
-export const KserveScorerSpec = Type.Object(
-  {
+  /** KServe v1 and TensorFlow Serving: `:predict`. */
+  kserve_v1: {
     ...common,
     protocol: Type.Literal("kserve_v1"),
     model: Name("Its name at the server"),
@@ -79,12 +75,8 @@ export const KserveScorerSpec = Type.Object(
       Type.Union([Type.Literal("lists"), Type.Literal("objects")], { description: "Each row of instances; lists by default" }),
     ),
   },
-  { title: "KServe v1", additionalProperties: false },
-);
-
-/** The contract of SageMaker's containers: `/invocations`, `/ping`. */
-export const SagemakerScorerSpec = Type.Object(
-  {
+  /** The contract of SageMaker's containers: `/invocations`, `/ping`. */
+  sagemaker: {
     ...common,
     protocol: Type.Literal("sagemaker"),
     layout: Type.Optional(
@@ -94,12 +86,8 @@ export const SagemakerScorerSpec = Type.Object(
     ),
     scores: Type.Optional(Pointer("Where the scores are in a JSON answer; /predictions by default")),
   },
-  { title: "SageMaker", additionalProperties: false },
-);
-
-/** Any other server that takes and gives JSON. */
-export const TemplateScorerSpec = Type.Object(
-  {
+  /** Any other server that takes and gives JSON. */
+  template: {
     ...common,
     protocol: Type.Literal("template"),
     body: Type.Optional(Type.Unknown({ description: "What every request has besides the rows" })),
@@ -114,8 +102,18 @@ export const TemplateScorerSpec = Type.Object(
       Type.String({ pattern: "^/[!-~]*$", maxLength: 1000, description: "A path that answers 200 once the server is ready" }),
     ),
   },
-  { title: "JSON template", additionalProperties: false },
-);
+};
+
+/** Open Inference Protocol v2: Triton, KServe, MLServer, OpenVINO, Seldon, TorchServe. */
+export const OipScorerSpec = Type.Object({ ...where, ...protocols.oip }, { title: "Open Inference Protocol", additionalProperties: false });
+/** MLflow's scoring server: `/invocations`. */
+export const MlflowScorerSpec = Type.Object({ ...where, ...protocols.mlflow }, { title: "MLflow", additionalProperties: false });
+/** KServe v1 and TensorFlow Serving: `:predict`. */
+export const KserveScorerSpec = Type.Object({ ...where, ...protocols.kserve_v1 }, { title: "KServe v1", additionalProperties: false });
+/** The contract of SageMaker's containers: `/invocations`, `/ping`. */
+export const SagemakerScorerSpec = Type.Object({ ...where, ...protocols.sagemaker }, { title: "SageMaker", additionalProperties: false });
+/** Any other server that takes and gives JSON. */
+export const TemplateScorerSpec = Type.Object({ ...where, ...protocols.template }, { title: "JSON template", additionalProperties: false });
 
 /** A model behind a server that speaks HTTP. */
 export const HttpScorerSpec = Type.Union([OipScorerSpec, MlflowScorerSpec, KserveScorerSpec, SagemakerScorerSpec, TemplateScorerSpec]);

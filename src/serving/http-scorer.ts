@@ -1,21 +1,22 @@
 /** Scores by a model behind a server: what it is sent is made here, the model runs wherever it runs. */
-import { EGRESS_HINT, type Egress } from "../access/index.ts";
+import { EGRESS_HINT } from "../access/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import type { Clock, Random } from "../store/index.ts";
 import { CelFailure } from "./cel.ts";
 import type { CompiledEndpoint } from "./endpoint.ts";
 import type { CompiledFeatures } from "./features.ts";
-import { CallFailed, HttpCaller } from "./http-caller.ts";
+import { unknownSecret } from "./container-body.ts";
+import { CallFailed, HttpCaller, type CallGuard } from "./http-caller.ts";
 import { HttpModel, type HttpModelStats } from "./http-model.ts";
 import type { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 import { metadataTrouble } from "./oip-metadata.ts";
-import { ScorerError, checkedScore, type Scored, type Scorer } from "./scorer.ts";
+import { ScorerError, checkedScore, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 import { wireFormOf, type Cell, type Column, type WireForm } from "./wire-forms.ts";
 
 /** What calling other servers needs of the world. */
 export interface HttpDependencies {
-  readonly egress: Egress;
+  readonly egress: CallGuard;
   readonly random: Random;
   /** Values for headers, by the names that releases know them by. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -29,9 +30,11 @@ export class HttpScorer implements Scorer {
   readonly #rowOf: (inputs: Inputs) => readonly Cell[];
   readonly #timeoutMs: number;
   readonly #chunksAtOnce: number;
+  readonly rows: ScorerRows;
 
   constructor(options: {
     readonly model: HttpModel;
+    readonly columns: ScorerRows["columns"];
     readonly rowOf: (inputs: Inputs) => readonly Cell[];
     readonly timeoutMs: number;
     readonly connections: number;
@@ -41,6 +44,7 @@ export class HttpScorer implements Scorer {
     this.#timeoutMs = options.timeoutMs;
     // Half of the connections stay free for decisions.
     this.#chunksAtOnce = Math.max(1, Math.floor(options.connections / 2));
+    this.rows = { columns: options.columns, rowOf: options.rowOf, score: (rows) => this.#scoreRows(rows) };
   }
 
   stats(): HttpModelStats {
@@ -65,6 +69,16 @@ export class HttpScorer implements Scorer {
 
   close(): Promise<void> {
     return this.#model.close();
+  }
+
+  async #scoreRows(rows: readonly (readonly Cell[])[]): Promise<Float64Array> {
+    const size = this.#model.maxRows;
+    const scores = new Float64Array(rows.length);
+    for (let at = 0; at < rows.length; at += size) {
+      const some = await this.#model.run(rows.slice(at, at + size), MANY_TIMEOUT_MS);
+      for (const [i, score] of some.entries()) scores[at + i] = checkedScore(score);
+    }
+    return scores;
   }
 
   async #scoreChunk(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
@@ -122,6 +136,7 @@ export async function openHttpScorer(
   return ok(
     new HttpScorer({
       model: new HttpModel({ caller, form, clock, connections, jitter }),
+      columns: { kind: spec.send ?? "features", names: columns.map(({ name }) => name) },
       rowOf: rowMaker(spec, features, columns),
       timeoutMs: spec.timeout_ms ?? Number.POSITIVE_INFINITY,
       connections,
@@ -131,7 +146,9 @@ export async function openHttpScorer(
 
 function columnsOf(spec: HttpScorerSpec, features: CompiledFeatures, endpoint: CompiledEndpoint): readonly Column[] {
   if (spec.send !== "inputs") return features.names.map((name) => ({ name, type: "number", isOptional: true }));
-  return [...endpoint.variables].map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
+  // An endpoint's inputs have no order that is kept (its definition is content); a row by position must have the same one for ever.
+  const byName = [...endpoint.variables].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return byName.map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
 }
 
 function rowMaker(spec: HttpScorerSpec, features: CompiledFeatures, columns: readonly Column[]): (inputs: Inputs) => readonly Cell[] {
@@ -156,17 +173,18 @@ const OWN_HEADERS = new Set(
   ),
 );
 
-function headersOf(spec: HttpScorerSpec, secrets: Readonly<Record<string, string>>): Result<Record<string, string>, readonly Issue[]> {
+/** Headers with their secrets filled in. Issues have paths below the scorer. */
+export function headersOf(
+  spec: HttpScorerSpec,
+  secrets: Readonly<Record<string, string>>,
+): Result<Record<string, string>, readonly Issue[]> {
   const issues: Issue[] = [];
   const headers = Object.entries(spec.headers ?? {}).map(([name, value]): [string, string] => {
     const path = `/headers/${name}`;
     if (OWN_HEADERS.has(name.toLowerCase())) issues.push({ path, expected: "a header that isn't about the transfer", got: name });
     if (typeof value === "string") return [name, value];
     const secret = Object.hasOwn(secrets, value.secret) ? secrets[value.secret] : undefined;
-    if (secret === undefined) {
-      const hint = `start the server with EVENKEEL_SECRET_${value.secret.toUpperCase()} in its environment`;
-      issues.push({ path, expected: "a secret that the server knows", got: value.secret, hint });
-    }
+    if (secret === undefined) issues.push(unknownSecret(path, value.secret));
     return [name, secret ?? ""];
   });
   return issues.length > 0 ? err(issues) : ok(Object.fromEntries(headers));
@@ -178,11 +196,12 @@ function layoutIssues(spec: HttpScorerSpec, columns: readonly Column[]): readonl
   return text ? [{ path: "/layout", expected: "columns, where a text is sent", got: `tensor, and ${text.name} is a text` }] : [];
 }
 
-async function notReady(caller: HttpCaller, form: WireForm): Promise<Issue | undefined> {
+/** What is said where a server answers 200 once it is ready. */
+export async function notReady(caller: HttpCaller, form: WireForm, timeoutMs = READY_TIMEOUT_MS): Promise<Issue | undefined> {
   for (const url of form.ready) {
     const path = new URL(url).pathname;
     try {
-      const { status } = await caller.get(url, READY_TIMEOUT_MS);
+      const { status } = await caller.get(url, timeoutMs);
       if (status !== 200)
         return { path: "/url", expected: "a server that is ready", got: `GET ${path} was answered with status ${status}` };
     } catch (error) {

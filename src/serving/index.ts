@@ -1,6 +1,11 @@
 export type { DecisionReply } from "./answered.ts";
 export { compileCondition, type Condition } from "./condition.ts";
 export type { Application, Decided } from "./decide-all.ts";
+export { Attributor } from "./attributor.ts";
+export { ContainerEngine, EngineError } from "./container-engine.ts";
+export { repositoryOf } from "./container-scorer-spec.ts";
+export type { LogLine } from "./container-streams.ts";
+export { Containers } from "./containers.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
@@ -21,8 +26,22 @@ export {
 export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCall } from "./onnx-model.ts";
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
 export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
+export { memoryOf, type ProcessMemory } from "./process-memory.ts";
+export { toldFeatures, type ToldFeature } from "./told-features.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
 export { loadedIn, type RouteView } from "./route-view.ts";
+export { sampledAttribution } from "./sampled-attribution.ts";
 export { sampleInputs, type Sample } from "./samples.ts";
-export { OnnxScorerSpec, RulesScorerSpec, ScorerError, ScorerSpec, type Scored, type Scorer, type ScorerTrouble } from "./scorer.ts";
+export {
+  OnnxScorerSpec,
+  RulesScorerSpec,
+  ScorerError,
+  ScorerSpec,
+  blobOf,
+  type Scored,
+  type RowValue,
+  type Scorer,
+  type ScorerRows,
+  type ScorerTrouble,
+} from "./scorer.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";

@@ -7,11 +7,14 @@ import { BatchedModel } from "./batched-model.ts";
 import { CelFailure } from "./cel.ts";
 import type { CompiledEndpoint } from "./endpoint.ts";
 import { compileFeatures, type CompiledFeatures } from "./features.ts";
+import { openContainerScorer } from "./container-scorer.ts";
+import type { Containers } from "./containers.ts";
 import { openHttpScorer, type HttpDependencies } from "./http-scorer.ts";
 import { openInlineModel } from "./inline-model.ts";
 import { OnnxScorer } from "./onnx-scorer.ts";
 import { PolicySpec, compilePolicy, type Policy } from "./policy.ts";
 import { compileRules } from "./rules-scorer.ts";
+import { toldFeatures } from "./told-features.ts";
 import { sampleInputs, type Sample } from "./samples.ts";
 import { ScorerError, ScorerSpec, blobOf, type OnnxScorerSpec, type Scored, type Scorer } from "./scorer.ts";
 
@@ -78,6 +81,8 @@ export interface LoadDependencies {
   readonly hangMs?: number;
   /** For releases whose model is behind a server; without it they are refused. */
   readonly http?: HttpDependencies;
+  /** For releases whose model is in a container; without an engine they are refused. */
+  readonly containers?: Containers;
 }
 
 /**
@@ -90,22 +95,28 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   const features = compileFeatures(bundle.features, endpoint.variables);
   const policy = compilePolicy(bundle.policy, endpoint.actions);
   const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint) : null;
-  const issues = [...below("/features", features), ...below("/policy", policy), ...(rules ? below("/scorer", rules) : [])];
+  const told = toldFeatures(bundle.features, endpoint);
+  const issues = [
+    ...below("/features", features.ok ? told : features),
+    ...below("/policy", policy),
+    ...(rules ? below("/scorer", rules) : []),
+  ];
   if (!features.ok || !policy.ok || (rules && !rules.ok) || issues.length > 0) return err(issues);
 
   const samples = sampleInputs(endpoint.inputs);
   const wrong = featureTrouble(features.value, samples);
   if (wrong) return err([wrong]);
 
-  const opened = rules
+  const opened: Opened = rules
     ? ok({ scorer: rules.value, pid: () => undefined })
-    : await openModel(bundle, features.value, { endpoint, dependencies });
+    : await openModel(bundle, features.value, { id, endpoint, dependencies });
   if (!opened.ok) return opened;
-  const { scorer, pid } = opened.value;
+  const { scorer, pid, logEnd } = opened.value;
   const tested = await selfTest(scorer, policy.value, samples, bundle.scorer);
   if (!tested.ok) {
+    const log = await logEnd?.();
     await scorer.close();
-    return err(below("/scorer", tested));
+    return err(below("/scorer", tested).map((issue) => withLog(issue, log)));
   }
   return ok({
     id,
@@ -130,13 +141,22 @@ function below(path: string, result: Result<unknown, readonly Issue[]>): readonl
   return result.ok ? [] : result.error.map((issue) => ({ ...issue, path: path + issue.path }));
 }
 
-type Opened = Result<{ readonly scorer: Scorer; readonly pid: () => number | undefined }, readonly Issue[]>;
+const withLog = (issue: Issue, log: string | undefined): Issue =>
+  log === undefined ? issue : { ...issue, hint: issue.hint === undefined ? log : `${issue.hint}; ${log}` };
+
+interface OpenScorer {
+  readonly scorer: Scorer;
+  readonly pid: () => number | undefined;
+  /** What the program that scores printed last, in words for an error, where that is known. */
+  readonly logEnd?: () => Promise<string>;
+}
+type Opened = Result<OpenScorer, readonly Issue[]>;
 
 /** Issues have paths into the bundle. */
 async function openModel(
   { scorer, policy }: ReleaseBundle,
   features: CompiledFeatures,
-  { endpoint, dependencies }: { readonly endpoint: CompiledEndpoint; readonly dependencies: LoadDependencies },
+  { id, endpoint, dependencies }: Pick<LoadOptions, "id" | "endpoint"> & { readonly dependencies: LoadDependencies },
 ): Promise<Opened> {
   switch (scorer.kind) {
     case "rules":
@@ -147,18 +167,39 @@ async function openModel(
       return err(opened.error.map((issue) => ({ ...issue, path: `${CHOSEN.has(issue.path) ? "/scorer" : "/scorer/model"}${issue.path}` })));
     }
     case "http": {
-      if (scorer.gives === "labels" && policy.bands.length > 2)
-        return err([{ path: "/scorer/gives", expected: "scores, for a policy of more than two bands", got: "labels" }]);
+      const labels = labelBands(scorer, policy);
+      if (labels) return err([labels]);
       const { http, clock } = dependencies;
       if (!http)
         return err([{ path: "/scorer", expected: "a scorer that runs here", got: "one behind a server, which can't be called here" }]);
       const opened = await openHttpScorer(scorer, { features, endpoint }, { clock, http });
       return opened.ok ? ok({ scorer: opened.value, pid: () => undefined }) : err(below("/scorer", opened));
     }
+    case "container": {
+      const labels = labelBands(scorer, policy);
+      if (labels) return err([labels]);
+      const { http, clock, containers } = dependencies;
+      if (!http || !containers) return err([NO_ENGINE]);
+      const opened = await openContainerScorer(scorer, { features, endpoint, release: id }, { ...http, clock, containers });
+      if (!opened.ok) return err(below("/scorer", opened));
+      return ok({ scorer: opened.value, pid: () => undefined, logEnd: () => opened.value.logEnd() });
+    }
     default:
       return unreachable(scorer);
   }
 }
+
+function labelBands({ gives }: { readonly gives?: "scores" | "labels" }, { bands }: PolicySpec): Issue | undefined {
+  if (gives !== "labels" || bands.length <= 2) return undefined;
+  return { path: "/scorer/gives", expected: "scores, for a policy of more than two bands", got: "labels" };
+}
+
+const NO_ENGINE: Issue = {
+  path: "/scorer",
+  expected: "a container engine, for a model in a container",
+  got: "none that this server was told of",
+  hint: "start Docker or Podman, and Evenkeel with --container-engine <socket>; without it DOCKER_HOST (unix:// only) and the usual places are looked at",
+};
 
 async function openOnnx(
   spec: OnnxScorerSpec,
@@ -233,7 +274,11 @@ async function selfTest(
       ]);
   }
   const scores = new Set(first.filter(isScored).map(({ score }) => score));
-  if (spec.kind === "http" && spec.gives !== "labels" && [...scores].every((score) => score === 0 || score === 1))
+  if (
+    (spec.kind === "http" || spec.kind === "container") &&
+    spec.gives !== "labels" &&
+    [...scores].every((score) => score === 0 || score === 1)
+  )
     return err([labelIssue(`nothing but ${[...scores].join(" and ")} for ${samples.length} different people`)]);
   const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score).action }));
   return ok({ samples: samples.length, digest: contentId("test", answers) });

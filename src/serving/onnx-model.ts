@@ -1,5 +1,5 @@
 /** What an ONNX file is, read without running anything of it. Refuses what must never reach the runtime. */
-import { nearest } from "../checked.ts";
+import { nearest } from "../nearest.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import { MalformedProtobuf, fieldsOf, textOf } from "./protobuf.ts";
 

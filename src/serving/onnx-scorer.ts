@@ -2,7 +2,7 @@
 import { CelFailure } from "./cel.ts";
 import type { CompiledFeatures } from "./features.ts";
 import type { Inputs } from "./inputs.ts";
-import { ScorerError, checkedScore, type Model, type Scored, type Scorer } from "./scorer.ts";
+import { ScorerError, checkedScore, type Model, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 
 /** Small enough for a decision that comes in between not to wait noticeably. */
 const ROWS_AT_ONCE = 128;
@@ -11,10 +11,20 @@ const MANY_TIMEOUT_MS = 10_000;
 export class OnnxScorer implements Scorer {
   readonly #features: CompiledFeatures;
   readonly #model: Model;
+  readonly rows: ScorerRows;
 
   constructor(features: CompiledFeatures, model: Model) {
     this.#features = features;
     this.#model = model;
+    this.rows = {
+      columns: { kind: "features", names: features.names },
+      rowOf: (inputs) => {
+        const row = new Float32Array(features.width);
+        this.#derive(inputs, row, 0);
+        return Array.from(row);
+      },
+      score: (rows) => this.#scoreRows(rows),
+    };
   }
 
   async score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
@@ -32,6 +42,15 @@ export class OnnxScorer implements Scorer {
 
   close(): Promise<void> {
     return this.#model.close();
+  }
+
+  async #scoreRows(rows: Parameters<ScorerRows["score"]>[0]): Promise<Float64Array> {
+    const scores = new Float64Array(rows.length);
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+      const numbers = Float32Array.from(rows.slice(at, at + ROWS_AT_ONCE).flat(), Number);
+      for (const [i, score] of (await this.#model.run(numbers, MANY_TIMEOUT_MS)).entries()) scores[at + i] = checkedScore(score);
+    }
+    return scores;
   }
 
   async #scoreSome(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {

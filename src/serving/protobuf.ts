@@ -7,7 +7,7 @@ export class MalformedProtobuf extends Error {
   override readonly name = "MalformedProtobuf";
 }
 
-/** One field of a message. `bytes` is a view; it is empty unless `wire` is 2. */
+/** One field of a message. `bytes` is a view of what the field holds; it is empty for a varint. */
 export interface Field {
   readonly number: number;
   readonly wire: number;
@@ -42,9 +42,10 @@ export function* fieldsOf(message: Uint8Array): Generator<Field> {
         break;
       case 1:
       case 5: {
-        at += wire === 1 ? 8 : 4;
-        if (at > message.length) throw new MalformedProtobuf("it ends in the middle of a field");
-        yield { number, wire, value: 0, bytes: NOTHING };
+        const end = at + (wire === 1 ? 8 : 4);
+        if (end > message.length) throw new MalformedProtobuf("it ends in the middle of a field");
+        yield { number, wire, value: 0, bytes: message.subarray(at, end) };
+        at = end;
         break;
       }
       case 2: {

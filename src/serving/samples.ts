@@ -58,7 +58,7 @@ function valueAt({ type, min, max, values }: InputSpec, part: number): Value {
 }
 
 /** Numbers in [0, 1) that look random and are the same in every run (mulberry32). */
-function seededDraws(seed: number): () => number {
+export function seededDraws(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -2,6 +2,7 @@
 import { Type, type Static } from "typebox";
 import type { BlobId } from "../std.ts";
 import { CellTest } from "./cell-tests.ts";
+import { ContainerScorerSpec } from "./container-scorer-spec.ts";
 import { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 
@@ -154,7 +155,7 @@ export const OnnxScorerSpec = Type.Object(
 export type OnnxScorerSpec = Static<typeof OnnxScorerSpec>;
 
 /** How a release scores. */
-export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec, HttpScorerSpec], { title: "Scorer" });
+export const ScorerSpec = Type.Union([RulesScorerSpec, OnnxScorerSpec, HttpScorerSpec, ContainerScorerSpec], { title: "Scorer" });
 export type ScorerSpec = Static<typeof ScorerSpec>;
 
 /** The schema has checked its form. */
@@ -213,6 +214,21 @@ export interface Scorer {
   scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]>;
   /** Frees its memory and process. Calls under way fail as `closed`. */
   close(): Promise<void>;
+  /** Its way in below the inputs, for mixing the rows of two people; none for rules, which say their reasons themselves. */
+  readonly rows?: ScorerRows;
+}
+
+/** One value of a row: what is missing is NaN or null. */
+export type RowValue = number | string | boolean | null;
+
+/** The rows that a scorer makes of people's inputs before its model sees them. */
+export interface ScorerRows {
+  /** What the columns hold: features of the feature set, or inputs of the endpoint where those are sent. */
+  readonly columns: { readonly kind: "features" | "inputs"; readonly names: readonly string[] };
+  /** @throws ScorerError where it can't be computed */
+  rowOf(inputs: Inputs): readonly RowValue[];
+  /** Scores in the order of the rows. Gives way to single decisions between batches. @throws ScorerError */
+  score(rows: readonly (readonly RowValue[])[]): Promise<Float64Array>;
 }
 
 /** Rows of features to raw outputs. */

@@ -37,6 +37,9 @@ export interface Schema {
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
+  sink: SinkTable;
+  sink_cursor: SinkCursorTable;
+  sink_lease: SinkLeaseTable;
   // monitoring
   guardrail_test: GuardrailTestTable;
   // releases
@@ -49,6 +52,8 @@ export interface Schema {
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
+  reason_reference: ReasonReferenceTable;
+  decision_reasons: DecisionReasonsTable;
   // the server itself
   setting: SettingTable;
 }
@@ -339,6 +344,40 @@ export interface OutcomeTallyTable {
   corrections: number;
 }
 
+/** Somewhere that decisions and outcomes are delivered to. A removed one stays, so that its name goes on where it was. */
+export interface SinkTable {
+  name: string;
+  spec_json: string;
+  /** `running`, `paused` by a person, `disabled` since its target said never to come again, `removed`. */
+  state: string;
+  /** Why it isn't running. */
+  why: string | null;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+/** How far a sink has come in one stream: `decision` or `outcome`, by their `seq`. */
+export interface SinkCursorTable {
+  sink: string;
+  stream: string;
+  /** All up to this number is with the target. */
+  position: number;
+  /** The end of the batch that may be under way: after a crash the very same batch is delivered again. */
+  claimed_to: number | null;
+  /** What the target said when it took the last batch: for files, where they end. */
+  mark: string | null;
+  delivered: number;
+  failures: number;
+  last_error: string | null;
+  last_error_at_ms: number | null;
+  last_success_at_ms: number | null;
+}
+/** Which of several processes on one database delivers, and until when others leave it to it. */
+export interface SinkLeaseTable {
+  name: string;
+  holder: string;
+  until_ms: number;
+}
+
 export interface GuardrailTestTable {
   /** Content id of (endpoint, release, arm class, guardrail, group, epoch). */
   id: string;
@@ -434,4 +473,23 @@ export interface AffectedTable {
   score_after: number | null;
   reason: string | null;
   decided_at_ms: number;
+}
+/** People whom decisions are compared with to find their reasons: recorded decisions by id, never a copy of what they say. */
+export interface ReasonReferenceTable {
+  /** Content id, `ref:…`. */
+  id: string;
+  endpoint: string;
+  release: string;
+  /** `approved` or `approved_on_replay`. */
+  source: string;
+  decisions_json: string;
+  /** Full: used for the release from now on. */
+  frozen: Flag;
+  drawn_at_ms: number;
+}
+/** What moved a decision's score, as it was found first. Without inputs; stays when the person is erased. */
+export interface DecisionReasonsTable {
+  decision: string;
+  body_json: string;
+  computed_at_ms: number;
 }

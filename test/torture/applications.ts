@@ -25,6 +25,8 @@ guardrails:
 const LIMITS = { r1: 60, r2: 50, r3: 40 } as const;
 export type ReleaseName = keyof typeof LIMITS;
 const isRelease = (name: string): name is ReleaseName => name in LIMITS;
+/** The lowest income that a release approves. */
+export const limitOf = (release: ReleaseName): number => LIMITS[release];
 
 /** What makes r2 and r3, in this order. */
 export const RELEASES = [LIMITS.r2, LIMITS.r3].map((income) => ({

@@ -8,13 +8,17 @@ import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
+import { overloadHeld } from "./overload.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
 import { scorerFaults } from "./scorer-faults.ts";
+import { scorersAtRandom } from "./scorers-at-random.ts";
+import { sticky } from "./sticky.ts";
 
 export const cases: readonly Case[] = [
   decideHeld,
   rollbacksHeld,
+  overloadHeld,
   killStages,
   killsUnderLoad,
   powerCut,
@@ -26,6 +30,8 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  sticky,
+  scorersAtRandom,
   scorerFaults,
   fsyncOff,
   synchronousNormal,

@@ -12,10 +12,10 @@ import { copyOf } from "./victim-world.ts";
 const RUN = "load";
 const CONNECTIONS = 64;
 /** A generator that was itself later than this says nothing about the server. */
-const GENERATOR_LAG_MS = 5;
+export const GENERATOR_LAG_MS = 5;
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
 
-interface Held {
+export interface Held {
   readonly report: LoadReport;
   readonly lag: Lags;
   readonly rssMb: number;
@@ -53,7 +53,8 @@ async function hold(
 
 const asReply = (text: string): DecisionReplyView => JSON.parse(text) as DecisionReplyView;
 
-function line({ report, lag, rssMb, failures }: Held, durationMs: number, note: string, more: readonly string[] = []): LoadHeld {
+/** A row of the report. */
+export function loadLine({ report, lag, rssMb, failures }: Held, durationMs: number, note: string, more: readonly string[] = []): LoadHeld {
   const { sent, lagsMs } = report;
   const good = sent.filter(({ status }) => status === 200);
   const latencies = good.map(({ dueMs, doneMs }) => doneMs - dueMs);
@@ -88,7 +89,7 @@ export const decideHeld: Case = {
   cannot: () => undefined,
   async run(torment): Promise<LoadHeld> {
     const durationMs = torment.isShort ? 5000 : 30_000;
-    return line(await hold(torment, 1000, durationMs, async () => undefined), durationMs, "");
+    return loadLine(await hold(torment, 1000, durationMs, async () => undefined), durationMs, "");
   },
 };
 
@@ -124,7 +125,7 @@ export const rollbacksHeld: Case = {
     const effect = quantile(old.firstNewMs, 0.5);
     const note = `${count} rollbacks; first new/last old answer p50 ${effect?.toFixed(1)}/${quantile(old.lastOldMs, 0.5)?.toFixed(1)} ms after the command; ${old.afterAck} old after it was acknowledged`;
     const failures = old.afterAck > 0 ? [`${old.afterAck} decisions by a release after its rollback was acknowledged`] : [];
-    return line(held, durationMs, note, failures);
+    return loadLine(held, durationMs, note, failures);
   },
 };
 

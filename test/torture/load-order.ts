@@ -12,6 +12,8 @@ export interface LoadOrder {
   readonly durationMs: number;
   /** null: as many as the connections carry. */
   readonly perSecond: number | null;
+  /** People come at random with this seed; evenly spaced without one. */
+  readonly seed?: number;
 }
 
 /** Times are of the machine's monotonic clock, in milliseconds: comparable between processes. */

@@ -1,5 +1,6 @@
 /** The applicants' own process: sends until it is told to stop or the server is gone, then prints all it got as one JSON line. */
 import { application, ENDPOINT } from "./applications.ts";
+import { chance } from "./chance.ts";
 import { HttpConnection, NoAnswer, decisionPost } from "./http-client.ts";
 import type { LoadOrder, LoadReport, Sent } from "./load-order.ts";
 
@@ -60,11 +61,11 @@ async function openLoop(connections: readonly HttpConnection[], perSecond: numbe
       });
     }
   };
-  let planned = 0;
+  const random = order.seed === undefined ? undefined : chance(order.seed);
+  const gapMs = () => (1000 / perSecond) * (random ? -Math.log(1 - random.next()) : 1);
+  let dueMs = startMs;
   while (!isOver && alive > 0 && nowMs() - startMs < order.durationMs) {
-    const due = Math.floor(((nowMs() - startMs) / 1000) * perSecond);
-    for (; planned < due; planned++) {
-      const dueMs = startMs + (planned * 1000) / perSecond;
+    for (; dueMs <= nowMs(); dueMs += gapMs()) {
       lags.push(nowMs() - dueMs);
       waiting.push({ n: next++, dueMs });
     }

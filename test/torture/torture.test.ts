@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
 import { acknowledged } from "./acks.ts";
+import { binomialBand } from "./binomial.ts";
 import type { Outcome, Torment } from "./case.ts";
 import { chance } from "./chance.ts";
 import { inspect } from "./invariants.ts";
@@ -99,6 +100,17 @@ describe("what is looked at after a fault", () => {
     }
     expect(overlooked).toEqual([]);
   });
+});
+
+test("the band of a share is the binomial distribution's own", () => {
+  // P(X ≤ 5) = 0.0207 and P(X ≤ 6) = 0.0577 for 20 tosses of a coin.
+  expect(binomialBand(20, 0.5, 0.95)).toEqual({ low: 6, high: 14 });
+  // P(X ≥ 1) = 0.00996 and P(X ≥ 2) = 0.00004 for 10 draws of one in a thousand and a bit.
+  expect(binomialBand(10, 0.001, 0.99)).toEqual({ low: 0, high: 1 });
+  expect([binomialBand(9, 0, 0.99), binomialBand(9, 1, 0.99)]).toEqual([
+    { low: 0, high: 0 },
+    { low: 9, high: 9 },
+  ]);
 });
 
 describe("the report", () => {

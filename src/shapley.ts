@@ -2,7 +2,7 @@
  * Sharing the value of a game among its players. A coalition is a bit mask (bit i: player i is in), a game the values of all 2^k
  * coalitions in that order. Pure.
  */
-import { assert } from "../std.ts";
+import { assert } from "./std.ts";
 
 /** More players than this would need more than 256 evaluations. */
 export const PLAYERS_MAX = 8;

@@ -1,0 +1,96 @@
+/**
+ * The order in which requests get their turn of the event loop. Deciding by rules happens on the spot, so when more come than can be
+ * decided, the loop's turns grow, and everybody waits in the system's buffers where nobody sees it. The door decides on a few in each
+ * turn and lets the others wait here, first come, first served: the next turn comes soon, and whoever would wait too long hears it at once.
+ */
+import type { Clock } from "../store/index.ts";
+
+export interface DoorOptions {
+  readonly clock: Clock;
+  /** Time that may pass in one turn before the others wait for the next. */
+  readonly turnMs: number;
+  /** Nobody waits longer for a turn: who would is turned away when they come. */
+  readonly maxWaitMs: number;
+}
+
+interface Waiting {
+  readonly sinceUs: number;
+  readonly begin: () => void;
+  readonly turnAway: () => void;
+}
+
+/** How much the newest measurement weighs in what a request costs. */
+const NEWEST = 0.2;
+
+export class Door {
+  readonly #clock: Clock;
+  readonly #turnUs: number;
+  readonly #maxWaitUs: number;
+  /** Oldest first, from `#head` on: taking one costs the same however many wait. */
+  #waiting: Waiting[] = [];
+  #head = 0;
+  /** When the first request of this turn came; null until one has. */
+  #turnSinceUs: number | null = null;
+  /** The last turn that left some waiting: what the loop does until the next one is what it can do. */
+  #busySinceUs: number | null = null;
+  #begun = 0;
+  /** Of the loop's time for each that begins, with all that is read, recorded, answered and turned away in between. */
+  #costUs = 0;
+
+  constructor({ clock, turnMs, maxWaitMs }: DoorOptions) {
+    this.#clock = clock;
+    this.#turnUs = turnMs * 1000;
+    this.#maxWaitUs = maxWaitMs * 1000;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  /** @returns what `begin` gives, called now or when its turn has come; null where nobody could begin it in time */
+  enter<T>(begin: () => Promise<T>): Promise<T | null> {
+    const nowUs = this.#clock.monotonicUs();
+    this.#turnSinceUs ??= this.#openTurn(nowUs);
+    if (this.waiting === 0 && nowUs - this.#turnSinceUs < this.#turnUs) return this.#begin(begin);
+    if (this.waiting * this.#costUs > this.#maxWaitUs) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        sinceUs: nowUs,
+        begin: () => void this.#begin(begin).then(resolve, reject),
+        turnAway: () => resolve(null),
+      });
+    });
+  }
+
+  #openTurn(nowUs: number): number {
+    setImmediate(() => this.#nextTurn());
+    return nowUs;
+  }
+
+  #nextTurn(): void {
+    const startedUs = this.#clock.monotonicUs();
+    this.#turnSinceUs = null;
+    if (this.#busySinceUs !== null && this.#begun > 0)
+      this.#costUs += NEWEST * ((startedUs - this.#busySinceUs) / this.#begun - this.#costUs);
+    this.#begun = 0;
+    this.#busySinceUs = null;
+    if (this.waiting === 0) return;
+    this.#turnSinceUs = this.#openTurn(startedUs);
+    for (let nowUs = startedUs; this.waiting > 0 && nowUs - startedUs < this.#turnUs; nowUs = this.#clock.monotonicUs()) {
+      const next = this.#waiting[this.#head++];
+      // Its turn came later than was foreseen; whoever asked may have given up, and others still have time.
+      if (next && nowUs - next.sinceUs > 2 * this.#maxWaitUs) next.turnAway();
+      else next?.begin();
+    }
+    if (this.waiting > 0) this.#busySinceUs = startedUs;
+    if (this.#head > this.#waiting.length / 2) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #begin<T>(begin: () => Promise<T>): Promise<T> {
+    this.#begun++;
+    return begin();
+  }
+}
