@@ -6,7 +6,6 @@ import { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSamp
 import { standbyOf, type EndpointRoom, type Releases } from "../releases/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import { principalOf, type Server } from "./server.ts";
-import { abSummary } from "./route-views.ts";
 import { isVisible } from "./sink-routes.ts";
 
 export interface MetricsParts {
@@ -82,7 +81,7 @@ function served({ log, gateway, releases }: MetricsParts, principal: Principal):
     },
     {
       name: "evenkeel_route_share",
-      help: "Share of people that a release is meant to answer; 0 for one that stands by.",
+      help: "Share of people that a release is meant to answer, as a shadow: to answer too; 0 for one that stands by.",
       type: "gauge",
       samples: rooms.flatMap(shares),
     },
@@ -105,16 +104,16 @@ function shares(room: EndpointRoom): readonly MetricSample[] {
   const { name: endpoint, table } = room;
   const standby = standbyOf(table);
   const canary = table.canary?.share ?? 0;
-  const arms = table.ab ? abSummary(room, table.ab).arms : [];
+  const arms = table.ab?.arms ?? [];
+  const weights = arms.reduce((sum, { weight }) => sum + weight, 0);
   const of = (route: string, id: Parameters<EndpointRoom["nameOf"]>[0], value: number) => ({
     labels: { endpoint, release: room.nameOf(id), route },
     value,
   });
   return [
-    ...(arms.length === 0 ? [of("live", table.live, 1 - canary)] : []),
-    ...arms.map(({ release, share }) => ({ labels: { endpoint, release, route: "ab" }, value: share })),
+    ...(arms.length > 0 ? arms.map(({ release, weight }) => of("ab", release, weight / weights)) : [of("live", table.live, 1 - canary)]),
     ...(table.canary ? [of("canary", table.canary.release, canary)] : []),
-    ...table.shadows.map(({ release }) => of("shadow", release, 0)),
+    ...table.shadows.map(({ release, share }) => of("shadow", release, share)),
     ...(standby ? [of("standby", standby, 0)] : []),
     of("fallback", table.fallback, 0),
   ];
