@@ -153,12 +153,15 @@ test("an unknown endpoint, and an unknown incident, is 404 on every route that n
 
 test("another method than an address takes is 405 and says which it takes; where nothing is it is 404", async () => {
   const wrong: string[] = [];
-  for (const operation of operations) {
-    const { path, method } = operation;
+  for (const { path, method } of operations) {
     const taken = operations.filter((other) => other.path === path).map((other) => other.method);
     const other = ["GET", "POST", "PUT", "DELETE"].find((one) => !taken.includes(one));
-    if (!other || method === other) continue;
-    const answer = await fetch(`${server.url}${addressOf(operation, server.known)}`, { method: other });
+    // `/decisions/batch` is an address of its own, and that of a decision as well.
+    const isAlsoOther = operations.some(
+      (one) => one.method === other && new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path),
+    );
+    if (!other || method === other || isAlsoOther) continue;
+    const answer = await fetch(`${server.url}${path.replaceAll(/\{\w+\}/g, "1")}`, { method: other });
     const allowed = answer.headers.get("allow")?.split(", ") ?? [];
     if (answer.status !== 405 || !taken.every((one) => allowed.includes(one)))
       wrong.push(`${other} ${path}: ${answer.status} ${allowed.join()}`);
