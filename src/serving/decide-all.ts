@@ -171,7 +171,7 @@ async function answerAll(parts: ManyParts, order: readonly Candidate[], rows: re
           row.because ??= `r${release.number} ${scored?.trouble ?? "failed"}: ${scored?.message ?? "no score"}`;
           // A batch that fails says the same of each of its rows: it is one failure.
           if (scored && troubles++ % ROWS_AT_ONCE === 0) parts.noteFailure(release, scored);
-        } else row.given = { answer: answerOf(release, scored), candidate, because: row.because };
+        } else row.given = { answer: answerOf(release, scored, row.request.groups), candidate, because: row.because };
       }
     }
     const left = open.filter(({ given }) => given === null);

@@ -298,7 +298,7 @@ export class Gateway {
   ): void {
     for (const shadow of table.shadowsFor(draw)) {
       if (this.#inFlight > this.#options.maxInFlight / 2) this.#shadows.shed(1);
-      else this.#shadows.offer(shadow, id, request.inputs);
+      else this.#shadows.offer(shadow, id, request);
     }
   }
 
@@ -370,7 +370,7 @@ export class Gateway {
           Math.max(isLast ? LAST_CHANCE_MS : 1, Math.min(leftMs, this.#options.scorerTimeoutMs)),
         );
         // Rules answer at once: no turn of the event loop for them.
-        const answer = answerOf(release, scored instanceof Promise ? await scored : scored);
+        const answer = answerOf(release, scored instanceof Promise ? await scored : scored, request.groups);
         this.#failures.answered(release.id);
         return ok({ answer, candidate, because });
       } catch (error) {
