@@ -6,11 +6,11 @@ export default {
     "src/index.ts",
     "src/cli/main.ts",
     "src/decisions/commit-sqlite.ts",
+    "src/serving/inspect-thread.ts",
     "src/serving/onnx-process.ts",
     "src/store/sqlite-thread.ts",
     "src/cli/watchdog-thread.ts",
     "bench/*.ts",
-    "bench/peers/run.ts",
     "examples/loans/{demo,applicants,tables}.ts",
     "examples/loans/steps/*.ts",
     "scripts/*.ts",
@@ -27,5 +27,5 @@ export default {
     "playwright-core", // tests in a browser, `*.e2e.test.ts`
     "@fontsource-variable/inter", // by a style sheet
   ],
-  ignoreBinaries: ["mount", "umount", "strace"], // of the system: the torture suite skips what isn't there
+  ignoreBinaries: ["mount", "umount", "strace", "taskset"], // of the system: what needs them is skipped, and says so, where they are missing
 } satisfies KnipConfig;

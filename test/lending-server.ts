@@ -1,4 +1,4 @@
-/** A server with something of everything on it: two endpoints that decide, an incident of each, a dataset, a model, a run. */
+/** A server with something of everything on it: two endpoints that decide, an incident of each, a dataset, a model, a run, a sink. */
 import type { BlobView, DecisionReplyView, ModelVersionView, NewTokenView, RunView } from "../src/api/index.ts";
 import { freshServer, type FreshServer } from "./server.ts";
 import { logisticModel } from "./fixtures/onnx-models.ts";
@@ -52,9 +52,13 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
     model: "credit",
     reference: model.id,
     run: run.id,
+    sink: "archive",
   };
   const one = await lendTo(server, "loans", words);
   const other = await lendTo(server, "cards", words);
+  // Paused, or it would write to the database while tests look that nothing does.
+  await admin.post("/v1/apply", { yaml: "kind: sink\nname: archive\nstart: now\ntarget: { kind: ndjson }" });
+  await admin.post("/v1/sinks/archive/pause", { reason: "tests" });
   return { ...server, known: { ...registry, ...one }, others: { ...registry, ...other } };
 }
 

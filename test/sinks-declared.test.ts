@@ -62,9 +62,15 @@ test("a file that declares an endpoint and its sink is taken as a whole, or refu
 });
 
 test("a token that reaches some endpoints sees the sinks of those, and declares none", async () => {
-  const token = await server.token("admin", { endpoints: ["loans"] }).catch(() => server.token("operator", { endpoints: ["loans"] }));
+  const token = await server.token("operator", { endpoints: ["loans"], grants: ["sinks:write"] });
   const answer = await fetch(`${server.url}/v1/sinks`, { headers: { authorization: `Bearer ${token}` } });
   expect(await answer.json()).toEqual({ sinks: [] });
+  const declared = await fetch(`${server.url}/v1/apply`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ yaml: "kind: sink\nname: mine\nendpoints: [loans]\ntarget: { kind: ndjson }\n" }),
+  });
+  expect(declared.status).toBe(403);
   const metrics = await (await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
   expect(metrics).toContain('endpoint="loans"');
   expect(metrics).not.toMatch(/cards|archive|in_flight/);

@@ -81,12 +81,7 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
       expect(found[0]).toMatchObject({ endpoint: "loans", release: "r1", decidedAt: expect.any(Date), seq: 1 });
       expect(found[0]).not.toHaveProperty("groups");
       const outcomes = await mongodb.db.collection<{ _id: string }>("outcomes").find().toArray();
-      expect(outcomes.map(({ _id }) => _id).toSorted()).toEqual(
-        ids
-          .slice(0, 4)
-          .map((id) => expect.stringMatching(`^${id}/[1-4]$`))
-          .toSorted(),
-      );
+      expect(outcomes.map(({ _id }) => _id.replace(/\/[1-4]$/, "")).toSorted()).toEqual(ids.slice(0, 4).toSorted());
       expect((await mongodb.db.collection("decisions").indexes()).map(({ name }) => name)).toContain("evenkeel_order");
       expect((await mongodb.db.collection("outcomes").indexes()).map(({ name }) => name)).toContain("evenkeel_decision");
     } finally {
@@ -135,7 +130,7 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
   test("what an error says never holds the address's password", async () => {
     await cable.close();
     const troubles: string[] = [];
-    const secret = `mongodb://ana:s3cret-word@127.0.0.1:1/?serverSelectionTimeoutMS=300`;
+    const secret = "mongodb://ana:s3cret-word@127.0.0.1:1/";
     const server = await freshServer({ secrets: { warehouse: secret }, onError: (error) => void troubles.push(error.message) });
     try {
       await applied(server.admin, LENDING);

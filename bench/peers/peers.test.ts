@@ -1,12 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { bestOf, parseCores } from "./measure.ts";
+import { HELP, parseOptions } from "./options.ts";
 import { PEERS, peers, scoreAt, type PeerName } from "./peers.ts";
+import { troubleIn } from "./servers.ts";
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const run = (...args: readonly string[]) => spawnSync(process.execPath, [here("run.ts"), ...args], { encoding: "utf8" });
 
 /** Answers as each server gave them. */
 const answers = {
@@ -56,23 +59,46 @@ test("of several ways the fastest that ran is kept, and when none ran it is said
   expect(bestOf({ variants: ["only"] }, [])).toBe("only");
 });
 
+test("of a server that ends, its last error is told rather than its farewell", () => {
+  expect(troubleIn("Traceback:\n  File\nRuntimeError: no event loop\nINFO: shutdown complete\n")).toBe("RuntimeError: no event loop");
+  expect(troubleIn("starting\naddress in use\n")).toBe("address in use");
+  expect(troubleIn("")).toBe("");
+});
+
 test("lists of cores are read as the kernel writes them", () => {
   expect(parseCores("0-2,5")).toEqual([0, 1, 2, 5]);
   expect(parseCores("7")).toEqual([7]);
   expect(parseCores("")).toEqual([]);
 });
 
-test("the command tells how it is used, and refuses what it doesn't know before it installs anything", () => {
-  const help = run("--help");
-  expect(help.status).toBe(0);
-  for (const name of PEERS) expect(help.stdout).toContain(name);
+test("what is asked for is taken or refused with what would do, and every peer is in the help", () => {
+  expect(parseOptions(["--only", "litserve, fastapi", "--seconds", "0.5"])).toEqual({
+    ok: true,
+    value: { only: ["fastapi", "litserve"], durationMs: 500, isJson: false },
+  });
+  expect(parseOptions(["--help"])).toEqual({ ok: true, value: "help" });
+  for (const name of PEERS) expect(HELP).toContain(name);
   for (const [args, why] of [
-    [["--only", "fastapi,triton"], 'there is no peer "triton"'],
-    [["--seconds", "0"], "--seconds takes a positive number"],
-    [["--rounds", "3"], "--rounds"],
-  ] as const) {
-    const refused = run(...args);
-    expect(refused.status).toBe(2);
-    expect(refused.stderr).toContain(why);
+    [["--only", "fastapi,triton"], /no peer "triton"; these are: fastapi/],
+    [["--seconds", "0"], /--seconds takes a positive number/],
+    [["--seconds", "long"], /not "long"/],
+    [["--rounds", "3"], /--rounds/],
+    [["fastapi"], /fastapi/],
+  ] as const)
+    expect(parseOptions(args)).toMatchObject({ ok: false, error: expect.stringMatching(why) });
+});
+
+test("where there is no Python, the run says so for each server and passes", { timeout: 90_000 }, () => {
+  const empty = mkdtempSync(join(tmpdir(), "evenkeel-test-"));
+  try {
+    const env = { PATH: empty, TMPDIR: empty };
+    const run = spawnSync(process.execPath, [here("run.ts"), "--only", "fastapi,mlflow"], { encoding: "utf8", env });
+    expect(run.stderr).toBe("");
+    expect(run.stdout).toContain("FastAPI: no figures: the models can't be trained: there is no Python 3.11 or newer");
+    expect(run.stdout).toContain("mlflow models serve: no figures");
+    expect(run.status).toBe(0);
+    expect(readdirSync(empty)).toEqual([]);
+  } finally {
+    rmSync(empty, { recursive: true, force: true });
   }
 });

@@ -125,8 +125,8 @@ export const peers = {
   },
   mlserver: {
     title: "MLServer",
-    packages: ["mlserver", "mlserver-sklearn"],
-    variants: ["in process", "parallel workers", "parallel workers, adaptive batching"],
+    packages: ["mlserver", "mlserver-sklearn", "uvicorn"],
+    variants: ["in process", "in process, adaptive batching", "parallel workers", "parallel workers, adaptive batching"],
     logged: "no",
     path: "/v2/models/credit/infer",
     body: (row) => ({
@@ -142,7 +142,8 @@ export const peers = {
         http_port: order.port,
         grpc_port: grpc,
         metrics_port: metrics,
-        parallel_workers: order.variant === "in process" ? 0 : order.workers,
+        metrics_dir: join(order.folder, "metrics"), // or it leaves one where it was started
+        parallel_workers: order.variant.startsWith("in process") ? 0 : order.workers,
       };
       const model = {
         name: "credit",

@@ -7,64 +7,30 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { teller } from "../../examples/loans/teller.ts";
 import { pythonEnvironment } from "../../scripts/python-environment.ts";
 import type { Result } from "../../src/std.ts";
 import { machine } from "../report.ts";
 import { evenkeelContender, peerContender, type Contender } from "./contenders.ts";
 import { bestOf, coresAllowed, measure, tryVariants, type Bench, type Cores } from "./measure.ts";
-import { PEERS, peers, type PeerName } from "./peers.ts";
+import { HELP, ROOT, parseOptions } from "./options.ts";
+import { peers, type PeerName } from "./peers.ts";
 import { MODELS, MODEL_KINDS, makeTask } from "./rows.ts";
 import { Servers } from "./servers.ts";
 import { PLACES, compare, print, type Figures, type Missing, type Place, type Report, type Trial } from "./table.ts";
 
-const ROOT = join(tmpdir(), "evenkeel-peers");
-const HELP = `Evenkeel beside other model servers: the same models, people and client
-
-usage: npm run bench:peers -- [--only <peer,…>] [--seconds <n>] [--json]
-
-  --only     these beside Evenkeel: ${PEERS.join(", ")}
-  --seconds  how long each row is measured (default 3)
-  --json     one JSON object instead of tables
-
-Needs Python 3.11 or newer and its package index once (some 3 GB in ${ROOT}, which later runs find there);
-what can't be had is named, and the run goes on without it. Nothing else should run on the machine.`;
-
 const INSTALL_WITHIN_MS = 1_200_000;
 
-function fail(message: string): never {
-  console.error(`bench:peers: ${message}`);
+const options = parseOptions(process.argv.slice(2));
+if (!options.ok) {
+  console.error(`bench:peers: ${options.error}`);
   process.exit(2);
 }
-
-function options(): { readonly only: readonly PeerName[]; readonly durationMs: number; readonly isJson: boolean } {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: "string", default: PEERS.join(",") },
-        seconds: { type: "string", default: "3" },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-    if (values.help) {
-      console.log(HELP);
-      process.exit(0);
-    }
-    const names = values.only.split(",").map((name) => name.trim());
-    const unknown = names.find((name) => !isPeer(name));
-    if (unknown !== undefined) fail(`there is no peer "${unknown}"; these are: ${PEERS.join(", ")}`);
-    const durationMs = Number(values.seconds) * 1000;
-    if (!(durationMs > 0)) fail(`--seconds takes a positive number, not "${values.seconds}"`);
-    return { only: PEERS.filter((name) => names.includes(name)), durationMs, isJson: values.json };
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
+if (options.value === "help") {
+  console.log(HELP);
+  process.exit(0);
 }
-const isPeer = (name: string): name is PeerName => PEERS.some((peer) => peer === name);
-
-const { only, durationMs, isJson } = options();
+const { only, durationMs, isJson } = options.value;
 const tell = teller(process.stderr);
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-bench-peers-"));
 const bench: Bench = { servers: new Servers(), clients: new Set<ChildProcess>(), folder, durationMs };
@@ -131,7 +97,9 @@ async function compareAll(): Promise<Report> {
   return report;
 }
 
-const absent = (server: string, why: string): Missing => ({ kind: "missing", server, model: null, place: null, why, isFailure: false });
+function absent(server: string, why: string): Missing {
+  return { kind: "missing", server, model: null, place: null, why, isFailure: false };
+}
 
 function environmentOf(name: PeerName | "training"): Result<{ readonly bin: string }, string> {
   return pythonEnvironment({

@@ -53,9 +53,9 @@ export class Servers {
     child.once("exit", (code, by) => (over.why = `ended with ${by ?? `exit code ${code}`}`));
     const url = `http://127.0.0.1:${at.port}${dialogue.path}`;
     for (let why = "no answer"; ; await sleep(ASK_EVERY_MS)) {
-      if (over.why !== null) throw new Error(`${over.why}: ${lastLine(at.log)}`);
+      if (over.why !== null) throw new Error(`${over.why}: ${troubleIn(readFileSync(at.log, "utf8"))}`);
       if (performance.now() - startedMs > START_WITHIN_MS)
-        throw new Error(`not ready within ${START_WITHIN_MS / 1000} s (${why}): ${lastLine(at.log)}`);
+        throw new Error(`not ready within ${START_WITHIN_MS / 1000} s (${why}): ${troubleIn(readFileSync(at.log, "utf8"))}`);
       const answer = await ask(url, dialogue, dialogue.checks[0]?.body ?? "").catch((error: unknown) => String(error));
       if (typeof answer === "number") break;
       why = answer;
@@ -126,7 +126,11 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
     }
 }
 
-const lastLine = (log: string) => readFileSync(log, "utf8").trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+/** What a log says of the trouble: its last error, or its last line. */
+export function troubleIn(log: string): string {
+  const lines = log.trim().split("\n");
+  return (lines.findLast((line) => /^[\w.]*(Error|Exception)\b/.test(line)) ?? lines.at(-1) ?? "").slice(0, 300);
+}
 
 /** Different ports that are free now. */
 export async function freePorts(): Promise<readonly [number, number, number]> {

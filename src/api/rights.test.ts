@@ -20,6 +20,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
+    "GET /metrics",
     "GET /v1/sinks",
     "GET /v1/sinks/{sink}",
     "GET /v1/ui/home",

@@ -16,7 +16,7 @@ import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, ty
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
-import { letGoWhenClosing } from "./connections.ts";
+import { Connections } from "./connections.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
@@ -50,6 +50,8 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[];
   /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. With one, as its holder. */
   readonly localPrincipal?: Principal;
+  /** For a server that may have to hand its connections on. */
+  readonly connections?: Connections;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
@@ -98,7 +100,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.server.maxConnections = Math.max(64, Math.min(openFilesAtMost() - 200, 4096));
 
   const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
-  letGoWhenClosing(app);
+  (options.connections ?? new Connections()).attach(app);
   const slow = new SlowRequests();
   const stopWatching = slow.watch(options.timers, ({ raw: { socket } }) => {
     refuse("too-slow", socket);

@@ -29,7 +29,7 @@ export const SinkView = Type.Object(
     lastSuccessAt: orNull(Type.String()),
     createdAt: Type.String(),
   },
-  { title: "Sink" },
+  { title: "SinkStatus" },
 );
 export type SinkView = Static<typeof SinkView>;
 export const SinkDetailView = Type.Object({ ...SinkView.properties, spec: SinkSpec }, { title: "SinkDetail" });

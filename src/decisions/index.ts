@@ -46,7 +46,8 @@ export {
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
-export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal, type SinkState, type SinkStatus } from "./sinks/sinks.ts";
+export type { SinkState, SinkStatus } from "./sinks/sink-status.ts";
+export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal } from "./sinks/sinks.ts";
 export { SinkSpec } from "./sinks/spec.ts";
 export { REPEAT_WITHIN_MS, UNKNOWN_GROUP, cellKey, groupsOf, minuteOf, type Counts } from "./tally.ts";
 export { verifyLog, type LogHead, type LogProblem, type LogVerdict } from "./verify-log.ts";

@@ -8,6 +8,7 @@ export { Rollbacks } from "./rollbacks.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
+export { LoadedAhead } from "./loaded-ahead.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";

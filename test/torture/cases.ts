@@ -8,6 +8,7 @@ import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
+import { oddModels } from "./odd-models.ts";
 import { overloadHeld } from "./overload.ts";
 import { fsyncOff, powerCut } from "./power-cut.ts";
 import { sameRequest } from "./same-request.ts";
@@ -30,6 +31,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   clockJumps,
   sameRequest,
+  oddModels,
   sticky,
   scorersAtRandom,
   scorerFaults,

@@ -9,7 +9,7 @@ import { startLoad, type LoadReport, type RunningLoad, type Sent } from "./load-
 import { ServerProcess } from "./server-process.ts";
 import { copyOf } from "./victim-world.ts";
 
-const RUN = "disk";
+export const RUN = "disk";
 export const SYNCS = "fsync,fdatasync";
 /** Of the machine's monotonic clock, as all times of the load are. */
 export const nowMs = () => Number(process.hrtime.bigint()) / 1e6;

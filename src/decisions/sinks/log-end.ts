@@ -32,7 +32,7 @@ export class LogEnd {
   }
 
   async #ask(): Promise<Ends> {
-    if (this.#store.kind === "sqlite") return (this.#safe = await this.#visible());
+    if (this.#store.kind === "sqlite") return (this.#safe = await this.visible());
     if (this.#candidate) {
       const writing = await this.#writing();
       if ([...this.#candidate.underWay].some((transaction) => writing.has(transaction))) return this.#safe;
@@ -40,15 +40,15 @@ export class LogEnd {
     }
     // First the end, then who writes: whoever took a number below that end and can't be seen yet still holds its lock on the table,
     // since numbers are taken under the lock, and the lock goes after the rows have become visible.
-    const ends = await this.#visible();
+    const ends = await this.visible();
     const underWay = await this.#writing();
     if (underWay.size === 0) this.#safe = ends;
     this.#candidate = underWay.size === 0 ? undefined : { ends, underWay };
     return this.#safe;
   }
 
-  /** In one statement, so in one view of the database. */
-  async #visible(): Promise<Ends> {
+  /** The newest numbers that can be seen: for saying how much waits. In one statement, so in one view of the database. */
+  async visible(): Promise<Ends> {
     const { rows } = await sql<{ decision: number | null; outcome: number | null }>`
       select (select max(seq) from decision) as decision, (select max(seq) from outcome) as outcome`.execute(this.#store.db);
     return { decision: rows[0]?.decision ?? 0, outcome: rows[0]?.outcome ?? 0 };

@@ -4,34 +4,13 @@ import type { Audit } from "../../access/index.ts";
 import { err, ok, type Issue, type Result } from "../../std.ts";
 import { canonicalJson, type Schema, type Store } from "../../store/index.ts";
 import { Courier } from "./courier.ts";
-import { Cursors, type Cursor } from "./cursors.ts";
-import { STREAMS, type Stream } from "./document.ts";
+import { Cursors } from "./cursors.ts";
+import { STREAMS } from "./document.ts";
 import { Lease } from "./lease.ts";
 import { LogEnd } from "./log-end.ts";
 import { openTarget, type TargetParts } from "./open-target.ts";
-import { countEntries, firstEntryMs } from "./read-entries.ts";
+import { sinkStatus, type SinkState, type SinkStatus } from "./sink-status.ts";
 import { parseSink, storedSink, type SinkSpec, type SinkSurroundings } from "./spec.ts";
-
-export type SinkState = "running" | "paused" | "disabled";
-
-/** How a sink stands. */
-export interface SinkStatus {
-  readonly spec: SinkSpec;
-  readonly state: SinkState;
-  /** Why it doesn't run; null where it does. */
-  readonly why: string | null;
-  readonly createdAtMs: number;
-  readonly delivered: Readonly<Record<Stream, number>>;
-  readonly failures: number;
-  /** Entries recorded and not delivered yet. */
-  readonly lag: Readonly<Record<Stream, number>>;
-  /** Age of the oldest of them; 0 where there is none. */
-  readonly lagMs: number;
-  /** Of the last attempt; null where that succeeded. */
-  readonly lastError: string | null;
-  readonly lastErrorAtMs: number | null;
-  readonly lastSuccessAtMs: number | null;
-}
 
 export interface AppliedSink {
   readonly name: string;
@@ -53,7 +32,8 @@ export interface SinksOptions extends SinkSurroundings {
   readonly onTrouble: (error: Error) => void;
 }
 
-const PROBE_MS = 3000;
+/** Longer than a database driver looks for its server, so that it is the driver that says what is wrong. */
+const PROBE_MS = 6000;
 
 export class Sinks {
   readonly #options: SinksOptions;
@@ -247,34 +227,7 @@ export class Sinks {
   }
 
   async #status(row: Schema["sink"]): Promise<SinkStatus> {
-    const spec = storedSink(row.spec_json);
-    const cursors = await this.#cursors.of(row.name);
-    const ends = await this.#end.safe();
-    const all: readonly Cursor[] = STREAMS.map((stream) => cursors[stream]);
-    const between = (stream: Stream) => ({ stream, after: cursors[stream].position, upTo: ends[stream] });
-    const first = [
-      await firstEntryMs(this.#store.db, spec, between("decision")),
-      await firstEntryMs(this.#store.db, spec, between("outcome")),
-    ];
-    const oldestMs = Math.min(...first.map((ms) => ms ?? Number.POSITIVE_INFINITY));
-    const newest = (times: readonly (number | null)[]) =>
-      times.reduce<number | null>((a, b) => (b === null ? a : Math.max(a ?? b, b)), null);
-    return {
-      spec,
-      state: asState(row.state),
-      why: row.why,
-      createdAtMs: row.created_at_ms,
-      delivered: { decision: cursors.decision.delivered, outcome: cursors.outcome.delivered },
-      failures: all.reduce((sum, { failures }) => sum + failures, 0),
-      lag: {
-        decision: await countEntries(this.#store.db, spec, between("decision")),
-        outcome: await countEntries(this.#store.db, spec, between("outcome")),
-      },
-      lagMs: Number.isFinite(oldestMs) ? Math.max(0, this.#store.runtime.clock.nowMs() - oldestMs) : 0,
-      lastError: all.find(({ lastError }) => lastError !== null)?.lastError ?? null,
-      lastErrorAtMs: newest(all.map(({ lastErrorAtMs }) => lastErrorAtMs)),
-      lastSuccessAtMs: newest(all.map(({ lastSuccessAtMs }) => lastSuccessAtMs)),
-    };
+    return sinkStatus(this.#store, row, { cursors: await this.#cursors.of(row.name), ends: await this.#end.visible() });
   }
 
   #hire(spec: SinkSpec): void {
@@ -337,9 +290,6 @@ const otherKind = (known: Schema["sink"], spec: SinkSpec): Issue => ({
   got: spec.target.kind,
   hint: "what was delivered doesn't move along: give the new sink a name of its own",
 });
-
-/** `sink.state` holds nothing else where it isn't `removed`. */
-const asState = (state: string): SinkState => state as SinkState;
 
 /** A name for this database that tells nothing: made once. */
 async function installationOf(store: Store): Promise<string> {

@@ -20,7 +20,7 @@ const NdjsonTarget = Type.Object(
       }),
     ),
   },
-  { title: "NDJSON files", additionalProperties: false, description: "In the data folder, sinks/<name>; a new file each day" },
+  { title: "NdjsonTarget", additionalProperties: false, description: "In the data folder, sinks/<name>; a new file each day" },
 );
 const ParquetTarget = Type.Object(
   {
@@ -34,7 +34,7 @@ const ParquetTarget = Type.Object(
       }),
     ),
   },
-  { title: "Parquet files", additionalProperties: false, description: "In the data folder, sinks/<name>, by endpoint and day" },
+  { title: "ParquetTarget", additionalProperties: false, description: "In the data folder, sinks/<name>, by endpoint and day" },
 );
 const MongodbTarget = Type.Object(
   {
@@ -49,7 +49,7 @@ const MongodbTarget = Type.Object(
       }),
     ),
   },
-  { title: "MongoDB", additionalProperties: false },
+  { title: "MongodbTarget", additionalProperties: false },
 );
 const HttpTarget = Type.Object(
   {
@@ -64,7 +64,7 @@ const HttpTarget = Type.Object(
     batch: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: "Events in one request at most; 100 by default" })),
     timeout_ms: Type.Optional(Type.Integer({ minimum: 100, maximum: 60_000, description: "For one request; 15,000 by default" })),
   },
-  { title: "CloudEvents over HTTP", additionalProperties: false },
+  { title: "HttpTarget", additionalProperties: false },
 );
 
 /** What a sink may be told beside the decision itself; all of it is personal. */
@@ -86,7 +86,7 @@ export const SinkSpec = Type.Object(
     include: Type.Optional(Type.Array(Type.Enum([...INCLUDABLE]), { minItems: 1, uniqueItems: true })),
     target: Type.Union([NdjsonTarget, ParquetTarget, MongodbTarget, HttpTarget]),
   },
-  { title: "Sink", additionalProperties: false },
+  { title: "SinkDeclaration", additionalProperties: false },
 );
 export type SinkSpec = Static<typeof SinkSpec>;
 export type TargetSpec = SinkSpec["target"];
