@@ -37,7 +37,18 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { AbControl, Drills, GuardrailControl, Incidents, LoadedAhead, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
+import {
+  AbControl,
+  Drills,
+  FailureControl,
+  GuardrailControl,
+  Incidents,
+  LoadedAhead,
+  MemoryBudget,
+  Releases,
+  Rollbacks,
+  RolloutControl,
+} from "./releases/index.ts";
 import { Attributor, ContainerEngine, Containers, Gateway, type LoadDependencies } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, sha256Hex, systemRuntime, viewStore, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
@@ -138,11 +149,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     const registry = openRegistry(store, audit);
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
+    let failures: FailureControl | undefined;
     const gateway = new Gateway({
       log,
       runtime,
       subjectKey: await subjectKey(store),
-      onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
+      onTrouble(trouble) {
+        onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
+        failures?.note(trouble);
+      },
     });
     const containers = containersOf(options, runtime, onError);
     const load = { ...loading, blobs: store.blobs, ...(containers ? { containers } : {}) };
@@ -183,12 +198,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     const reasons = new Reasons({ store, releases, attributor });
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
+    const rollbacks = new Rollbacks({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
       releases,
       incidents,
       evaluator: new GuardrailEvaluator(store),
+      rollbacks,
     });
+    failures = new FailureControl({ releases, rollbacks });
+    const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
@@ -198,6 +217,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       runtime,
       lookEveryMs,
       async () => {
+        await failing.tick();
         await control.tick();
         await rollouts.tick();
         await ab.tick();
@@ -259,9 +279,9 @@ export async function startApp(options: AppOptions): Promise<App> {
         gateway,
         store,
         reads,
+        isCondemned: protocols.isCondemned,
         reasons,
         onError,
-        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -277,7 +297,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),

@@ -119,6 +119,13 @@ export const EndpointSpec = Type.Object(
     oip: Type.Optional(OipSpec),
     mlflow: Type.Optional(MlflowSpec),
     drills: Type.Optional(DrillsSpec),
+    allow_group_thresholds: Type.Optional(
+      Type.String({
+        minLength: 20,
+        maxLength: 2000,
+        description: "Why policies may have thresholds by group: the legal basis, and who approved it. Without it they are refused",
+      }),
+    ),
     frozen: Type.Optional(Type.Array(FrozenSpec, { maxItems: 100, description: "When nothing new goes to people" })),
   },
   { title: "Endpoint", additionalProperties: false },
@@ -155,6 +162,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     groups,
     actions: spec.actions,
     ...(spec.undeclaredGroups ? { undeclaredGroups: spec.undeclaredGroups } : {}),
+    ...(spec.allow_group_thresholds === undefined ? {} : { allowGroupThresholds: spec.allow_group_thresholds }),
   });
   const issues = [
     ...(compiled.ok ? [] : compiled.error),
