@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BlobView, ChangeView } from "../src/api/index.ts";
+import { FakeEngine } from "./fixtures/fake-engine.ts";
 import { shareModel } from "./fixtures/onnx-forms.ts";
 import { ModelServer } from "./fixtures/model-server.ts";
 import { freshServer, problemOf, type FreshServer } from "./server.ts";
@@ -12,11 +13,18 @@ const [endpoint = ""] = blocks.filter(({ of }) => of === "endpoint").map(({ yaml
 const releases = blocks.filter(({ of }) => of === "release").flatMap(({ yaml }) => yaml.split(/^---$/m));
 
 let model: ModelServer;
+let engine: FakeEngine;
 let server: FreshServer;
 beforeAll(async () => {
   model = await new ModelServer().listen();
   model.scoreOf = ([income]) => Number(income) / 200_000;
-  server = await freshServer({ egress: { allow: [`127.0.0.1:${model.port}`] }, secrets: { litserve: "s3cret" } });
+  engine = await new FakeEngine().listen();
+  engine.port = model.port; // what is in its containers
+  server = await freshServer({
+    egress: { allow: [`127.0.0.1:${model.port}`] },
+    secrets: { litserve: "s3cret" },
+    containerEngine: engine.socket,
+  });
   await apply(endpoint);
   const { id: blob } = await server.admin.put<BlobView>("/v1/blobs", shareModel(200_000));
   await server.admin.post("/v1/models/cards/versions", { blob });
@@ -24,6 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.drop();
   await model.close();
+  await engine.drop();
 });
 const apply = async (yaml: string) =>
   (await server.admin.post<{ readonly changes: readonly ChangeView[] }>("/v1/apply", { yaml: here(yaml) })).changes;
@@ -40,7 +49,7 @@ const decide = async (months: number, income = 180_000) => {
 
 test("every block is one that is tried here", () => {
   expect(blocks.filter(({ of }) => of !== "endpoint" && of !== "release")).toEqual([]);
-  expect(releases).toHaveLength(8);
+  expect(releases).toHaveLength(9);
 });
 
 test.each(releases.map((yaml, i) => [i + 1, yaml] as const))("release %i of the page is made and answers", async (_i, yaml) => {
