@@ -37,7 +37,18 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { AbControl, Drills, GuardrailControl, Incidents, LoadedAhead, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
+import {
+  AbControl,
+  Drills,
+  FailureControl,
+  GuardrailControl,
+  Incidents,
+  LoadedAhead,
+  MemoryBudget,
+  Releases,
+  Rollbacks,
+  RolloutControl,
+} from "./releases/index.ts";
 import { Attributor, ContainerEngine, Containers, Gateway, type LoadDependencies } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
 import { openStore, sha256Hex, systemRuntime, viewStore, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
@@ -105,6 +116,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   };
   try {
     const port = options.port ?? 7070;
+    // Ended late, though begun last: whoever is answered while everything stops must not look stale.
+    let endBeats: () => void = () => undefined;
+    undo.push(() => endBeats());
     const ownPorts = new Set([port]);
     const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
     const loading = { clock: runtime.clock, inline: options.scorers === "inline", http };
@@ -135,11 +149,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     const registry = openRegistry(store, audit);
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
+    let failures: FailureControl | undefined;
     const gateway = new Gateway({
       log,
       runtime,
       subjectKey: await subjectKey(store),
-      onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
+      onTrouble(trouble) {
+        onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
+        failures?.note(trouble);
+      },
     });
     const containers = containersOf(options, runtime, onError);
     const load = { ...loading, blobs: store.blobs, ...(containers ? { containers } : {}) };
@@ -180,29 +198,41 @@ export async function startApp(options: AppOptions): Promise<App> {
     const reasons = new Reasons({ store, releases, attributor });
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
+    const rollbacks = new Rollbacks({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
       releases,
       incidents,
       evaluator: new GuardrailEvaluator(store),
+      rollbacks,
     });
+    failures = new FailureControl({ releases, rollbacks });
+    const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
-    const drills = new Drills({ store, releases, gateway });
+    const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeatedly(
       runtime,
       lookEveryMs,
       async () => {
+        await failing.tick();
         await control.tick();
         await rollouts.tick();
         await ab.tick();
-        await drills.tick();
       },
       (error) => onError(error, "guardrails"),
     );
     undo.push(() => looking.stop());
+    // Apart from the looks: a drill on live traffic takes two seconds.
+    const drilling = repeatedly(
+      runtime,
+      lookEveryMs,
+      () => drills.tick(),
+      (error) => onError(error, "drills"),
+    );
+    undo.push(() => drilling.stop());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeatedly(
       runtime,
@@ -249,9 +279,9 @@ export async function startApp(options: AppOptions): Promise<App> {
         gateway,
         store,
         reads,
+        isCondemned: protocols.isCondemned,
         reasons,
         onError,
-        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -267,7 +297,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
@@ -303,7 +333,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         if (isStopping || isReplaced) return false;
         isReplaced = true;
         const letGo = async () => {
-          await events.close();
+          events.close();
           undo.splice(undo.indexOf(closeServer), 1);
           for (const close of undo.splice(0).toReversed()) await close();
           undo.push(closeServer);
@@ -330,6 +360,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       local.listen({ path }, (error) => done(error ?? undefined)),
     );
     await taking?.ahead.close();
+    // Only now: while it starts it stands still at times, and nobody waits yet.
+    endBeats = runtime.timers.every(BEAT_MS, () => gateway.beat());
     const settled = async () => {
       await gateway.idle();
       await looking.settled();
@@ -378,6 +410,8 @@ function instanceOf(folder: string, random: Runtime["random"]): string {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Often enough to see a standstill, seldom enough to cost nothing. */
+const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */

@@ -38,7 +38,7 @@ test("every decision and every outcome, corrections too, becomes one line, in th
   }
 });
 
-test("killed at random moments while it delivers, each line is there once and in order", { timeout: 120_000 }, async () => {
+test("killed at random moments while it delivers, each line is there once and in order", { timeout: 240_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-sinks-"));
   try {
     const acknowledged: string[] = [];

@@ -3,6 +3,8 @@ export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
 export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export { DrillMode, Drills, type Drill } from "./drill.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
+export { FailureControl } from "./failure-control.ts";
+export { Rollbacks } from "./rollbacks.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";

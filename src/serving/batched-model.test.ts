@@ -128,6 +128,16 @@ test("more rows than can be answered are refused at once", async () => {
   process.kill(model.pid ?? 0, "SIGCONT");
 });
 
+test("a batch has at most as many rows as the release says", async () => {
+  const model = await open("logistic", { maxRows: 2 });
+  const row = Float32Array.of(1, 2, 3);
+  const scores = await Promise.all(Array.from({ length: 6 }, () => model.run(row, 10_000)));
+  expect(new Set(scores.map(([score]) => score)).size).toBe(1);
+  expect(model.batches).toBe(3);
+  expect(() => model.run(new Float32Array(9), 10_000)).toThrow(RangeError);
+  await model.close();
+});
+
 test("closing fails what is under way and ends the process", async () => {
   const model = await open("logistic");
   const pid = model.pid ?? 0;

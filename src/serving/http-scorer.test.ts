@@ -111,7 +111,7 @@ async function chain(server: ModelServer, standby: ReleaseBundle["scorer"] = rul
     await load(endpoint, 2, standby),
     await load(endpoint, 1, rule(0.2)),
   ];
-  const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7) });
+  const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7), maxWaitMs: 60_000 });
   const releaseNumbers = new Map([live, second, fallback].map(({ id, number }) => [id, number]));
   const view: RouteView = { endpoint, generation: 1, live, canary: null, ab: null, shadows: [], standby: second, fallback, releaseNumbers };
   await gateway.swap(view);

@@ -8,6 +8,7 @@ import type { CompiledEndpoint } from "./endpoint.ts";
 import { compileFeatures, type CompiledFeatures } from "./features.ts";
 import { openContainerScorer } from "./container-scorer.ts";
 import type { Containers } from "./containers.ts";
+import type { DecisionRequest } from "./inputs.ts";
 import { openHttpScorer, type HttpDependencies } from "./http-scorer.ts";
 import { openOnnx } from "./open-onnx.ts";
 import { PolicySpec, compilePolicy, type Policy } from "./policy.ts";
@@ -53,9 +54,9 @@ export interface Answer {
   readonly reasons: readonly string[];
 }
 
-/** A score and what the release's policy makes of it. */
-export function answerOf(release: LoadedRelease, { score, reasons }: Scored): Answer {
-  const { action, favourable, reason } = release.policy.decide(score);
+/** A score and what the release's policy makes of it. @param groups - the person's, as the request told them */
+export function answerOf(release: LoadedRelease, { score, reasons }: Scored, groups: DecisionRequest["groups"]): Answer {
+  const { action, favourable, reason } = release.policy.decide(score, groups);
   return { score, action, favourable, reasons: reason === null ? reasons : [...reasons, reason] };
 }
 
@@ -91,7 +92,7 @@ export interface LoadDependencies {
 export async function loadRelease(options: LoadOptions, dependencies: LoadDependencies): Promise<Result<LoadedRelease, readonly Issue[]>> {
   const { id, number, bundle, endpoint } = options;
   const features = compileFeatures(bundle.features, endpoint.variables);
-  const policy = compilePolicy(bundle.policy, endpoint.actions);
+  const policy = compilePolicy(bundle.policy, endpoint.actions, endpoint);
   const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint) : null;
   const told = toldFeatures(bundle.features, endpoint);
   const issues = [
@@ -252,7 +253,7 @@ async function selfTest(
     [...scores].every((score) => score === 0 || score === 1)
   )
     return err([labelIssue(`nothing but ${[...scores].join(" and ")} for ${samples.length} different people`)]);
-  const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score).action }));
+  const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score, {}).action }));
   return ok({ samples: samples.length, digest: contentId("test", answers) });
 }
 

@@ -133,7 +133,12 @@ function outputOf(outputs: readonly OnnxOutput[], wanted: WantedOutput): Result<
   const names = outputs.map(({ name }) => name);
   const candidates = outputs.filter(isScore);
   if (wanted.output === undefined && candidates.length > 1)
-    return refuse("/output", "a word which output is the score", `${candidates.map(({ name }) => name).join(", ")} could be it`);
+    return refuse(
+      "/output",
+      "a word which output is the score",
+      `${candidates.map(({ name }) => name).join(", ")} could be it`,
+      "name it where the model is registered (--output), or as output of the scorer",
+    );
   const output = wanted.output === undefined ? candidates[0] : outputs.find(({ name }) => name === wanted.output);
   if (output && isScore(output)) return ok(output);
   if (output === undefined && wanted.output !== undefined) {
