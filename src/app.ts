@@ -1,8 +1,10 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
-import { readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
 import {
+  Connections,
   EventStream,
   abRoutes,
   accessRoutes,
@@ -11,6 +13,7 @@ import {
   decisionRoutes,
   endpointRoutes,
   eventRoutes,
+  handOverRoutes,
   healthRoutes,
   homeView,
   incidentRoutes,
@@ -27,7 +30,6 @@ import {
   uiRoutes,
   webRoutes,
   type ProtocolParts,
-  type Server,
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
@@ -35,10 +37,22 @@ import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
-import { AbControl, Drills, GuardrailControl, Incidents, MemoryBudget, Releases, RolloutControl } from "./releases/index.ts";
-import { Attributor, ContainerEngine, Containers, Gateway } from "./serving/index.ts";
+import {
+  AbControl,
+  Drills,
+  FailureControl,
+  GuardrailControl,
+  Incidents,
+  LoadedAhead,
+  MemoryBudget,
+  Releases,
+  Rollbacks,
+  RolloutControl,
+} from "./releases/index.ts";
+import { Attributor, ContainerEngine, Containers, Gateway, type LoadDependencies } from "./serving/index.ts";
 import type { ReleaseId } from "./std.ts";
-import { openStore, sha256Hex, systemRuntime, type Runtime, type Store } from "./store/index.ts";
+import { openStore, sha256Hex, systemRuntime, viewStore, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
+import { Successor, answers, forgetSuccessors, isRunning, listenPrivately } from "./take-over.ts";
 
 export interface AppOptions {
   /** The data folder; made when missing. */
@@ -66,6 +80,8 @@ export interface AppOptions {
   readonly memoryBudgetBytes?: number;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
+  /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
+  readonly takeOver?: boolean;
   /** Told of errors that are our fault, and of what an operator should see. */
   readonly onError?: (error: Error, reference: string) => void;
   /** Told once when the process can't promise anything any more and must end. */
@@ -79,6 +95,11 @@ export interface App {
   readonly firstAdmin: NewToken | undefined;
   /** Resolves when nothing is under way: every answer, shadow and look that has begun is done. */
   settled(): Promise<void>;
+  /**
+   * Resolves when another server has been asked to take this one's place: `successor` when it answers and nobody is connected here any
+   * more, `nobody` when it died on the way. The store is closed in both cases; all that is left is `stop`.
+   */
+  readonly replaced: Promise<"successor" | "nobody">;
   /** Finishes what is under way, then closes everything. May be called twice. */
   stop(): Promise<void>;
 }
@@ -94,16 +115,23 @@ export async function startApp(options: AppOptions): Promise<App> {
     for (const close of undo.splice(0).toReversed()) await close();
   };
   try {
-    const store: Store = await openStore(
-      {
-        folder: options.folder,
-        ...(options.postgresUrl ? { postgresUrl: options.postgresUrl } : {}),
-        onFatal: options.onFatal ?? (() => undefined),
-        onTrouble: (error) => onError(error, "database"),
-      },
-      runtime,
-    );
+    const port = options.port ?? 7070;
+    // Ended late, though begun last: whoever is answered while everything stops must not look stale.
+    let endBeats: () => void = () => undefined;
+    undo.push(() => endBeats());
+    const ownPorts = new Set([port]);
+    const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
+    const loading = { clock: runtime.clock, inline: options.scorers === "inline", http };
+    const storeOptions: StoreOptions = {
+      folder: options.folder,
+      ...(options.postgresUrl ? { postgresUrl: options.postgresUrl } : {}),
+      onFatal: options.onFatal ?? (() => undefined),
+      onTrouble: (error) => onError(error, "database"),
+    };
+    const taking = options.takeOver ? await takeOver(storeOptions, runtime, { loading, port, undo }) : undefined;
+    const store: Store = await openStore({ ...storeOptions, waitMs: taking ? LET_GO_WITHIN_MS : 0 }, runtime);
     undo.push(() => store.close());
+    if (store.kind === "sqlite") forgetSuccessors(options.folder, taking?.successor.name);
     const audit = new Audit(store);
     const reads = new ProtectedReads(store, audit);
     const tokens = new Tokens(store, audit);
@@ -121,28 +149,25 @@ export async function startApp(options: AppOptions): Promise<App> {
     const registry = openRegistry(store, audit);
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
+    let failures: FailureControl | undefined;
     const gateway = new Gateway({
       log,
       runtime,
       subjectKey: await subjectKey(store),
-      onTrouble: ({ endpoint, trouble, message }) => onError(new Error(message), `${endpoint}: ${trouble}`),
+      onTrouble(trouble) {
+        onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
+        failures?.note(trouble);
+      },
     });
-    const ownPorts = new Set([options.port ?? 7070]);
-    const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
     const containers = containersOf(options, runtime, onError);
-    const load = {
-      blobs: store.blobs,
-      clock: runtime.clock,
-      inline: options.scorers === "inline",
-      http,
-      ...(containers ? { containers } : {}),
-    };
+    const load = { ...loading, blobs: store.blobs, ...(containers ? { containers } : {}) };
     const releases = await Releases.open({
       store,
       audit,
       registry,
       gateway,
       load,
+      ...(taking ? { ahead: taking.ahead } : {}),
       memory: new MemoryBudget(options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY),
       onTrouble: (error) => onError(error, "releases"),
     });
@@ -173,29 +198,41 @@ export async function startApp(options: AppOptions): Promise<App> {
     const reasons = new Reasons({ store, releases, attributor });
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
+    const rollbacks = new Rollbacks({ store, releases, incidents });
     const control = new GuardrailControl({
       store,
       releases,
       incidents,
       evaluator: new GuardrailEvaluator(store),
+      rollbacks,
     });
+    failures = new FailureControl({ releases, rollbacks });
+    const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
-    const drills = new Drills({ store, releases, gateway });
+    const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeatedly(
       runtime,
       lookEveryMs,
       async () => {
+        await failing.tick();
         await control.tick();
         await rollouts.tick();
         await ab.tick();
-        await drills.tick();
       },
       (error) => onError(error, "guardrails"),
     );
     undo.push(() => looking.stop());
+    // Apart from the looks: a drill on live traffic takes two seconds.
+    const drilling = repeatedly(
+      runtime,
+      lookEveryMs,
+      () => drills.tick(),
+      (error) => onError(error, "drills"),
+    );
+    undo.push(() => drilling.stop());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeatedly(
       runtime,
@@ -242,9 +279,9 @@ export async function startApp(options: AppOptions): Promise<App> {
         gateway,
         store,
         reads,
+        isCondemned: protocols.isCondemned,
         reasons,
         onError,
-        isCondemned: protocols.isCondemned,
         outcomesOf(endpoint) {
           const room = releases.room(endpoint);
           return room.ok ? room.value.definition.outcomes : undefined;
@@ -260,7 +297,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, control, incidents }),
+      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
@@ -279,15 +316,52 @@ export async function startApp(options: AppOptions): Promise<App> {
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
     };
-    const server = await buildServer(common, routes);
-    undo.push(() => server.close());
-    const local = await buildServer({ ...common, localPrincipal: LOCAL }, routes);
+    const connections = new Connections();
+    const server = await buildServer({ ...common, connections }, routes);
+    const closeServer = () => server.close();
+    undo.push(closeServer);
+    let isReplacedBy: (by: "successor" | "nobody") => void = () => undefined;
+    const replaced = new Promise<"successor" | "nobody">((resolve) => {
+      isReplacedBy = resolve;
+    });
+    let isReplaced = false;
+    const handOver = {
+      get port() {
+        return Number(new URL(url).port);
+      },
+      begin(socket: string) {
+        if (isStopping || isReplaced) return false;
+        isReplaced = true;
+        const letGo = async () => {
+          events.close();
+          undo.splice(undo.indexOf(closeServer), 1);
+          for (const close of undo.splice(0).toReversed()) await close();
+          undo.push(closeServer);
+        };
+        handOverTo(join(options.folder, socket), connections, letGo).then(isReplacedBy, (error: unknown) => {
+          onError(error instanceof Error ? error : new Error(String(error)), "hand-over");
+          isReplacedBy("nobody");
+        });
+        return true;
+      },
+    };
+    const host = options.host ?? "127.0.0.1";
+    const shared = { host, port, reusePort: process.platform === "linux" };
+    if (!taking && shared.reusePort) await assertFree(host, port);
+    const url = await server.listen(shared);
+    ownPorts.add(Number(new URL(url).port));
+    // Those who were asked for by a predecessor's clients wait already; control can wait a moment longer.
+    taking?.successor.deliverTo(server.server);
+    const local = await buildServer({ ...common, localPrincipal: LOCAL }, [...routes, handOverRoutes(() => handOver)]);
     undo.push(() => local.close());
     // Before the servers: a stream never ends by itself, and they would wait for it.
     undo.push(() => events.close());
-    await listenOnSocket(local, join(options.folder, "control.sock"));
-    const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 7070 });
-    ownPorts.add(Number(new URL(url).port));
+    await listenPrivately(join(options.folder, "control.sock"), (path, done) =>
+      local.listen({ path }, (error) => done(error ?? undefined)),
+    );
+    await taking?.ahead.close();
+    // Only now: while it starts it stands still at times, and nobody waits yet.
+    endBeats = runtime.timers.every(BEAT_MS, () => gateway.beat());
     const settled = async () => {
       await gateway.idle();
       await looking.settled();
@@ -296,7 +370,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await sinks.settled();
       await log.flush();
     };
-    return { url, firstAdmin, settled, stop };
+    return { url, firstAdmin, settled, stop, replaced };
   } catch (error) {
     await stop();
     throw error;
@@ -336,6 +410,8 @@ function instanceOf(folder: string, random: Runtime["random"]): string {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Often enough to see a standstill, seldom enough to cost nothing. */
+const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
@@ -383,13 +459,53 @@ const LOCAL: Principal = {
   grants: ["decisions:read", "protected:read", "review"],
 };
 
-/** Control has a way in of its own, which a flood of decisions can't fill. */
-async function listenOnSocket(server: Server, path: string): Promise<void> {
-  rmSync(path, { force: true });
-  const before = process.umask(0o177);
+/** A predecessor answers for five seconds at most what it has begun, then closes everything. */
+const LET_GO_WITHIN_MS = 15_000;
+
+/** Loads and proves all that can be without writing, then has the server that runs let go of the store. */
+async function takeOver(
+  options: StoreOptions,
+  runtime: Runtime,
+  {
+    loading,
+    port,
+    undo,
+  }: { readonly loading: Omit<LoadDependencies, "blobs">; readonly port: number; readonly undo: (() => Promise<void> | void)[] },
+): Promise<{ readonly ahead: LoadedAhead; readonly successor: Successor } | undefined> {
+  if (!(await isRunning(options.folder))) return undefined;
+  const view = await viewStore(options, runtime);
+  let ahead: LoadedAhead;
   try {
-    await server.listen({ path });
+    ahead = await LoadedAhead.load(view.db, { ...loading, blobs: view.blobs });
   } finally {
-    process.umask(before);
+    await view.close();
   }
+  undo.push(() => ahead.close());
+  const successor = await Successor.listen(options.folder, runtime.random);
+  undo.push(() => successor.close());
+  await successor.ask(port);
+  return { ahead, successor };
+}
+
+/** Every request is the successor's from now on; it hears of them when this server has let go of everything else. */
+async function handOverTo(socket: string, connections: Connections, letGo: () => Promise<void>): Promise<"successor" | "nobody"> {
+  let isFree: (path: string) => void = () => undefined;
+  const next = new Promise<string>((resolve) => {
+    isFree = resolve;
+  });
+  await connections.handOn(next);
+  await letGo();
+  const answered = answers(socket);
+  isFree(socket);
+  if (!(await answered)) return "nobody";
+  await connections.letGo();
+  return "successor";
+}
+
+/** Sharing a port is for a successor: otherwise it is a mistake, which the system would let pass where both servers have one owner. */
+async function assertFree(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => probe.once("error", reject).listen({ host, port }, resolve));
+  await new Promise((resolve) => probe.close(resolve));
 }

@@ -210,8 +210,13 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
         features: ["income", "zero"],
         featureSet: "loans/1",
         run: known["run"] ?? "",
+        output: "score",
+        examples: { rows: [[1, 0]], tolerance: 0.1 },
       },
       optional: [
+        "/output",
+        "/examples",
+        "/examples/tolerance",
         "/signature",
         "/features",
         "/featureSet",

@@ -6,7 +6,17 @@ import { Audit } from "../src/access/index.ts";
 import { DecisionLog } from "../src/decisions/index.ts";
 import { GuardrailEvaluator } from "../src/monitoring/index.ts";
 import { openRegistry } from "../src/registry/index.ts";
-import { GuardrailControl, Incidents, Releases, type By, type ReleaseInfo, type Switched, type Wish } from "../src/releases/index.ts";
+import {
+  FailureControl,
+  GuardrailControl,
+  Incidents,
+  Releases,
+  Rollbacks,
+  type By,
+  type ReleaseInfo,
+  type Switched,
+  type Wish,
+} from "../src/releases/index.ts";
 import { Gateway, type DecisionReply } from "../src/serving/index.ts";
 import { openStore, type Runtime, type Store } from "../src/store/index.ts";
 
@@ -82,6 +92,8 @@ export class Lender {
   readonly releases: Releases;
   readonly incidents: Incidents;
   readonly control: GuardrailControl;
+  readonly rollbacks: Rollbacks;
+  readonly failures: FailureControl;
 
   private constructor(
     folder: string,
@@ -97,8 +109,11 @@ export class Lender {
     this.releases = parts.releases;
     this.incidents = parts.incidents;
     this.troubles = parts.troubles;
+    this.rollbacks = new Rollbacks(parts);
+    this.failures = new FailureControl({ releases: parts.releases, rollbacks: this.rollbacks });
     this.control = new GuardrailControl({
       ...parts,
+      rollbacks: this.rollbacks,
       evaluator: new GuardrailEvaluator(parts.store),
     });
   }
@@ -109,7 +124,7 @@ export class Lender {
     const troubles: Error[] = [];
     const audit = new Audit(store);
     const log = await DecisionLog.open(store);
-    const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7) });
+    const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7), maxWaitMs: 60_000 });
     const releases = await Releases.open({
       store,
       audit,

@@ -151,6 +151,25 @@ test("an unknown endpoint, and an unknown incident, is 404 on every route that n
   expect(tables.digest()).toBe(before);
 });
 
+test("another method than an address takes is 405 and says which it takes; where nothing is it is 404", async () => {
+  const wrong: string[] = [];
+  for (const { path, method } of operations) {
+    const taken = operations.filter((other) => other.path === path).map((other) => other.method);
+    const other = ["GET", "POST", "PUT", "DELETE"].find((one) => !taken.includes(one));
+    // `/decisions/batch` is an address of its own, and that of a decision as well.
+    const isAlsoOther = operations.some(
+      (one) => one.method === other && new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path),
+    );
+    if (!other || method === other || isAlsoOther) continue;
+    const answer = await fetch(`${server.url}${path.replaceAll(/\{\w+\}/g, "1")}`, { method: other });
+    const allowed = answer.headers.get("allow")?.split(", ") ?? [];
+    if (answer.status !== 405 || !taken.every((one) => allowed.includes(one)))
+      wrong.push(`${other} ${path}: ${answer.status} ${allowed.join()}`);
+  }
+  expect(wrong).toEqual([]);
+  expect((await fetch(`${server.url}/v1/nowhere`, { method: "POST" })).status).toBe(404);
+});
+
 test("an idempotency key is one of visible ASCII characters", async () => {
   const operation = operations.find(({ right }) => right === "decide");
   if (!operation) throw new Error("no route decides");
@@ -189,7 +208,7 @@ describe("whom it answers (T12)", () => {
     ["an absolute address of ours", "GET http://localhost/healthz/live HTTP/1.1\nHost: localhost\n\n", 421],
     ["a page of another site", "GET /healthz/live HTTP/1.1\nHost: localhost\nOrigin: http://evil.test\n\n", 421],
     ["a page without an origin", "GET /healthz/live HTTP/1.1\nHost: localhost\nOrigin: null\n\n", 421],
-    ["TRACE", "TRACE /healthz/live HTTP/1.1\nHost: localhost\nCookie: secret\n\n", 404],
+    ["TRACE", "TRACE /healthz/live HTTP/1.1\nHost: localhost\nCookie: secret\n\n", 405],
     ["two lengths", "POST /v1/session HTTP/1.1\nHost: localhost\nContent-Length: 2\nContent-Length: 3\n\n{}", 400],
     ["a length and chunks", "POST /v1/session HTTP/1.1\nHost: localhost\nContent-Length: 2\nTransfer-Encoding: chunked\n\n0\n\n", 400],
     ["no HTTP at all", "hello\n\n", 400],

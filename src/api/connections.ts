@@ -1,7 +1,8 @@
-/** How a server stops without failing anybody: it answers whoever still comes, then lets go of its connections. */
-import type { Server } from "node:http";
-import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+/** How a server stops without failing anybody: it answers whoever still comes, or hands them on, then lets go of its connections. */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { Server as NetServer, type Socket } from "node:net";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { forward } from "./forwarding.ts";
 
 interface Closing {
   readonly server: Server;
@@ -11,6 +12,9 @@ interface Closing {
 const QUIET_MS = 100;
 const POLL_MS = 20;
 const AT_MOST_MS = 5000;
+/** A connection that has been idle for so long is no more likely to be used in this moment than in any other. */
+const LINGER_QUIET_MS = 5000;
+const LINGER_AT_MOST_MS = 60_000;
 
 /**
  * Before it closes it goes on answering (Fastify tells each that this was the last answer on its connection) until no request has come
@@ -19,33 +23,81 @@ const AT_MOST_MS = 5000;
  * moment only; a connection on which nothing was ever asked (browsers open some in advance), or that becomes idle later, would hold the
  * server for as long as its client likes.
  */
-export function letGoWhenClosing(app: Closing): void {
-  const open = new Set<Socket>();
-  const busy = new Set<Socket>();
-  let isClosing = false;
-  let requests = 0;
-  app.server.on("connection", (socket) => {
-    if (isClosing) return void socket.destroy();
-    open.add(socket);
-    socket.on("close", () => open.delete(socket));
-  });
-  app.server.on("request", ({ socket }, response) => {
-    requests++;
-    busy.add(socket);
-    response.on("close", () => {
-      busy.delete(socket);
-      if (isClosing) socket.destroySoon();
+export class Connections {
+  readonly #open = new Set<Socket>();
+  readonly #busy = new Set<Socket>();
+  /** Under way. */
+  readonly #responses = new Set<ServerResponse>();
+  #server: Server | undefined;
+  #isClosing = false;
+  #requests = 0;
+
+  attach(app: Closing): void {
+    this.#server = app.server;
+    app.server.on("connection", (socket) => {
+      if (this.#isClosing) return void socket.destroy();
+      this.#open.add(socket);
+      socket.on("close", () => this.#open.delete(socket));
     });
-  });
-  app.addHook("preClose", async () => {
-    let seen = requests;
-    let quietMs = 0;
-    for (let waitedMs = 0; waitedMs < AT_MOST_MS && quietMs < QUIET_MS && open.size > 0; waitedMs += POLL_MS) {
+    app.server.on("request", this.#track);
+    app.addHook("preClose", async () => {
+      await this.#quiet({ quietMs: QUIET_MS, atMostMs: AT_MOST_MS });
+      this.#isClosing = true;
+      for (const socket of this.#open) if (!this.#busy.has(socket)) socket.destroy();
+    });
+  }
+
+  /**
+   * From now on every request, also on connections that are open already, is the successor's.
+   * @param next - resolves with the socket at which it answers; until then they wait
+   * @returns resolves when what had begun before has been answered, or after five seconds
+   */
+  async handOn(next: Promise<string>): Promise<void> {
+    const server = this.#attached;
+    const begun = [...this.#responses];
+    server.removeAllListeners("request");
+    server.on("request", this.#track);
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => void forward(request, response, next));
+    const isUnderWay = () => begun.some((response) => this.#responses.has(response));
+    for (let waitedMs = 0; waitedMs < AT_MOST_MS && isUnderWay(); waitedMs += 2) await sleep(2);
+  }
+
+  /**
+   * After `handOn`: takes no new connections, and waits until those that there are have been told to go, or have long been idle.
+   * In a turn of the event loop in which there is nothing else to do, right after it has taken what had come: a connection that comes
+   * between these two is lost, and the two are some microseconds apart.
+   */
+  async letGo(): Promise<void> {
+    await sleep(1);
+    await turn();
+    NetServer.prototype.close.call(this.#attached);
+    await this.#quiet({ quietMs: LINGER_QUIET_MS, atMostMs: LINGER_AT_MOST_MS });
+  }
+
+  get #attached(): Server {
+    if (!this.#server) throw new Error("connections of no server");
+    return this.#server;
+  }
+
+  readonly #track = ({ socket }: IncomingMessage, response: ServerResponse): void => {
+    this.#requests++;
+    this.#busy.add(socket);
+    this.#responses.add(response);
+    response.on("close", () => {
+      this.#responses.delete(response);
+      this.#busy.delete(socket);
+      if (this.#isClosing) socket.destroySoon();
+    });
+  };
+
+  /** Resolves when no request has come or been under way for a while, when there are no connections, or when it has been too long. */
+  async #quiet({ quietMs, atMostMs }: { readonly quietMs: number; readonly atMostMs: number }): Promise<void> {
+    let seen = this.#requests;
+    let sinceMs = 0;
+    for (let waitedMs = 0; waitedMs < atMostMs && sinceMs < quietMs && this.#open.size > 0; waitedMs += POLL_MS) {
       await sleep(POLL_MS);
-      quietMs = busy.size > 0 || requests !== seen ? 0 : quietMs + POLL_MS;
-      seen = requests;
+      sinceMs = this.#busy.size > 0 || this.#requests !== seen ? 0 : sinceMs + POLL_MS;
+      seen = this.#requests;
     }
-    isClosing = true;
-    for (const socket of open) if (!busy.has(socket)) socket.destroy();
-  });
+  }
 }

@@ -268,7 +268,7 @@ describe("a model whose inputs don't fit the features", () => {
           { name: "zero", cel: "0.0" },
         ],
       },
-      "/features/0",
+      "/scorer/model/inputs",
     ],
     [
       "a feature with a mistyped expression",

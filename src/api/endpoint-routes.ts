@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
-import type { EndpointRoom, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
+import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
 import {
   ChangeView,
   EndpointView,
@@ -27,6 +27,7 @@ import { principalOf, type Server } from "./server.ts";
 export interface EndpointRouteParts extends ApplyParts {
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
+  readonly rollbacks: Rollbacks;
 }
 
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
@@ -71,7 +72,7 @@ const NewReleaseBody = Type.Record(Type.String(), Type.Unknown());
 
 export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   const { releases } = parts;
-  const { roomOf, releaseOf, act } = routeCommander(releases);
+  const { roomOf, releaseOf, told, act } = routeCommander(releases);
 
   app.post(
     "/v1/apply",
@@ -249,20 +250,22 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     "/v1/endpoints/:endpoint/rollback",
     {
       config: { right: "route:write" },
-      schema: { summary: "Put the last good release, or the fallback, back", tags: ["releases"], ...routes, body: RollbackBody },
+      schema: {
+        summary: "Put the last good release, or the fallback, back",
+        description:
+          "Condemns what was live and opens an incident about it, in which the people whom it answered are found. With `condemn: false` nothing is said against it, and neither happens.",
+        tags: ["releases"],
+        ...routes,
+        body: RollbackBody,
+      },
     },
-    (request) =>
-      act(
-        principalOf(request),
-        request.params.endpoint,
-        (room) => ({
-          kind: "rollback",
-          from: null,
-          to: request.body.to === undefined ? null : releaseOf(room, request.body.to).id,
-          condemn: request.body.condemn ?? true,
-        }),
-        request.body,
-      ),
+    async (request) => {
+      const room = roomOf(request.params.endpoint);
+      const principal = principalOf(request);
+      const { to, condemn = true } = request.body;
+      const wish = { from: null, to: to === undefined ? null : releaseOf(room, to).id, condemn };
+      return told(principal, room, () => parts.rollbacks.byHand(room, wish, byOf(principal, request.body)));
+    },
   );
   app.post(
     "/v1/endpoints/:endpoint/stop",

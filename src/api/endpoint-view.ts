@@ -66,6 +66,9 @@ export const ReleaseView = Type.Object(
     origin: Type.Unknown({ description: "Model version, feature set, run and description, where they are known" }),
     features: Type.Array(Type.String()),
     policy: Type.Unknown(),
+    groupThresholds: orNull(
+      Type.String({ description: "Of a policy with thresholds by group: the words by which the endpoint allows them" }),
+    ),
     places: Type.Array(Type.Enum(["live", "canary", "ab", "shadow", "standby", "fallback"])),
     isCondemned: Type.Boolean(),
     createdAt: Time,

@@ -8,7 +8,7 @@ import { checked } from "../checked.ts";
 import { findingOf, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { ReleaseId } from "../std.ts";
-import { GroupNames } from "./group-names.ts";
+import { GroupNames, SMALL_CELL } from "./group-names.ts";
 import { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, type ProofView } from "./incident-view.ts";
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
@@ -184,10 +184,11 @@ export function findingFor(incident: IncidentHead, releases: Releases, names: Gr
 }
 
 function headView(incident: IncidentHead, releases: Releases, principal: Principal) {
-  const { n, endpoint, state, release, restored, openedAtMs, body } = incident;
+  const { n, endpoint, kind, state, release, restored, openedAtMs, body } = incident;
   return {
     n,
     endpoint,
+    kind,
     state,
     title: findingFor(incident, releases, namesFor(releases, endpoint, principal)),
     release: releaseName(releases, endpoint, release),
@@ -233,16 +234,25 @@ function detailView(incident: Incident, releases: Releases, principal: Principal
   };
 }
 
+/** Whether a side of a proof is so small that its counts would tell of single people, to somebody who may not see groups. */
+export const isTooSmallFor = (names: GroupNames, { reference, groupN, referenceN }: Breach): boolean =>
+  !names.areVisible && (groupN < SMALL_CELL || (reference !== null && referenceN < SMALL_CELL));
+
 function proofView(breach: Breach, names: GroupNames): ProofView {
+  const counts = isTooSmallFor(names, breach)
+    ? { groupDecisions: null, groupFavourable: null, referenceDecisions: null, referenceFavourable: null }
+    : {
+        groupDecisions: breach.groupN,
+        groupFavourable: breach.groupK,
+        referenceDecisions: breach.referenceN,
+        referenceFavourable: breach.referenceK,
+      };
   return {
     guardrail: breach.guardrail,
     group: names.label(breach.group),
     reference: names.reference(breach.group, breach.reference),
     limit: breach.limit,
-    groupDecisions: breach.groupN,
-    groupFavourable: breach.groupK,
-    referenceDecisions: breach.referenceN,
-    referenceFavourable: breach.referenceK,
+    ...counts,
     decisions: breach.decisions,
     evidence: Math.exp(Math.min(breach.logE, 700)),
     threshold: Math.exp(breach.threshold),

@@ -52,3 +52,5 @@ export { sinkRoutes, type SinkDetailView, type SinkView } from "./sink-routes.ts
 export { homeView } from "./ui-home.ts";
 export { uiRoutes } from "./ui-routes.ts";
 export { webRoutes } from "./web-files.ts";
+export { Connections } from "./connections.ts";
+export { handOverRoutes, type HandOver } from "./hand-over-routes.ts";

@@ -19,6 +19,7 @@ export const LogView = Type.Object(
   {
     lines: Type.Array(LogLineView),
     next: orNull(Type.String({ description: "Give it as `after` to get what is printed later" })),
+    missing: orNull(Type.String({ description: "Why there is no log at all" })),
   },
   { title: "Log", additionalProperties: false },
 );
@@ -48,19 +49,16 @@ export const logRoutes = (releases: Releases, containers: Containers | undefined
     async (request) => {
       const { scorer } = releaseOf(roomOf(request.params.endpoint), request.params.release).bundle;
       const { tail = 200, after } = request.query;
-      if (scorer.kind !== "container")
-        throw new ProblemError("not-found", `${request.params.release} has no log: its model is not in a container (${scorer.kind}).`);
+      if (scorer.kind !== "container") return none(`its model is not in a container (${scorer.kind})`);
       const cursor = cursorIn(after);
       const lines = await containers?.logs(scorer, tail, Math.floor(Date.parse(cursor.at) / 1000)).catch(engineTrouble);
-      if (lines === undefined)
-        throw new ProblemError(
-          "not-found",
-          `No container of ${request.params.release} is kept now: one is started when the route table needs it.`,
-        );
-      return { lines: linesAfter(lines, cursor), next: nextCursor(lines, after) };
+      if (lines === undefined) return none("no container of it is kept now: one is started when the route table needs it");
+      return { lines: linesAfter(lines, cursor), next: nextCursor(lines, after), missing: null };
     },
   );
 };
+
+const none = (missing: string): LogView => ({ lines: [], next: null, missing });
 
 function engineTrouble(error: unknown): never {
   if (error instanceof EngineError) throw new ProblemError("conflict", `The container engine can't say: ${error.message}`);

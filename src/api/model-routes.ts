@@ -3,13 +3,13 @@ import { Type, type Static } from "typebox";
 import { iso } from "./iso.ts";
 import { orNull, wholeNumber } from "../checked.ts";
 import { actorOf } from "../access/index.ts";
-import { ModelSignature, type FeatureSets, type FeatureSetVersion, type ModelVersion } from "../registry/index.ts";
+import { ModelExamples, ModelSignature, type FeatureSets, type FeatureSetVersion, type ModelVersion } from "../registry/index.ts";
 import type { FeatureSetId } from "../std.ts";
 import { MoveView } from "./dataset-view.ts";
 import { reasonText } from "./dataset-routes.ts";
-import { signatureOf } from "./model-file.ts";
+import { ModelIntake } from "./model-intake.ts";
 import { ProblemError } from "./problem.ts";
-import { blobIdAt, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
 
 const Time = Type.String({ description: "ISO 8601, UTC" });
@@ -43,6 +43,7 @@ const ModelParams = Type.Object({ model: Type.String() });
 
 export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts): void {
   const { models, featureSets } = registry;
+  const intake = new ModelIntake(store.blobs);
   const known = async (name: string): Promise<ModelView> => {
     const model = (await models.list()).find((one) => one.name === name);
     if (!model) throw notFound(`model "${name}"`);
@@ -99,18 +100,31 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
       config: writesRegistry,
       schema: {
         summary: "Register a version: its bytes never change again",
-        description: "The file is read, and refused if it can't be served, before anything loads it.",
+        description:
+          "The file is read, and refused if it can't be served, before anything loads it. Then it is tried in a process of its own, with limits of memory and time.",
         tags: ["models"],
         params: ModelParams,
         body: Type.Object(
           {
-            blob: Type.String({ description: "Uploaded before" }),
+            blob: Type.Optional(Type.String({ description: "Uploaded before" })),
+            files: Type.Optional(
+              Type.Array(
+                Type.Object({ name: Type.String({ minLength: 1, maxLength: 255 }), blob: Type.String() }, { additionalProperties: false }),
+                {
+                  minItems: 1,
+                  maxItems: 64,
+                  description: "Instead of blob, the files of a folder: the model, those with its weights, and what MLflow saved with it",
+                },
+              ),
+            ),
             signature: Type.Optional(ModelSignature),
             features: Type.Optional(
               Type.Array(Type.String({ minLength: 1, maxLength: 250 }), { maxItems: 1000, description: "In the model's order" }),
             ),
             featureSet: Type.Optional(Type.String({ description: "fs:… or name/3: gives the features" })),
             run: Type.Optional(Type.String()),
+            output: Type.Optional(Type.String({ description: "The output that holds the score, where several could" })),
+            examples: Type.Optional(ModelExamples),
           },
           { additionalProperties: false },
         ),
@@ -118,18 +132,19 @@ export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts
       },
     },
     async (request) => {
-      const { featureSet, run, features, signature } = request.body;
-      const blob = blobIdAt("/blob", request.body.blob);
-      if (!(await store.blobs.has(blob)))
-        throw new ProblemError("invalid", undefined, [{ path: "/blob", expected: "a blob that was uploaded before", got: blob }]);
+      const { featureSet, run, blob, files, features, signature, output, examples } = request.body;
       const set = featureSet === undefined ? undefined : await featureSetNamed(featureSets, featureSet);
-      const found = signatureOf(await store.blobs.get(blob), {
+      const accepted = await intake.accept({
+        blob,
+        files,
+        signature,
         features: features ?? signature?.features ?? set?.spec.features.map(({ name }) => name),
-        given: signature,
+        output,
+        examples,
       });
       const parts = { ...(set ? { featureSet: set.id } : {}), ...(run === undefined ? {} : { run }) };
       const { model } = request.params;
-      return modelVersionView(orProblem(await models.register({ model, blob, signature: found, ...parts }, actorOf(principalOf(request)))));
+      return modelVersionView(orProblem(await models.register({ model, ...accepted, ...parts }, actorOf(principalOf(request)))));
     },
   );
   app.post(

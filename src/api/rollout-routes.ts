@@ -21,7 +21,7 @@ import { SwitchView } from "./endpoint-view.ts";
 import { SMALL_CELL, type GroupNames } from "./group-names.ts";
 import { iso } from "./iso.ts";
 import { releaseProblem } from "./release-problems.ts";
-import { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
+import { DrillView, DrillsView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 import { routeCommander } from "./route-commander.ts";
 import { namesIn } from "./route-views.ts";
 import { principalOf, type Server } from "./server.ts";
@@ -157,12 +157,14 @@ export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
         tags: ["releases"],
         params: EndpointParams,
         querystring: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }),
-        response: { 200: Type.Object({ drills: Type.Array(DrillView) }) },
+        response: { 200: DrillsView },
       },
     },
     async (request) => {
       const room = roomOf(request.params.endpoint);
-      return { drills: (await parts.drills.list(room.name, request.query.limit ?? 50)).map((drill) => drillView(room, drill)) };
+      const drills = await parts.drills.list(room.name, request.query.limit ?? 50);
+      const dueMs = await parts.drills.dueMs(room);
+      return { drills: drills.map((drill) => drillView(room, drill)), due: dueMs === null ? null : iso(Math.max(dueMs, room.liveSinceMs)) };
     },
   );
 };

@@ -81,3 +81,9 @@ export const DrillView = Type.Object(
   { title: "Drill" },
 );
 export type DrillView = Static<typeof DrillView>;
+
+export const DrillsView = Type.Object({
+  drills: Type.Array(DrillView),
+  due: orNull(Type.String({ description: "When the next one is due by the endpoint's schedule, which may be past; null without one" })),
+});
+export type DrillsView = Static<typeof DrillsView>;

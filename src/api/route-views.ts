@@ -80,6 +80,7 @@ export function releaseView(room: EndpointRoom, info: ReleaseInfo): ReleaseView 
     origin,
     features: bundle.features.features.map((feature) => feature.name),
     policy: bundle.policy,
+    groupThresholds: bundle.policy.by ? (room.definition.spec.allow_group_thresholds ?? null) : null,
     places: [...placesOf(room.table, id)],
     isCondemned: room.table.condemned.has(id),
     createdAt: iso(createdAtMs),

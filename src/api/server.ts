@@ -16,8 +16,9 @@ import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, ty
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
-import { letGoWhenClosing } from "./connections.ts";
+import { Connections } from "./connections.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
+import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { SlowRequests } from "./slow-requests.ts";
 import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
@@ -49,6 +50,8 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[];
   /** Set on the control socket: whoever can open it owns the machine's folder, and acts as this principal without a token. With one, as its holder. */
   readonly localPrincipal?: Principal;
+  /** For a server that may have to hand its connections on. */
+  readonly connections?: Connections;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
@@ -97,7 +100,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.server.maxConnections = Math.max(64, Math.min(openFilesAtMost() - 200, 4096));
 
   const allowedHosts = (options.allowedHosts ?? []).map((name) => name.toLowerCase());
-  letGoWhenClosing(app);
+  (options.connections ?? new Connections()).attach(app);
   const slow = new SlowRequests();
   const stopWatching = slow.watch(options.timers, ({ raw: { socket } }) => {
     refuse("too-slow", socket);
@@ -109,7 +112,9 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(JSON_LIMITS));
+  const methods = new MethodsByAddress();
   app.addHook("onRoute", (route) => {
+    methods.add(route.path, route.method);
     if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
@@ -140,13 +145,14 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     return reply;
   });
   app.setNotFoundHandler((request, reply) => {
-    const body = problem(
-      "not-found",
-      `${request.method} ${request.url.split("?")[0] ?? ""} is not an address of this server; GET /openapi.json lists them.`,
-      [],
-      request.id,
-    );
-    return reply.code(404).type("application/problem+json").send(JSON.stringify(body));
+    const path = request.url.split("?")[0] ?? "";
+    const allowed = methods.of(path);
+    const body =
+      allowed.length > 0
+        ? problem("method-not-allowed", `${path} takes ${allowed.join(", ")}, not ${request.method}.`, [], request.id)
+        : problem("not-found", `${request.method} ${path} is not an address of this server; GET /openapi.json lists them.`, [], request.id);
+    if (allowed.length > 0) void reply.header("allow", allowed.join(", "));
+    return reply.code(body.status).type("application/problem+json").send(JSON.stringify(body));
   });
   app.addHook("onSend", async (_request, reply) => {
     void reply.header("x-content-type-options", "nosniff");

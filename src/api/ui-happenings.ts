@@ -85,6 +85,10 @@ function happening(event: IncidentEvent, { body }: Incident, names: GroupNames):
       const guardrail = actorName({ kind: "system", name: actor });
       return { ...base, mark: "breach", text: `Guardrail ${guardrail} has its proof`, detail: names.areVisible ? text : null };
     }
+    case "failed":
+      return { ...base, mark: "breach", text: capital(text), detail: null };
+    case "rolled-back-by-hand":
+      return { ...base, mark: "person", text: "Rolled back by hand", detail: byPerson };
     case "checked":
       return { ...base, mark: "check", text, detail: null };
     case "rolled-back":

@@ -4,7 +4,7 @@ import { breachFigures, metricOf, planTests, type Breach } from "../monitoring/i
 import { decisionsOf, type EndpointRoom, type Incident } from "../releases/index.ts";
 import type { GroupNames } from "./group-names.ts";
 import { reasonFor } from "./shown-reason.ts";
-import { breachIn, findingFor, namesFor, releaseName } from "./incident-routes.ts";
+import { breachIn, findingFor, isTooSmallFor, namesFor, releaseName } from "./incident-routes.ts";
 import { blameView, changesBetween } from "./ui-blame.ts";
 import { happeningsOf } from "./ui-happenings.ts";
 import { actorName, metricLabel, metricUnit, viewerView, wealth, ZONE, type UiParts } from "./ui-parts.ts";
@@ -32,7 +32,7 @@ export async function incidentView(parts: UiParts, incident: Incident, principal
     state: incident.state,
     openedMs: incident.openedAtMs,
     openedBy: actorName(body.openedBy),
-    isByHand: incident.kind === "by-hand",
+    kind: incident.kind,
     finding: findingFor(incident, releases, names),
     reason: reasonFor({ actor: body.openedBy, reason: body.reason }, names),
     release: name(release),
@@ -58,12 +58,14 @@ async function evidenceView(breach: Breach, room: EndpointRoom, names: GroupName
   const { definition } = room;
   const tests = planTests(definition.guardrails, definition.spec.groups ?? {}, definition.budget, breach.armClass).length;
   const { estimate, band } = breachFigures(breach);
+  const isHidden = isTooSmallFor(names, breach);
+  const countsOf = (favourable: number, of: number) => (isHidden ? { favourable: null, of: null } : { favourable, of });
   const nameByToken = new Map((await tokens.list()).map(({ id, name }) => [id, name]));
   return {
     guardrail: breach.guardrail,
     metric: metricLabel(breach.metric),
     unit: metricUnit(breach.metric),
-    estimate,
+    estimate: isHidden ? null : estimate,
     band,
     counts: metricOf(breach.metric).counts,
     limit: breach.limit,
@@ -72,14 +74,13 @@ async function evidenceView(breach: Breach, room: EndpointRoom, names: GroupName
     budget: definition.budget,
     tests,
     decisions: breach.decisions,
-    harmed: { group: names.inWords(breach.group) ?? "everybody", favourable: breach.groupK, of: breach.groupN },
+    harmed: { group: names.inWords(breach.group) ?? "everybody", ...countsOf(breach.groupK, breach.groupN) },
     reference:
       breach.reference === null
         ? null
         : {
             group: breach.reference === "rest" ? null : names.reference(breach.group, breach.reference),
-            favourable: breach.referenceK,
-            of: breach.referenceN,
+            ...countsOf(breach.referenceK, breach.referenceN),
           },
     sources: breach.sources.map(({ source, share }) => ({ name: nameByToken.get(source) ?? source, share })),
   };

@@ -61,7 +61,7 @@ test("home says what was put back, for how many people, and that no request fail
 
 test("an incident tells how its release came to answer people, the proof with its band, and what was done", async () => {
   const view = await analyst.get<IncidentView>("/v1/ui/incidents/1");
-  expect(view).toMatchObject({ openedBy: "parity", isByHand: false, restored: "r2", isCondemned: true, rollback: { failedRequests: 0 } });
+  expect(view).toMatchObject({ openedBy: "parity", kind: "breach", restored: "r2", isCondemned: true, rollback: { failedRequests: 0 } });
   expect(view.happenings.map(({ text }) => text)).toEqual([
     "r3 live",
     "Guardrail parity has its proof",

@@ -177,7 +177,8 @@ export const HappeningView = object({
 });
 export type HappeningView = Static<typeof HappeningView>;
 
-const Side = object({ group: Type.String(), favourable: Count, of: Count });
+/** Counts are null where a side has fewer than 10 and the reader may not see groups. */
+const Side = object({ group: Type.String(), favourable: orNull(Count), of: orNull(Count) });
 
 /** What the guardrail had in hand when it had proof. */
 export const EvidenceView = object({
@@ -198,7 +199,7 @@ export const EvidenceView = object({
   decisions: Count,
   harmed: Side,
   /** Null for a metric that compares with nobody; its group is null where it is everybody else. */
-  reference: orNull(object({ group: orNull(Type.String()), favourable: Count, of: Count })),
+  reference: orNull(object({ group: orNull(Type.String()), favourable: orNull(Count), of: orNull(Count) })),
   /** Who sent these decisions, largest share first. */
   sources: Type.Array(object({ name: Type.String(), share: Share })),
 });
@@ -289,7 +290,8 @@ export const IncidentView = object({
   openedMs: Ms,
   /** Name of the guardrail or person. */
   openedBy: Type.String(),
-  isByHand: Type.Boolean(),
+  /** What opened it: a guardrail's proof, a release that failed, or a person. */
+  kind: Type.Enum(["breach", "failure", "by-hand"]),
   /** As in `NeedsYouView`. */
   finding: Type.String(),
   reason: Type.String(),

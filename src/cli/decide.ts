@@ -6,10 +6,11 @@ export const decide = verb({
   name: "decide",
   help: `ask an endpoint for one decision
 
-usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>] [--release <r12>]
+usage: evenkeel decide <endpoint> (--file <json> | --input <name=value>… [--group <name=value>…] [--subject <id>]) [--key <idempotency key>] [--release <r12>] [--reasons]
 
 Needs an application's token: whoever administers can't move the tallies that guardrails read. With --release (r12, or live, canary,
 standby, fallback) one loaded release is tried, whatever the route table says: operators may, and it is evidence for nothing.
+With --reasons the answer says what moved a model's score most, if that is found in time; \`evenkeel reasons\` tells more.
 
 examples:
   TOKEN=$(evenkeel token create --name "loans web" --role application --endpoint loans)
@@ -23,6 +24,7 @@ examples:
     subject: { type: "string" },
     key: { type: "string" },
     release: { type: "string" },
+    reasons: { type: "boolean" },
   },
   async run({ positionals: [endpoint], values }, { client, io, cwd }) {
     if (!endpoint) throw new UsageError("which endpoint?");
@@ -38,6 +40,7 @@ examples:
         ...(values.key ? { "idempotency-key": values.key } : {}),
         ...(values.release ? { "evenkeel-release": values.release } : {}),
       },
+      ...(values.reasons ? { query: { reasons: true } } : {}),
     });
     if (values.json) io.out(JSON.stringify(reply));
     else {
@@ -45,6 +48,9 @@ examples:
         `${reply.action}  score ${reply.score === null ? "–" : reply.score.toFixed(3)}  by ${reply.release} (${reply.route})  ${reply.id}`,
       );
       for (const reason of reply.reasons) io.out(`  ${reason}`);
+      const { explanation } = reply;
+      for (const { code, text } of explanation?.reasons?.reasons ?? []) if (code !== null) io.out(`  ${code}  ${text}`);
+      if (explanation && explanation.why !== null) io.note(`no reasons of the model yet: ${explanation.why}`);
     }
     return 0;
   },

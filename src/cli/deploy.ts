@@ -1,24 +1,29 @@
 import type { ReleaseView, SwitchView } from "../api/index.ts";
 import { isFile, readYaml } from "./files.ts";
 import { percent } from "./format.ts";
+import { isModelPath } from "./model-files.ts";
+import { registerModel } from "./models.ts";
 import { LOADING, UsageError, verb } from "./verb.ts";
 
 export const deploy = verb({
   name: "deploy",
   help: `make a release of an endpoint, and say where it answers
 
-usage: evenkeel deploy <endpoint> --model <name/number|name@alias> --policy <file> [--features <name/number|file>] [--name <text>]
-                       [--as <place>] [--when <condition>] [--reason <text>]
+usage: evenkeel deploy <endpoint> --model <name/number|name@alias|path> --policy <file> [--features <name/number|file>]
+                       [--onnx <file>] [--name <text>] [--as <place>] [--when <condition>] [--reason <text>]
        evenkeel deploy <endpoint> --release <r12> --as <place> [--when <condition>] --reason <text>
 
 places: shadow · shadow:<percent> · canary:<percent> · live · none (the default: known, and nowhere)
 
 --when limits a canary to those for whom a CEL condition over the inputs holds; the percentage is of them. It is blind to groups.
 
+--model takes a file or folder too (./folder, model.onnx): it is registered under the endpoint's name first. --onnx says how the model is
+asked and run (YAML or JSON: class, output, column, threads, batch, examples).
 The model is loaded and tried in a process of its own first; one that crashes, hangs or doesn't fit is refused.
 
 examples:
   evenkeel deploy loans --model credit/1 --policy tour/policy.json --as shadow --reason "first look"
+  evenkeel deploy loans --model ./folder --policy tour/policy.json --features tour/feature-set.json
   evenkeel deploy loans --release r2 --as canary:5 --reason "shadow agrees"
   evenkeel deploy loans --release r2 --as canary:20 --when "amount < 5000" --reason "small loans first"`,
   words: 1,
@@ -26,6 +31,7 @@ examples:
     model: { type: "string" },
     policy: { type: "string" },
     features: { type: "string" },
+    onnx: { type: "string" },
     name: { type: "string" },
     release: { type: "string" },
     as: { type: "string" },
@@ -39,14 +45,22 @@ examples:
     if (place.kind !== "none" && !values.reason) throw new UsageError("--reason is needed: it stands in the audit log");
     if (values.when !== undefined && place.kind !== "canary") throw new UsageError("--when is for --as canary:<percent>");
     const path = `/v1/endpoints/${encodeURIComponent(endpoint)}`;
+    const registered =
+      values.release === undefined && values.model !== undefined && isModelPath(values.model)
+        ? await registerModel(client(), cwd, { model: values.model, name: endpoint, features: values.features })
+        : undefined;
+    if (registered) io.note(`${values.model} is ${registered.model}/${registered.number}`);
     const release = values.release
       ? await client().get<ReleaseView>(`${path}/releases/${encodeURIComponent(values.release)}`)
       : await client().post<ReleaseView>(
           `${path}/releases`,
           {
-            model: values.model,
+            model: registered ? `${registered.model}/${registered.number}` : values.model,
             policy: await readYaml(cwd, values.policy ?? ""),
-            ...(values.features ? { features: isFile(values.features) ? await readYaml(cwd, values.features) : values.features } : {}),
+            ...(values.onnx ? { onnx: await readYaml(cwd, values.onnx) } : {}),
+            ...(values.features && !registered
+              ? { features: isFile(values.features) ? await readYaml(cwd, values.features) : values.features }
+              : {}),
             ...(values.name ? { name: values.name } : {}),
           },
           LOADING,

@@ -6,7 +6,7 @@ import { parseYaml } from "../yaml.ts";
 import { issueLine } from "./io.ts";
 
 /** A file that isn't there or isn't what was expected; `main` shows the sentence and exits 1. */
-class FileError extends Error {
+export class FileError extends Error {
   override readonly name = "FileError";
 }
 

@@ -49,7 +49,8 @@ function detail(io: Io, one: IncidentDetailView): string {
     `${one.endpoint}, ${one.state}, opened by ${one.openedBy} at ${moment(one.openedAt)}`,
   ];
   if (proof) {
-    const rate = (k: number, n: number) => `${k} of ${n} (${n === 0 ? "–" : ratio(k / n)})`;
+    const rate = (k: number | null, n: number | null) =>
+      k === null || n === null ? "(fewer than 10 on a side)" : `${k} of ${n} (${n === 0 ? "–" : ratio(k / n)})`;
     lines.push(
       `proof: ${proof.guardrail}, ${proof.group} ${rate(proof.groupFavourable, proof.groupDecisions)} against ${proof.reference} ${rate(proof.referenceFavourable, proof.referenceDecisions)}, limit ${ratio(proof.limit)}`,
       `       after ${proof.decisions.toLocaleString("en")} decisions the evidence is ${evidence(proof.evidence)}, needed ${evidence(proof.threshold)}`,

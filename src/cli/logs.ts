@@ -24,6 +24,11 @@ examples:
     const path = `/v1/endpoints/${encodeURIComponent(endpoint)}/releases/${encodeURIComponent(release)}/logs`;
     const tail = wholeNumber("--tail", values.tail ?? "200", { min: 1, max: 1000 });
     let page = await client().get<LogView>(path, { tail });
+    if (page.missing !== null) {
+      if (values.json) io.out(JSON.stringify(page));
+      else io.note(`${release} has no log: ${page.missing}`);
+      return 1;
+    }
     for (;;) {
       if (values.json && !values.follow) io.out(JSON.stringify(page));
       else

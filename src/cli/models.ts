@@ -1,10 +1,11 @@
 /** Models: registered, looked at, named. */
 import type { EvenkeelClient } from "../client.ts";
-import type { BlobView, FeatureSetView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
+import type { FeatureSetView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
 import { movesText } from "./data-text.ts";
-import { isFile, readBytes, readYaml } from "./files.ts";
+import { isFile, readYaml } from "./files.ts";
 import { moment, plural } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
+import { uploadModel } from "./model-files.ts";
 import { UsageError, verb } from "./verb.ts";
 
 const path = (model: string) => `/v1/models/${encodeURIComponent(model)}`;
@@ -15,20 +16,32 @@ export const models = verb({
 
 usage: evenkeel models ls
        evenkeel models show <name> | <version>
-       evenkeel models register <file.onnx> --name <model> [--features <name/number|fs:…|file>] [--run <id>]
+       evenkeel models register <file.onnx|folder> --name <model> [--features <name/number|fs:…|file>] [--examples <file>]
+                                [--output <name>] [--run <id>]
        evenkeel models alias <name> <alias> <number>|none --reason <text>
 
   <version>   credit/3, credit@champion or mdl:…
   --features  the feature set that the model was trained on: its features, in its order; a file (YAML or JSON) is kept as a new one
+  --examples  rows of features (YAML or JSON: { rows, scores }) that the model is asked about whenever it is loaded
+  --output    the output that holds the score, where several could
 
-A file that can't be served (no ONNX, weights in other files, a pickle) is refused with the reason before anything loads it.
+A folder holds one model with its weights beside it, or is one that MLflow saved; only what belongs to the model is uploaded. What can't be
+served (no ONNX, a pickle, weights elsewhere) is refused with the reason before anything loads it, and then a process of its own tries it.
 
 examples:
   evenkeel models register tour/model.onnx --name credit --features tour/feature-set.json
+  evenkeel models register mlruns/1/models/m-7f/artifacts --name credit
   evenkeel models alias credit champion 1 --reason "best on held-out clients"
   evenkeel models show credit@champion`,
   words: 4,
-  options: { name: { type: "string" }, features: { type: "string" }, run: { type: "string" }, reason: { type: "string" } },
+  options: {
+    name: { type: "string" },
+    features: { type: "string" },
+    examples: { type: "string" },
+    output: { type: "string" },
+    run: { type: "string" },
+    reason: { type: "string" },
+  },
   async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
     switch (act) {
@@ -52,13 +65,8 @@ examples:
         else show(await client().get<ModelVersionView>("/v1/model-version", { reference: first }), (view) => modelVersionText(io, view));
         return 0;
       case "register": {
-        if (!first || !values.name) throw new UsageError("a file and --name are needed");
-        const { id } = await client().put<BlobView>("/v1/blobs", await readBytes(cwd, first));
-        const made = await client().post<ModelVersionView>(`${path(values.name)}/versions`, {
-          blob: id,
-          ...(values.features === undefined ? {} : { featureSet: await featureSetNamed(client(), values.features, cwd) }),
-          ...(values.run === undefined ? {} : { run: values.run }),
-        });
+        if (!first || !values.name) throw new UsageError("a file or folder and --name are needed");
+        const made = await registerModel(client(), cwd, { ...values, model: first, name: values.name });
         show(made, ({ model, number, id: version }) => `${styled(io, "bold", `${model}/${number}`)}\n${version}`);
         return 0;
       }
@@ -80,6 +88,28 @@ examples:
     }
   },
 });
+
+/** What is to be registered: `model` is a path. */
+export interface ModelOnDisk {
+  readonly model: string;
+  readonly name: string;
+  readonly features?: string | undefined;
+  readonly examples?: string | undefined;
+  readonly output?: string | undefined;
+  readonly run?: string | undefined;
+}
+
+/** Uploads a model and makes a version of it. */
+export async function registerModel(client: EvenkeelClient, cwd: string, wanted: ModelOnDisk): Promise<ModelVersionView> {
+  const { model, name, features, examples, output, run } = wanted;
+  return client.post<ModelVersionView>(`${path(name)}/versions`, {
+    ...(await uploadModel(client, cwd, model)),
+    ...(features === undefined ? {} : { featureSet: await featureSetNamed(client, features, cwd) }),
+    ...(examples === undefined ? {} : { examples: await readYaml(cwd, examples) }),
+    ...(output === undefined ? {} : { output }),
+    ...(run === undefined ? {} : { run }),
+  });
+}
 
 /** A feature set by its name; one that is declared in a file is kept first. */
 async function featureSetNamed(client: EvenkeelClient, named: string, cwd: string): Promise<string> {

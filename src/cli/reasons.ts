@@ -36,16 +36,18 @@ example:
         ? null
         : `${signed(reason.contribution)}${reason.standardError ? ` ± ${reason.standardError.toFixed(4)}` : ""}`,
     ]);
-    io.out(table(io, ["", "code", "reason", "value", "of the difference", found.scale], rows, "no reasons"));
+    io.out(table(io, ["", "code", "reason", "value", "of the difference", found.scale], rows, NOTHING));
     const { withheld } = found;
     if (withheld !== null)
       io.note(
-        `${withheld.attributes.join(", ")} moved the score by ${signed(withheld.contribution)} (${withheld.features.join(", ")}): protected attributes are never a reason`,
+        `${withheld.attributes.join(", ")} moved it by ${signed(withheld.contribution)} (${withheld.features.join(", ")}): protected attributes are never a reason`,
       );
     io.note(methodOf(found));
     return 0;
   },
 });
+
+const NOTHING = "nothing moved the score further towards it than for the people it is compared with";
 
 const signed = (value: number): string => `${value < 0 ? "" : "+"}${value.toFixed(4)}`;
 

@@ -26,9 +26,16 @@ examples:
     else if (name && endpoints[0]) {
       const path = `/v1/endpoints/${encodeURIComponent(name)}`;
       const { rollout } = await client().get<{ readonly rollout: RolloutView | null }>(`${path}/rollout`);
-      const { drills } = await client().get<{ readonly drills: readonly DrillView[] }>(`${path}/drills`, { limit: 1 });
+      const { drills, due } = await client().get<{ readonly drills: readonly DrillView[]; readonly due: string | null }>(`${path}/drills`, {
+        limit: 1,
+      });
       const ab = endpoints[0].route.ab ? (await client().get<{ readonly ab: AbView | null }>(`${path}/ab`)).ab : null;
-      const parts = [...(rollout ? [rolloutText(io, rollout)] : []), ...(ab ? [abText(io, ab)] : []), provenText(name, drills[0])];
+      const parts = [
+        ...(rollout ? [rolloutText(io, rollout)] : []),
+        ...(ab ? [abText(io, ab)] : []),
+        provenText(io, name, drills[0]),
+        ...dueText(io, due),
+      ];
       io.out([detail(io, endpoints[0]), ...parts].join("\n\n"));
     } else
       io.out(
@@ -47,11 +54,20 @@ examples:
   },
 });
 
-/** A way back that nobody has tried is a hope. */
-const provenText = (endpoint: string, drill: DrillView | undefined): string =>
-  drill
-    ? `rollback last rehearsed ${moment(drill.at)} (${drill.mode}): ${drill.passed ? "passed" : "not passed"}`
-    : `rollback was never rehearsed: evenkeel drill ${endpoint} --reason "…"`;
+/** A way back that nobody has tried is a hope; one that was tried and failed isn't even that. */
+function provenText(io: Io, endpoint: string, drill: DrillView | undefined): string {
+  if (!drill) return `rollback was never rehearsed: evenkeel drill ${endpoint} --reason "…"`;
+  const { at, mode, passed } = drill;
+  return `rollback last rehearsed ${moment(at)} (${mode}): ${passed ? "passed" : styled(io, "red", "not passed")}`;
+}
+
+function dueText(io: Io, due: string | null): readonly string[] {
+  if (due === null) return [];
+  const isOverdue = Date.parse(due) < Date.parse(new Date().toISOString());
+  return [
+    isOverdue ? styled(io, "yellow", `the next rehearsal is overdue since ${moment(due)}`) : `the next rehearsal is due ${moment(due)}`,
+  ];
+}
 
 function row(io: Io, { name, route, guardrails, openIncidents }: EndpointView): (string | number | null)[] {
   const canary = route.canary ? `${route.canary.release} ${percent(route.canary.share)}` : null;

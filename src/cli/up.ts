@@ -19,7 +19,7 @@ export const up = verb({
   help: `start the server
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
-                   [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>]
+                   [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>] [--take-over]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -29,6 +29,8 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   10.0.0.0/8:8080 (or EVENKEEL_ALLOW_EGRESS, with commas); public addresses need none
   --memory-budget  what the models of all releases may take together, 2GB for example (default: half of the machine's memory, or of the
                   container's); a release that doesn't fit is refused
+  --take-over  take the place of the server that runs on the folder, if one does, once everything is loaded and proven: no request fails, no
+                  decision is lost; it needs the same --port. When this one can't, the other goes on
   --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
 Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
@@ -45,6 +47,7 @@ examples:
     postgres: { type: "string" },
     "allow-egress": { type: "string", multiple: true },
     "memory-budget": { type: "string" },
+    "take-over": { type: "boolean" },
     "container-engine": { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
@@ -60,23 +63,25 @@ examples:
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
     const budget = values["memory-budget"];
     const containerEngine = engineSocket(values["container-engine"], env);
-    const starting = startApp({
-      folder,
-      port,
-      host,
-      ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
-      ...(postgresUrl ? { postgresUrl } : {}),
-      egress: { allow },
-      memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
-      ...(containerEngine ? { containerEngine } : {}),
-      secrets: secretsIn(env),
-      onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
-      onFatal: (why) => {
-        io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
-        process.kill(process.pid, "SIGKILL");
-      },
-    });
-    const app = await starting.catch((error: unknown) => {
+    const start = (portNow: number, takeOver: boolean) =>
+      startApp({
+        folder,
+        port: portNow,
+        takeOver,
+        host,
+        ...(values["allowed-host"] ? { allowedHosts: values["allowed-host"] } : {}),
+        ...(postgresUrl ? { postgresUrl } : {}),
+        egress: { allow },
+        memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
+        ...(containerEngine ? { containerEngine } : {}),
+        secrets: secretsIn(env),
+        onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        onFatal: (why) => {
+          io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
+          process.kill(process.pid, "SIGKILL");
+        },
+      });
+    let app = await start(port, values["take-over"] === true).catch((error: unknown) => {
       const why =
         error instanceof Error ? startTrouble(error, { folder: said, host, port, hasPostgres: postgresUrl !== undefined }) : undefined;
       throw why === undefined ? error : new Error(why, { cause: error });
@@ -89,8 +94,17 @@ examples:
     }
     // Somebody who has stopped the program in a debugger wants it to stand still.
     const stopWatching = inspectorUrl() === undefined ? startWatchdog(STALLED_SECONDS) : () => undefined;
-    await stopSignal();
-    io.note("stopping: finishing what is under way (again to end at once)");
+    const stopped = stopSignal();
+    for (;;) {
+      const why = await Promise.race([stopped, app.replaced]);
+      if (why === "stop") io.note("stopping: finishing what is under way (again to end at once)");
+      if (why === "successor") io.note("another process has taken over; ending");
+      if (why !== "nobody") break;
+      io.note("the process that was to take over has ended: going on");
+      const { port: before } = new URL(app.url);
+      await app.stop();
+      app = await start(Number(before), false);
+    }
     // Native code can't be ended from inside; past the deadline, or at the second signal, the process ends itself from outside.
     const end = () => process.kill(process.pid, "SIGKILL");
     process.once("SIGINT", end).once("SIGTERM", end);
@@ -110,9 +124,9 @@ const secretsIn = (env: Readonly<Record<string, string | undefined>>): Readonly<
     ),
   );
 
-function stopSignal(): Promise<void> {
+function stopSignal(): Promise<"stop"> {
   return new Promise((resolve_) => {
-    process.once("SIGINT", () => resolve_());
-    process.once("SIGTERM", () => resolve_());
+    process.once("SIGINT", () => resolve_("stop"));
+    process.once("SIGTERM", () => resolve_("stop"));
   });
 }

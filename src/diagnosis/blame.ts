@@ -168,6 +168,9 @@ export class Blame {
     const room = releases.room(endpoint);
     if (!room.ok) return err({ kind: "unknown-incident" });
     const [good, bad] = [room.value.info(restored), room.value.info(release)];
+    // What belongs to a person's group and what to the model couldn't be told apart.
+    if (good.bundle.policy.by || bad.bundle.policy.by)
+      return err({ kind: "cannot-blame", why: "one of the two releases has thresholds by group, which blame can't share out" });
     const [lentGood, lentBad] = [await releases.lend(room.value, good), await releases.lend(room.value, bad)];
     for (const lent of [lentGood, lentBad]) if (lent.ok) loans.push(lent.value.giveBack);
     if (!lentGood.ok || !lentBad.ok) return err({ kind: "cannot-blame", why: "one of the two releases can't be loaded" });
@@ -206,7 +209,7 @@ export class Blame {
 function changedAnswers({ served, policies }: Scene, people: readonly AskedPeople[]): string | null {
   const decisions = people.at(-1)?.decisions ?? [];
   const scores = served.bad.at(-1);
-  const changed = decisions.filter(({ action }, i) => policies.bad.decide(scores?.[i] ?? 0).action !== action).length;
+  const changed = decisions.filter(({ action }, i) => policies.bad.decide(scores?.[i] ?? 0, {}).action !== action).length;
   return changed > CHANGED_MAX * decisions.length
     ? `the bad release answers ${changed} of ${decisions.length} recorded applications otherwise than it did`
     : null;
@@ -224,7 +227,7 @@ function unanswered(mixtures: readonly (readonly Float64Array[])[]): string | nu
 /** The bad release's own applicants, each with whether the good one would have favoured them and the bad one didn't. */
 function harmedIn({ people, scene: { policies, served } }: Case): readonly SlicePerson[] {
   const window = people.at(-1);
-  const favours = (which: "good" | "bad", i: number) => policies[which].decide(served[which].at(-1)?.[i] ?? 0).favourable;
+  const favours = (which: "good" | "bad", i: number) => policies[which].decide(served[which].at(-1)?.[i] ?? 0, {}).favourable;
   return (window?.groups ?? []).map((groups, i) => ({
     groups,
     isHarmed: favours("good", i) && !favours("bad", i),

@@ -4,7 +4,7 @@
  */
 import { checked } from "../checked.ts";
 import { Type } from "typebox";
-import { readDecisions, readForReplay, recentForReplay, type ReplayableDecision, isReplayable } from "../decisions/index.ts";
+import { groupsOf, readDecisions, readForReplay, recentForReplay, type ReplayableDecision, isReplayable } from "../decisions/index.ts";
 import { ScorerError, answerOf, type Inputs, type LoadedRelease, type RowValue, type ScorerRows } from "../serving/index.ts";
 import { err, ok, type DecisionId, type Result } from "../std.ts";
 import { canonicalJson, contentId, type Store } from "../store/index.ts";
@@ -123,7 +123,7 @@ async function approvedOnReplay({ db }: Store, release: LoadedRelease): Promise<
   const scored = await release.scorer.scoreMany(asked.map(({ inputs }) => inputs));
   return asked.flatMap(({ decision }, i) => {
     const one = scored[i];
-    return one && !(one instanceof ScorerError) && answerOf(release, one).favourable ? [decision] : [];
+    return one && !(one instanceof ScorerError) && answerOf(release, one, groupsOf(decision.cell)).favourable ? [decision] : [];
   });
 }
 

@@ -3,21 +3,19 @@ import { checked } from "../checked.ts";
 import { isReplayable, readDecision, type RecordedDecision } from "../decisions/index.ts";
 import type { ReleaseRefusal, Releases } from "../releases/index.ts";
 import {
-  Attributor,
+  type Attributor,
   ScorerError,
   blobOf,
+  storedModel,
   sampledAttribution,
-  toldFeatures,
-  type Inputs,
   type LoadedRelease,
   type RowValue,
   type ScorerRows,
-  type ToldFeature,
 } from "../serving/index.ts";
 import { err, ok, type DecisionId, type ReleaseId, type Result } from "../std.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
 import { personNumber } from "./bootstrap.ts";
-import { principalReasons, towardsAction, type Moved } from "./principal-reasons.ts";
+import { byRules, composed, valuesIn, type Found } from "./compose-reasons.ts";
 import { inputsIn, referenceOf, type Reference, type TooFew } from "./reason-reference.ts";
 import { ReasonsReport } from "./reasons-report.ts";
 
@@ -59,17 +57,6 @@ interface Known {
   readonly readAtUs: number;
 }
 
-/** What the explained columns moved, by whichever method. */
-interface Found {
-  readonly method: ReasonsReport["method"];
-  readonly scale: ReasonsReport["scale"];
-  readonly contributions: Float64Array;
-  readonly standardErrors: Float64Array | null;
-  readonly from: number;
-  readonly to: number;
-  readonly people: number;
-}
-
 export class Reasons {
   readonly #parts: ReasonsParts;
   readonly #references = new Map<ReleaseId, Known>();
@@ -86,10 +73,8 @@ export class Reasons {
    * also after its person was erased.
    */
   of(endpoint: string, id: DecisionId): Promise<Result<ReasonsReport, ReasonsRefusal>> {
-    const finding = this.#of(endpoint, id);
+    const finding = this.#of(endpoint, id).finally(() => this.#finding.delete(finding));
     this.#finding.add(finding);
-    const done = () => void this.#finding.delete(finding);
-    finding.then(done, done);
     return finding;
   }
 
@@ -182,11 +167,14 @@ export class Reasons {
   async #exact(release: LoadedRelease, person: readonly RowValue[], score: number, reference: Reference): Promise<Found | undefined> {
     const { scorer } = release.bundle;
     if (scorer.kind !== "onnx") return undefined;
+    const stored = await storedModel(this.#parts.store.blobs, blobOf(scorer));
+    if (!stored.ok) return undefined;
     const found = await this.#parts.attributor.attribute({
-      path: this.#parts.store.blobs.path(blobOf(scorer)),
+      path: stored.value.files.model.path,
       width: person.length,
       ...(scorer.output === undefined ? {} : { output: scorer.output }),
       ...(scorer.column === undefined ? {} : { column: scorer.column }),
+      ...(scorer.class === undefined ? {} : { class: scorer.class }),
       person: Float64Array.from(person, Number),
       reference: Float64Array.from(reference.rows.flat(), Number),
     });
@@ -234,86 +222,6 @@ async function sampled(decision: RecordedDecision, rows: ScorerRows, person: rea
   });
   const { contributions, standardErrors, score, referenceMean, referencesUsed } = found;
   return { method: "sampled", scale: "score", contributions, standardErrors, from: referenceMean, to: score, people: referencesUsed };
-}
-
-/** A rule says itself why it gave its score. */
-function byRules({ id, action, favourable, score, reasons }: RecordedDecision): ReasonsReport {
-  const told = reasons.map((text) => ({ code: null, text, features: [], contribution: null, share: null, standardError: null }));
-  const nothing = { reference: null, from: null, to: null, withheld: null, others: null };
-  return { decision: id, action, favourable, score, method: "rules", scale: "score", reasons: told, ...nothing };
-}
-
-function composed(
-  decision: RecordedDecision,
-  release: LoadedRelease,
-  rows: ScorerRows,
-  reference: Reference,
-  { method, scale, contributions, standardErrors, from, to, people }: Found,
-): ReasonsReport {
-  const told = columnsOf(release, rows);
-  const moved = told.map((feature, i): Moved => ({
-    feature,
-    contribution: contributions[i] ?? Number.NaN,
-    standardError: standardErrors?.[i] ?? 0,
-  }));
-  const { action, favourable, score } = decision;
-  const isFavourable = (name: string) => release.endpoint.actions[name]?.favourable ?? false;
-  const towards = towardsAction(
-    release.bundle.policy,
-    { score: score ?? Number.NaN, isFavourable: favourable, difference: to - from },
-    isFavourable,
-  );
-  const { reasons, withheld, others } = principalReasons(moved, { towards, isFavourable: favourable });
-  return {
-    decision: decision.id,
-    action,
-    favourable,
-    score,
-    method,
-    scale,
-    reference: {
-      id: reference.id,
-      source: reference.source,
-      people,
-      meanScore: reference.scores.reduce((sum, each) => sum + each, 0) / reference.scores.length,
-    },
-    from,
-    to,
-    reasons: reasons.map((reason) => ({ ...reason, features: [...reason.features] })),
-    withheld: withheld && { ...withheld, attributes: [...withheld.attributes], features: [...withheld.features] },
-    others,
-  };
-}
-
-/** What is told of each column of the scorer's rows. An input that is sent as it came is told as the feature that passes it through. */
-function columnsOf({ bundle, endpoint }: LoadedRelease, { columns }: ScorerRows): readonly ToldFeature[] {
-  const { features } = bundle.features;
-  if (columns.kind === "features") return toldOf(bundle.features, endpoint);
-  const passed = columns.names.map((name) => features.find((feature) => "from" in feature && feature.from === name));
-  return toldOf(
-    { name: bundle.features.name, features: columns.names.map((name, i) => ({ ...(passed[i] ?? {}), name, from: name })) },
-    endpoint,
-  );
-}
-
-/** Loading the release has checked its features. */
-function toldOf(set: LoadedRelease["bundle"]["features"], endpoint: LoadedRelease["endpoint"]): readonly ToldFeature[] {
-  const told = toldFeatures(set, endpoint);
-  if (!told.ok) throw new Error(`features of a loaded release: ${JSON.stringify(told.error)}`);
-  return told.value;
-}
-
-function valuesIn(
-  features: LoadedRelease["bundle"]["features"]["features"],
-  inputs: Inputs,
-  named: ReadonlySet<string>,
-): Readonly<Record<string, RowValue>> {
-  const values: Record<string, RowValue> = {};
-  for (const name of named) {
-    const feature = features.find((each) => each.name === name);
-    if (!feature || "from" in feature) values[name] = inputs[feature && "from" in feature ? feature.from : name] ?? null;
-  }
-  return values;
 }
 
 /** Reports are made of decisions of the log. */

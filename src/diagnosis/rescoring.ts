@@ -103,7 +103,13 @@ async function bundleOf(
   const features = featureSet === undefined ? ok(from.features.bundle.features) : await featuresIn(store, featureSet);
   if (!features.ok) return features;
   const { scorer } = from.trainer.bundle;
-  const { kind: _kind, model: _model, ...output } = scorer.kind === "onnx" ? scorer : { kind: "", model: "" };
+  // Another model scores the examples otherwise.
+  const {
+    kind: _kind,
+    model: _model,
+    examples: _examples,
+    ...output
+  } = scorer.kind === "onnx" ? scorer : { kind: "", model: "", examples: {} };
   return ok({
     endpoint: bad.endpoint.name,
     scorer: { kind: "onnx", model, ...output },

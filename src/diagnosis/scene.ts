@@ -38,7 +38,7 @@ export class Answering {
     let answers = byPolicy.get(which);
     if (!answers) {
       const policy = this.#scene.policies[which];
-      answers = Uint8Array.from(mine, (score) => (policy.decide(score).favourable ? 1 : 0));
+      answers = Uint8Array.from(mine, (score) => (policy.decide(score, {}).favourable ? 1 : 0));
       byPolicy.set(which, answers);
     }
     return answers;

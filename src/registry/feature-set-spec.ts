@@ -18,7 +18,7 @@ const fields = {
   ),
 };
 
-/** An input of the endpoint, passed through: numbers as they are, booleans as 0 and 1. */
+/** An input of the endpoint, passed through: numbers as they are, booleans as 0 and 1, texts for models that take texts. */
 const PassedThrough = Type.Object(
   { ...fields, from: Type.String({ pattern: NamePattern, description: "Input of the endpoint" }) },
   { additionalProperties: false },

@@ -22,6 +22,8 @@ export {
   type NodeKind,
   type Relation,
 } from "./lineage.ts";
+export { MLMODEL, exampleRowsIn, readMlmodel, type MlflowModel } from "./mlflow-folder.ts";
+export { ModelExamples, modelParts, putModel, type ModelParts, type ScoredColumn } from "./model-folder.ts";
 export { ModelSignature } from "./model-signature.ts";
 export {
   Models,

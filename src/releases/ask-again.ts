@@ -14,17 +14,18 @@ export interface AskedAgain {
   readonly answers: readonly ReplayedAnswer[];
 }
 
-/** Has a release answer the latest applications that another one answered; nothing is recorded, nobody is answered. */
+/** Has a release answer the latest applications that another one answered, or anybody; nothing is recorded, nobody is answered. */
 export async function askAgain(
   { store, releases }: { readonly store: Store; readonly releases: Releases },
   room: EndpointRoom,
   info: ReleaseInfo,
-  answeredBy: { readonly release: ReleaseId; readonly limit: number },
+  answeredBy: { readonly release: ReleaseId | null; readonly limit: number },
 ): Promise<Result<AskedAgain, ReleaseRefusal>> {
   const lent = await releases.lend(room, info);
   if (!lent.ok) return lent;
   try {
-    const recorded = await recentForReplay(store.db, room.name, answeredBy);
+    const { release, limit } = answeredBy;
+    const recorded = await recentForReplay(store.db, room.name, { limit, ...(release === null ? {} : { release }) });
     return ok({ recorded, answers: await replay(lent.value.release, recorded) });
   } finally {
     lent.value.giveBack();

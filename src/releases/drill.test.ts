@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Lender, ada, fairRelease } from "../../test/lender.ts";
+import { Lender, ada, endpoint, fairRelease } from "../../test/lender.ts";
 import { START_MS } from "../../test/sqlite.ts";
 import { simulatedRuntime, type SimulatedRuntime } from "../store/index.ts";
 import { Drills } from "./drill.ts";
@@ -7,9 +7,12 @@ import { Drills } from "./drill.ts";
 let runtime: SimulatedRuntime;
 let lender: Lender;
 let drills: Drills;
-const drillsOf = ({ store, releases, gateway }: Lender) => new Drills({ store, releases, gateway });
+let troubles: Error[] = [];
+const drillsOf = ({ store, releases, gateway, incidents }: Lender) =>
+  new Drills({ store, releases, gateway, incidents, onTrouble: (error) => void troubles.push(error) });
 beforeEach(async () => {
   runtime = simulatedRuntime(1, START_MS);
+  troubles = [];
   lender = await Lender.open(runtime);
   drills = drillsOf(lender);
 });
@@ -56,4 +59,36 @@ test("a live drill that a crash cut short is ended after the next start", async 
   expect(lender.table).toMatchObject({ live: r2.id, drilledFrom: r3.id });
   await drillsOf(lender).tick();
   expect(lender.table).toMatchObject({ live: r3.id, drilledFrom: null, history: [r2.id] });
+});
+
+const DAY_MS = 86_400_000;
+
+test("a scheduled drill is made when it is due, with people to rehearse on, and never in a rollout or a frozen period", async () => {
+  const [r2] = await lender.define(fairRelease(40));
+  if (!r2) throw new Error("no release");
+  await lender.promote(r2);
+  const schedule = async (change: object) => {
+    const applied = await lender.releases.applyEndpoint({ ...endpoint, drills: { every: "1d" }, ...change }, ada);
+    expect(applied).toMatchObject({ ok: true });
+  };
+  const made = async () => {
+    await runtime.advance(61_000);
+    await drills.tick();
+    return (await drills.list(lender.room.name, 100)).length;
+  };
+  expect(await drills.dueMs(lender.room)).toBeNull();
+  await schedule({});
+  expect(await made()).toBe(0);
+  await lender.applications(20, "a");
+  const from = new Date(START_MS).toISOString();
+  await schedule({ frozen: [{ from, to: new Date(START_MS + DAY_MS).toISOString(), why: "the end of the year" }] });
+  expect(await made()).toBe(0);
+  await schedule({});
+  expect(await made()).toBe(1);
+  expect(await drills.latest(lender.room.name)).toMatchObject({ mode: "replay", passed: true, actor: "drill" });
+  expect(await made()).toBe(1);
+  const due = await drills.dueMs(lender.room);
+  await runtime.advance((due ?? 0) - runtime.clock.nowMs());
+  expect(await made()).toBe(2);
+  expect(troubles).toEqual([]);
 });

@@ -2,14 +2,17 @@
 import { checked, object, orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
 import type { Gateway } from "../serving/index.ts";
-import { readLogEnd } from "../decisions/index.ts";
+import { readLogEnd, recentForReplay } from "../decisions/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
 import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
-import type { ReleaseRefusal } from "./refusals.ts";
+import { rulesAt } from "./endpoint-spec.ts";
+import type { Incidents } from "./incidents.ts";
+import { explain, type ReleaseRefusal } from "./refusals.ts";
 import type { By } from "./release-writer.ts";
 import type { Releases } from "./releases.ts";
+import { millisecondsOf } from "./rollout-plan.ts";
 import { rollbackCandidates } from "./route-table.ts";
 
 /** `live`: everybody is answered by the target for a moment; `replay`: the target answers recent applications, and nobody notices. */
@@ -41,16 +44,25 @@ export interface DrillsParts {
   readonly store: Store;
   readonly releases: Releases;
   readonly gateway: Pick<Gateway, "counts">;
+  readonly incidents: Pick<Incidents, "list">;
+  /** Told of a scheduled drill that didn't pass, or couldn't be made. */
+  readonly onTrouble: (error: Error) => void;
 }
+
+/** A scheduled drill that couldn't be made is tried again after so long. */
+const AGAIN_MS = 3_600_000;
 
 /** How long people are answered by the target in a live drill. */
 const LIVE_MS = 2000;
 const REPLAYED = 300;
+const LOOK_EVERY_MS = 60_000;
 const parseBody = checked(DrillBody);
 
 export class Drills {
   readonly #parts: DrillsParts;
   readonly #underWay = new Set<string>();
+  /** When each endpoint's schedule was last looked at in the database, or is to be looked at again. */
+  readonly #notBefore = new Map<string, number>();
 
   constructor(parts: DrillsParts) {
     this.#parts = parts;
@@ -66,8 +78,44 @@ export class Drills {
     }
   }
 
-  /** Ends live drills that a crash has left half done. */
+  /** When the next scheduled drill is due, which may be past; null without a schedule. At once where none was ever made. */
+  async dueMs({ name, definition }: EndpointRoom): Promise<number | null> {
+    const { drills } = definition.spec;
+    if (!drills) return null;
+    const latest = await this.latest(name);
+    return latest ? latest.atMs + millisecondsOf(drills.every) : 0;
+  }
+
+  /** Ends live drills that a crash has left half done, and makes those that are due. */
   async tick(): Promise<void> {
+    await this.#endHalfDone();
+    for (const room of this.#parts.releases.rooms()) await this.#runWhenDue(room);
+  }
+
+  /** Never in a rollout, an incident or a frozen period, and not before there is anything to rehearse with: silence proves nothing. */
+  async #runWhenDue(room: EndpointRoom): Promise<void> {
+    const { drills } = room.definition.spec;
+    const { store, incidents, onTrouble } = this.#parts;
+    const nowMs = store.runtime.clock.nowMs();
+    const { table } = room;
+    if (!drills || nowMs < (this.#notBefore.get(room.name) ?? 0)) return;
+    if (table.rollout || table.drilledFrom !== null || this.#underWay.has(room.name) || rulesAt(room.definition, nowMs).frozen) return;
+    // Looked at once a minute: what changes meanwhile is a drill by hand, or the schedule.
+    this.#notBefore.set(room.name, nowMs + LOOK_EVERY_MS);
+    if (nowMs < ((await this.dueMs(room)) ?? Number.POSITIVE_INFINITY) || rollbackCandidates(table).length === 0) return;
+    if ((await incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] })).length > 0) return;
+    if ((await recentForReplay(store.db, room.name, { release: table.live, limit: 1 })).length === 0) return;
+    const actor = { kind: "system", name: "drill" } as const;
+    const done = await this.run(room, drills.on ?? "replay", { actor, reason: `scheduled every ${drills.every}` });
+    if (done.ok && done.value.passed) return;
+    if (!done.ok) this.#notBefore.set(room.name, nowMs + AGAIN_MS);
+    const why = done.ok
+      ? `${room.nameOf(done.value.target)} had no answer to ${done.value.failed} of ${done.value.failed + done.value.answers}`
+      : explain(done.error, (id) => room.nameOf(id));
+    onTrouble(new Error(`the scheduled drill of ${room.name} didn't pass: ${why}`));
+  }
+
+  async #endHalfDone(): Promise<void> {
     const by: By = { actor: { kind: "system", name: "drill" }, reason: "the drill was cut short" };
     for (const room of this.#parts.releases.rooms())
       if (room.table.drilledFrom !== null && !this.#underWay.has(room.name))

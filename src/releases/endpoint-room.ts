@@ -12,7 +12,7 @@ import type { Json } from "../store/index.ts";
 import { assert, type EndpointName, type ReleaseId } from "../std.ts";
 import type { EndpointDefinition } from "./endpoint-spec.ts";
 import type { ReleaseInfo } from "./release-rows.ts";
-import { besideLive, standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
+import { neededBy, standbyOf, type OpenTable, type RouteTable } from "./route-table.ts";
 import type { Transition } from "./transition.ts";
 import { unavailable } from "./unavailable.ts";
 import { WarmSet } from "./warm-set.ts";
@@ -175,10 +175,7 @@ export class EndpointRoom {
 
   /** Every release that the table points at, the most important first. @param fallback - another one that is about to be set */
   needed(fallback = this.#table.fallback): readonly ReleaseId[] {
-    const { live, canary, shadows } = this.#table;
-    const standby = standbyOf(this.#table);
-    const beside = [...(canary ? [canary.release] : []), ...besideLive(this.#table)];
-    return [...new Set([fallback, live, ...beside, ...(standby ? [standby] : []), ...shadows.map(({ release }) => release)])];
+    return neededBy(this.#table, fallback);
   }
 
   /** After a swap has drained: warms the new standby, frees what nobody needs any more. Not waited for by what caused it. */
@@ -210,15 +207,32 @@ export class EndpointRoom {
     }
   }
 
-  /** Loads what the table points at; what can't be loaded is stood in for, loudly, so that the table stays what was decided. */
-  async warmUp(): Promise<void> {
-    for (const release of this.needed()) {
-      const info = this.info(release);
+  /**
+   * Loads what the table points at; what can't be loaded is stood in for, loudly, so that the table stays what was decided. So is a model
+   * behind a server that takes long, until it is loaded: it must not keep everybody else from being answered.
+   * @param time - resolves when it has taken long
+   */
+  async warmUp(time: Promise<void>): Promise<void> {
+    let isPushed = false;
+    const late = new Set(this.needed());
+    const load = async (info: ReleaseInfo) => {
+      const { id } = info;
       const why = await this.#whyNotWarm(info);
-      if (why === null) continue;
-      this.#parts.onTrouble(notLoaded(info, why));
-      this.#warm.substitute(unavailable(info, this.#definition.compiled, JSON.stringify(why)));
-    }
+      late.delete(id);
+      if (why !== null) {
+        this.#parts.onTrouble(notLoaded(info, why));
+        this.#warm.substitute(unavailable(info, this.#definition.compiled, JSON.stringify(why)));
+      }
+      if (isPushed && !this.#isClosed) await this.#pushInTurn();
+    };
+    const infos = this.needed().map((id) => this.info(id));
+    const ours = Promise.all(infos.filter(runsHere).map(load));
+    const theirs = Promise.all(infos.filter((info) => !runsHere(info)).map(load));
+    theirs.catch(this.#parts.onTrouble);
+    await Promise.all([ours, Promise.race([theirs, time])]);
+    for (const id of late) this.#warm.substitute(unavailable(this.info(id), this.#definition.compiled, "it is still being loaded"));
+    isPushed = true;
+    await this.push();
   }
 
   /** Tries again to load what is stood in for. */
@@ -258,6 +272,9 @@ export class EndpointRoom {
     await this.#warm.close();
   }
 }
+
+/** Its loading has a limit that is ours. */
+const runsHere = ({ bundle }: ReleaseInfo): boolean => bundle.scorer.kind === "rules" || bundle.scorer.kind === "onnx";
 
 const notLoaded = ({ number, endpoint }: ReleaseInfo, why: unknown) =>
   new Error(`r${number} of ${endpoint} can't be loaded: ${JSON.stringify(why)}`);

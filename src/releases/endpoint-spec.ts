@@ -16,6 +16,7 @@ import {
 } from "../serving/index.ts";
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
+import { Duration } from "./rollout-plan.ts";
 import type { Rules } from "./route-commands.ts";
 
 const NAME = "^[a-z][a-z0-9-]{0,62}$";
@@ -86,6 +87,14 @@ const FrozenSpec = Type.Object(
   { title: "Frozen", additionalProperties: false },
 );
 
+const DrillsSpec = Type.Object(
+  {
+    every: Duration,
+    on: Type.Optional(Type.Enum(["replay", "live"], { description: "What `evenkeel drill` calls its mode; replay by default" })),
+  },
+  { title: "Drills", additionalProperties: false, description: "When a rollback is rehearsed by itself" },
+);
+
 export const EndpointSpec = Type.Object(
   {
     kind: Type.Optional(Type.Literal("endpoint")),
@@ -109,6 +118,14 @@ export const EndpointSpec = Type.Object(
     ),
     oip: Type.Optional(OipSpec),
     mlflow: Type.Optional(MlflowSpec),
+    drills: Type.Optional(DrillsSpec),
+    allow_group_thresholds: Type.Optional(
+      Type.String({
+        minLength: 20,
+        maxLength: 2000,
+        description: "Why policies may have thresholds by group: the legal basis, and who approved it. Without it they are refused",
+      }),
+    ),
     frozen: Type.Optional(Type.Array(FrozenSpec, { maxItems: 100, description: "When nothing new goes to people" })),
   },
   { title: "Endpoint", additionalProperties: false },
@@ -145,6 +162,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     groups,
     actions: spec.actions,
     ...(spec.undeclaredGroups ? { undeclaredGroups: spec.undeclaredGroups } : {}),
+    ...(spec.allow_group_thresholds === undefined ? {} : { allowGroupThresholds: spec.allow_group_thresholds }),
   });
   const issues = [
     ...(compiled.ok ? [] : compiled.error),

@@ -1,5 +1,5 @@
-/** From proof to act: asks the targets of a rollback first, switches, and opens the incident, all stored together. */
-import { groupsOf, readTotals, armClassOf } from "../decisions/index.ts";
+/** From proof to act: what a guardrail demands of a release whose harm is proven. */
+import { armClassOf, groupsOf, readTotals, type ReplayableDecision } from "../decisions/index.ts";
 import {
   METRICS,
   metricOf,
@@ -10,31 +10,25 @@ import {
   type RunningTest,
   type WatchedEndpoint,
 } from "../monitoring/index.ts";
+import type { ReplayedAnswer } from "../serving/index.ts";
 import { assert, unreachable, type EndpointName, type ReleaseId } from "../std.ts";
 import type { Store } from "../store/index.ts";
-import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
-import type { CandidateTried, IncidentBody } from "./incident-record.ts";
-import type { Incidents, NewEvent } from "./incidents.ts";
-import { FAILURE_WORDS, judgeTarget, type ComparedAnswer } from "./preflight.ts";
-import { explain } from "./refusals.ts";
-import type { ReleaseInfo } from "./release-rows.ts";
-import type { Releases, Switched } from "./releases.ts";
+import type { Incidents } from "./incidents.ts";
+import { judgeTarget, type ComparedAnswer, type PreflightVerdict } from "./preflight.ts";
+import type { Releases } from "./releases.ts";
+import type { Finding, Rollbacks } from "./rollbacks.ts";
 import type { Wish } from "./route-commands.ts";
-import { besideLive, placesOf, rollbackCandidates } from "./route-table.ts";
-import type { Actor, Change, Place } from "./transition.ts";
+import { besideLive } from "./route-table.ts";
+import type { Actor } from "./transition.ts";
 
 export interface GuardrailControlParts {
   readonly store: Store;
   readonly releases: Releases;
   readonly incidents: Incidents;
   readonly evaluator: GuardrailEvaluator;
+  readonly rollbacks: Rollbacks;
 }
-
-/** What is known of a rollback when it is stored, before it is in force. */
-const UNTIMED = { switchedUs: 0, drainedUs: null, failedRequests: null };
-/** Recorded applications that a target is asked about. */
-const REPLAYED = 300;
 
 export class GuardrailControl {
   readonly #parts: GuardrailControlParts;
@@ -110,7 +104,7 @@ export class GuardrailControl {
         return;
       case "roll_back":
       case "fall_back":
-        return this.#takeOut(room, breach, action === "fall_back");
+        return this.#parts.rollbacks.takeOut(room, this.#findingOf(breach, room, action === "fall_back"));
     }
   }
 
@@ -118,52 +112,29 @@ export class GuardrailControl {
     return this.#parts.releases.command(room.name, wish, { actor: actorOf(breach), reason: reasonOf(breach, room) });
   }
 
-  /** Takes a release that is proven harmful away from people, or says why it can't. */
-  async #takeOut(room: EndpointRoom, breach: Breach, onlyFallback: boolean): Promise<void> {
-    const { clock } = this.#parts.store.runtime;
-    const provenUs = clock.monotonicUs();
-    const provenMs = clock.nowMs();
-    const { unanswered } = room;
-    const known = await this.#parts.incidents.unsettled(this.#parts.store.db, room.name, breach.release);
-    const [place] = placesOf(room.table, breach.release);
-    if (known) return this.#addTo(known.n, breach, room);
-    const found = {
-      room,
+  /** What a proven breach is to those who take its release out. */
+  #findingOf(breach: Breach, room: EndpointRoom, onlyFallback: boolean): Finding {
+    const { release, guardrail, provenAtMs } = breach;
+    const actor = actorOf(breach);
+    const reason = reasonOf(breach, room);
+    return {
+      kind: "breach",
+      release,
+      actor,
+      reason,
+      title: titleOf(breach, room),
+      guardrail,
+      group: breach.groupLabel,
       breach,
-      provenUs,
-      provenMs,
-      unanswered,
-      place: place ?? null,
-      served: await this.#servedSince(room, breach.release),
+      event: { kind: "proven", actor, atMs: provenAtMs, text: reason },
+      onlyFallback,
+      askAbout: release,
+      judge: (recorded, answers) => this.#judge(breach, recorded, answers),
     };
-    if (place === "canary" || place === "ab") return this.#stopCanary(found);
-    if (place !== "live") return this.#tellOnly(found, [], "it answers nobody at the moment");
-    const candidates: CandidateTried[] = [];
-    const { table } = room;
-    for (const id of onlyFallback ? [table.fallback] : rollbackCandidates(table)) {
-      if (id === breach.release) continue;
-      const tried = await this.#try(room, breach, room.info(id));
-      candidates.push(tried);
-      if (tried.passes) return this.#rollBack(found, candidates, id);
-    }
-    const why =
-      candidates.length === 0
-        ? "there is nothing to roll back to"
-        : "no earlier release, nor the fallback, would do better by the same applicants";
-    return this.#tellOnly(found, candidates, why);
   }
 
-  /** Answers the recent applications of the harmful release again with a target, and compares person by person. */
-  async #try(room: EndpointRoom, breach: Breach, info: ReleaseInfo): Promise<CandidateTried> {
-    const { clock } = this.#parts.store.runtime;
-    const startedUs = clock.monotonicUs();
-    const base = { release: info.id, number: info.number, isFallback: info.id === room.table.fallback };
-    const asked = await askAgain(this.#parts, room, info, { release: breach.release, limit: REPLAYED });
-    if (!asked.ok) {
-      const why = explain(asked.error, (id) => room.nameOf(id));
-      return { ...base, passes: false, why, figures: null, durationUs: clock.monotonicUs() - startedUs };
-    }
-    const { recorded, answers } = asked.value;
+  /** Compares, person by person, what the harmful release answered with what a target would. */
+  #judge(breach: Breach, recorded: readonly ReplayableDecision[], answers: readonly ReplayedAnswer[]): PreflightVerdict {
     const compared = recorded.map((decision, i): ComparedAnswer => {
       const answer = answers[i];
       const side = sideOf({ group: breach.group, reference: breach.reference }, groupsOf(decision.cell));
@@ -174,224 +145,9 @@ export class GuardrailControl {
       };
     });
     const isRatio = METRICS[breach.metric].kind === "ratio_min";
-    const verdict = judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: breach.reference !== null });
-    return {
-      ...base,
-      passes: verdict.passes,
-      why: verdict.passes ? null : FAILURE_WORDS[verdict.why],
-      figures: verdict.figures,
-      durationUs: clock.monotonicUs() - startedUs,
-    };
-  }
-
-  async #rollBack(found: Found, candidates: readonly CandidateTried[], to: ReleaseId): Promise<void> {
-    const { room, breach, provenUs } = found;
-    const { store, releases, incidents } = this.#parts;
-    const actor = actorOf(breach);
-    let n = 0;
-    const checkedUs = store.runtime.clock.monotonicUs();
-    const done = await releases.command(
-      room.name,
-      { kind: "rollback", from: breach.release, to, condemn: true },
-      { actor, reason: reasonOf(breach, room) },
-      async (tx, { transition }) => {
-        const rollback = { from: breach.release, to, generation: transition.generation, automatic: true, ...UNTIMED };
-        n = await incidents.open(
-          tx,
-          {
-            endpoint: room.name,
-            release: breach.release,
-            restored: to,
-            state: "contained",
-            kind: "breach",
-            body: this.#bodyOf(found, { candidates, rollback, toMs: transition.atMs }),
-          },
-          [
-            ...provenEvents(found),
-            ...candidates.map((tried) => triedEvent(tried, actor, after(found, checkedUs - provenUs), checkedUs - provenUs)),
-          ],
-        );
-      },
-    );
-    if (!done.ok)
-      return this.#tellOnly(
-        found,
-        candidates,
-        explain(done.error, (id) => room.nameOf(id)),
-      );
-    await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to });
-  }
-
-  /** A canary that harms goes, or an arm of an A/B test and the test with it; whoever is live stays. */
-  async #stopCanary(found: Found): Promise<void> {
-    const { room, breach } = found;
-    const { releases, incidents, store } = this.#parts;
-    const live = room.table.live;
-    const checkedUs = store.runtime.clock.monotonicUs();
-    let n = 0;
-    const done = await releases.command(
-      room.name,
-      { kind: "condemn", release: breach.release },
-      { actor: actorOf(breach), reason: reasonOf(breach, room) },
-      async (tx, { transition }) => {
-        const rollback = {
-          from: breach.release,
-          to: live,
-          generation: transition.generation,
-          automatic: true,
-          ...UNTIMED,
-        };
-        n = await incidents.open(
-          tx,
-          {
-            endpoint: room.name,
-            release: breach.release,
-            restored: live,
-            state: "contained",
-            kind: "breach",
-            body: this.#bodyOf(found, { candidates: [], rollback, toMs: transition.atMs }),
-          },
-          provenEvents(found),
-        );
-      },
-    );
-    if (!done.ok)
-      return this.#tellOnly(
-        found,
-        [],
-        explain(done.error, (id) => room.nameOf(id)),
-      );
-    await this.#tellDurations(found, n, done.value, checkedUs, { from: breach.release, to: live });
-  }
-
-  /** Completes an incident with what was only known after the switch. */
-  async #tellDurations(
-    found: Found,
-    n: number,
-    done: Switched,
-    commandedUs: number,
-    { from, to }: { readonly from: ReleaseId; readonly to: ReleaseId },
-  ): Promise<void> {
-    const { room, breach, provenUs } = found;
-    const { store, incidents } = this.#parts;
-    const before = commandedUs - provenUs;
-    const switchedUs = before + done.switchedUs;
-    const drainedUs = before + done.drainedUs;
-    const failedRequests = room.unanswered - found.unanswered;
-    const actor = actorOf(breach);
-    const [fromName, toName] = [from, to].map((id) => room.nameOf(id));
-    await store.transaction(async (tx) => {
-      await incidents.amend(tx, n, {
-        body: { rollback: { from, to, generation: done.transition.generation, automatic: true, switchedUs, drainedUs, failedRequests } },
-      });
-      await incidents.add(tx, n, {
-        kind: "rolled-back",
-        actor,
-        atMs: after(found, switchedUs),
-        text: `${toName} answers every new request; ${fromName} is condemned`,
-        sinceProofUs: switchedUs,
-      });
-      await incidents.add(tx, n, {
-        kind: "drained",
-        actor,
-        atMs: after(found, drainedUs),
-        text: `the last answer of ${fromName} has been given`,
-        sinceProofUs: drainedUs,
-      });
-    });
-  }
-
-  async #tellOnly(found: Found, candidates: readonly CandidateTried[], notRolledBack: string): Promise<void> {
-    const { room, breach } = found;
-    const { store, incidents } = this.#parts;
-    const actor = actorOf(breach);
-    await store.transaction(async (tx) =>
-      incidents.open(
-        tx,
-        {
-          endpoint: room.name,
-          release: breach.release,
-          restored: null,
-          state: "open",
-          kind: "breach",
-          body: this.#bodyOf(found, { candidates, rollback: null, toMs: null, notRolledBack }),
-        },
-        [
-          ...provenEvents(found),
-          ...candidates.map((tried) => triedEvent(tried, actor, after(found, tried.durationUs), tried.durationUs)),
-          { kind: "not-rolled-back", actor, atMs: this.#nowMs(), text: `not rolled back: ${notRolledBack}` },
-        ],
-      ),
-    );
-  }
-
-  async #addTo(n: number, breach: Breach, room: EndpointRoom): Promise<void> {
-    await this.#parts.store.transaction((tx) =>
-      this.#parts.incidents.add(tx, n, { kind: "proven", actor: actorOf(breach), atMs: breach.provenAtMs, text: reasonOf(breach, room) }),
-    );
-  }
-
-  #bodyOf(
-    { room, breach, place, served }: Found,
-    known: {
-      readonly candidates: readonly CandidateTried[];
-      readonly rollback: IncidentBody["rollback"];
-      readonly toMs: number | null;
-      readonly notRolledBack?: string;
-    },
-  ): IncidentBody {
-    return {
-      title: titleOf(breach, room),
-      openedBy: actorOf(breach),
-      reason: reasonOf(breach, room),
-      place,
-      guardrail: breach.guardrail,
-      group: breach.groupLabel,
-      breach,
-      notRolledBack: known.notRolledBack ?? null,
-      candidates: [...known.candidates],
-      rollback: known.rollback,
-      served: { ...served, toMs: known.toMs },
-    };
-  }
-
-  /** Since when the release has answered people in its present life. */
-  async #servedSince(room: EndpointRoom, release: ReleaseId): Promise<{ readonly fromGeneration: number; readonly fromMs: number }> {
-    const history = await this.#parts.releases.history(room.name, { limit: 1000 });
-    let since = { fromGeneration: room.table.generation, fromMs: room.liveSinceMs };
-    for (const { change, generation, atMs } of history) {
-      if (change.kind === "reinstated" && change.release === release) break;
-      const begins =
-        (change.kind === "canary-started" && change.release === release) ||
-        (change.kind === "ab-started" && change.arms.some((arm) => arm.release === release && change.arms[0] !== arm)) ||
-        (MAKES_LIVE.has(change.kind) && "live" in change && change.live === release) ||
-        (change.kind === "fallback-set" && change.live === release);
-      if (begins) since = { fromGeneration: generation, fromMs: atMs };
-    }
-    return since;
-  }
-
-  #nowMs(): number {
-    return this.#parts.store.runtime.clock.nowMs();
+    return judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: breach.reference !== null });
   }
 }
-
-const MAKES_LIVE: ReadonlySet<Change["kind"]> = new Set(["promoted", "rolled-back", "drill-started", "drill-ended"]);
-
-interface Found {
-  readonly room: EndpointRoom;
-  readonly breach: Breach;
-  /** On the monotonic clock, and on the wall's at the same moment: times of what follows are told from there. */
-  readonly provenUs: number;
-  readonly provenMs: number;
-  /** Requests without an answer until then, since the start. */
-  readonly unanswered: number;
-  readonly place: Place | null;
-  readonly served: { readonly fromGeneration: number; readonly fromMs: number };
-}
-
-/** When something happened that was measured from the proof; it may be stored a little later. */
-const after = ({ provenMs }: Found, us: number): number => provenMs + Math.round(us / 1000);
 
 const actorOf = ({ guardrail }: Breach): Actor => ({ kind: "system", name: `guardrail:${guardrail}` });
 
@@ -433,18 +189,6 @@ function reasonOf(
   const needed = Math.round(Math.exp(threshold)).toLocaleString("en");
   const others = reference === null ? "" : `, ${referenceK} of ${referenceN} of the others`;
   return `${actions.join(" or ")} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1`;
-}
-
-function provenEvents({ breach, room, provenMs }: Found): NewEvent[] {
-  return [{ kind: "proven", actor: actorOf(breach), atMs: provenMs, text: reasonOf(breach, room), sinceProofUs: 0 }];
-}
-
-function triedEvent(tried: CandidateTried, actor: Actor, atMs: number, sinceProofUs: number): NewEvent {
-  const asked = tried.figures?.asked ?? 0;
-  const text = tried.passes
-    ? `r${tried.number} answers ${asked} recent applications and would not do the same`
-    : `r${tried.number} is passed over: ${tried.why ?? "refused"}`;
-  return { kind: "checked", actor, atMs, text, sinceProofUs };
 }
 
 /** Decisions that a release has given to people, by the tallies. */

@@ -112,7 +112,8 @@ export interface IncidentHead {
   /** What decides in its stead; null where nothing was put back. */
   readonly restored: ReleaseId | null;
   readonly state: IncidentState;
-  readonly kind: "breach" | "by-hand";
+  /** What opened it: a guardrail's proof, a release that failed, or a person. */
+  readonly kind: "breach" | "failure" | "by-hand";
   readonly openedAtMs: number;
   readonly updatedAtMs: number;
   readonly body: IncidentBody;
@@ -140,7 +141,7 @@ const parseHead = checked(
     release: Release,
     restored: orNull(Release),
     state: Type.Unsafe<IncidentState>(Type.Enum([...incidentStates])),
-    kind: Type.Union([Type.Literal("breach"), Type.Literal("by-hand")]),
+    kind: Type.Union([Type.Literal("breach"), Type.Literal("failure"), Type.Literal("by-hand")]),
     openedAtMs: Type.Number(),
     updatedAtMs: Type.Number(),
     body: IncidentBody,

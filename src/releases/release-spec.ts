@@ -1,6 +1,6 @@
 /** A release as people write it, and how it becomes the bundle that serves: references resolved, so that nothing in it can move. */
 import { Type, type Static } from "typebox";
-import { checked } from "../checked.ts";
+import { checked, nearest } from "../checked.ts";
 import {
   FeatureSetSpec,
   type FeatureSets,
@@ -9,7 +9,7 @@ import {
   type ModelVersion,
   type Refusal,
 } from "../registry/index.ts";
-import { PolicySpec, ScorerSpec, type ReleaseBundle } from "../serving/index.ts";
+import { OnnxSettings, PolicySpec, ScorerSpec, type ReleaseBundle } from "../serving/index.ts";
 import { err, ok, type FeatureSetId, type Issue, type Result } from "../std.ts";
 import type { Json } from "../store/index.ts";
 import { inputFeatures, type EndpointDefinition } from "./endpoint-spec.ts";
@@ -23,6 +23,7 @@ export const ReleaseSpec = Type.Object(
     ),
     description: Type.Optional(Type.String({ maxLength: 20_000 })),
     model: Type.Optional(Type.String({ description: "A registered version: credit/3, credit@champion or mdl:…; instead of scorer" })),
+    onnx: Type.Optional(OnnxSettings),
     scorer: Type.Optional(ScorerSpec),
     features: Type.Optional(
       Type.Union([FeatureSetSpec, Type.String({ description: "A registered one: name/3 or fs:…; by default the model's own" })]),
@@ -63,6 +64,13 @@ export async function resolveRelease(
 ): Promise<Result<ResolvedRelease, Refusal>> {
   if ((spec.model === undefined) === (spec.scorer === undefined))
     return invalid({ path: "/scorer", expected: "exactly one of model and scorer", got: spec.model === undefined ? "neither" : "both" });
+  if (spec.onnx !== undefined && spec.model === undefined)
+    return invalid({
+      path: "/onnx",
+      expected: "settings beside a registered model only",
+      got: "no model",
+      hint: "with scorer they stand in it",
+    });
   let model: ModelVersion | null = null;
   if (spec.model !== undefined) {
     const resolved = await models.resolve(spec.model);
@@ -74,7 +82,9 @@ export async function resolveRelease(
   const { set, version } = features.value;
   const wrong = model && featureTrouble(model, set);
   if (wrong) return invalid(wrong);
-  const scorer: ScorerSpec | undefined = model ? { kind: "onnx", model: model.blob, output: model.signature.scoreOutput } : spec.scorer;
+  const scorer: ScorerSpec | undefined = model
+    ? { kind: "onnx", model: model.blob, output: model.signature.scoreOutput, ...spec.onnx }
+    : spec.scorer;
   if (scorer === undefined) return invalid({ path: "/scorer", expected: "a scorer", got: "nothing" });
   return ok({
     bundle: { endpoint: spec.endpoint, scorer, features: set, policy: spec.policy },
@@ -118,6 +128,7 @@ async function resolveFeatures(
   if (model?.featureSet) return found(await featureSets.get(model.featureSet), model.featureSet);
   if (scorer?.kind === "rules" || ((scorer?.kind === "http" || scorer?.kind === "container") && scorer.send === "inputs"))
     return ok({ set: inputFeatures(endpoint.spec.inputs), version: null });
+  if (model && model.signature.features.length > 0) return passedThrough(model, endpoint);
   return invalid({
     path: "/features",
     expected: "the features that the model takes, in their order",
@@ -126,9 +137,26 @@ async function resolveFeatures(
   });
 }
 
+/** A model that names its features as the endpoint names its inputs needs no feature set. */
+function passedThrough({ signature, model, number }: ModelVersion, { spec }: EndpointDefinition): Result<FoundFeatures, Refusal> {
+  const inputs = Object.keys(spec.inputs);
+  const issues = signature.features
+    .filter((name) => !inputs.includes(name))
+    .slice(0, 20)
+    .map((name): Issue => {
+      const near = nearest(name, inputs);
+      const hint = `${near ? `did you mean ${near}? ` : ""}${model}/${number} was registered without a feature set: say with features how ${name} is made`;
+      return { path: "/features", expected: `an input ${name} of the endpoint, for the model's feature of that name`, got: "none", hint };
+    });
+  if (issues.length > 0) return err({ kind: "invalid", issues });
+  const features = signature.features.map((name) => ({ name, from: name }));
+  return ok({ set: { name: "inputs", features }, version: null });
+}
+
 /** A model that names its features must get these, in this order: a swapped pair of columns would score everybody wrongly, and silently. */
 function featureTrouble({ signature, model, number }: ModelVersion, set: FeatureSetSpec): Issue | undefined {
-  if (signature.features.length === 0) return undefined;
+  // A model with one input for each feature finds them by name when it is loaded.
+  if (signature.features.length === 0 || signature.inputs.length > 1) return undefined;
   const given = set.features.map(({ name }) => name);
   const at = Array.from({ length: Math.max(given.length, signature.features.length) }).findIndex(
     (_, i) => given[i] !== signature.features[i],

@@ -15,6 +15,7 @@ import {
 } from "../serving/index.ts";
 import { assert, err, ok, unreachable, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
+import type { LoadedAhead } from "./loaded-ahead.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { peopleIn } from "./people-in-place.ts";
 import { parseEndpoint, rulesAt, type EndpointDefinition } from "./endpoint-spec.ts";
@@ -36,6 +37,8 @@ export interface ReleasesParts {
   readonly registry: Registry;
   readonly gateway: Gateway;
   readonly load: LoadDependencies;
+  /** What was loaded before the store could be opened; without it everything is loaded now. */
+  readonly ahead?: LoadedAhead;
   /** Of all scorer processes together; without end by default. */
   readonly memory?: MemoryBudget;
   /** Told of what an operator should see: a release that should be warm and can't be loaded. */
@@ -64,6 +67,9 @@ export interface Applied {
 /** What belongs to a command and must be stored with it or not at all: an incident, for example. */
 export type Alongside = (tx: Transaction<Schema>, recorded: Recorded) => Promise<void>;
 
+/** A model behind a server that isn't loaded so long after a start is stood in for until it is. What was loaded ahead of it has had its time. */
+const LATE_MS = 1000;
+const LATE_AFTER_LOADING_MS = 50;
 /** How often what can't be loaded is tried again. */
 const RECOVER_EVERY_MS = 10_000;
 
@@ -94,11 +100,12 @@ export class Releases {
   /** Puts every stored endpoint back as it was: the fold of its transitions, loaded and handed to the gateway. */
   static async open(parts: ReleasesParts): Promise<Releases> {
     const releases = new Releases(parts);
-    for (const definition of await readEndpoints(parts.store.db)) await releases.#reopen(definition);
+    const time = parts.store.runtime.timers.sleep(parts.ahead ? LATE_AFTER_LOADING_MS : LATE_MS);
+    await Promise.all((await readEndpoints(parts.store.db)).map((definition) => releases.#reopen(definition, time)));
     return releases;
   }
 
-  async #reopen(definition: EndpointDefinition): Promise<void> {
+  async #reopen(definition: EndpointDefinition, time: Promise<void>): Promise<void> {
     const { name } = definition.compiled;
     const history = await this.#transitions.all(name);
     const last = history.at(-1);
@@ -114,8 +121,11 @@ export class Releases {
     });
     for (const { change } of history) if (change.kind === "reinstated") this.#countLife(change.release);
     this.#rooms.set(name, room);
-    await room.warmUp();
-    await room.push();
+    for (const id of room.needed()) {
+      const loaded = this.#parts.ahead?.take(definition, id);
+      if (loaded) room.warm.adopt(loaded);
+    }
+    await room.warmUp(time);
   }
 
   #roomParts() {

@@ -260,6 +260,14 @@ function withApplied(applied: ReadonlyMap<CommandId, string>, { command, intent 
 /** The release that a rollback would put back first, kept warm: the last one that was live and good; null when only the fallback is left. */
 export const standbyOf = (table: OpenTable): ReleaseId | null => table.history.at(-1) ?? null;
 
+/** Every release that the table points at, the most important first. @param fallback - another one that is about to be set */
+export function neededBy(table: OpenTable, fallback = table.fallback): readonly ReleaseId[] {
+  const { live, canary, shadows } = table;
+  const standby = standbyOf(table);
+  const beside = [...(canary ? [canary.release] : []), ...besideLive(table)];
+  return [...new Set([fallback, live, ...beside, ...(standby ? [standby] : []), ...shadows.map(({ release }) => release)])];
+}
+
 /** Where a rollback may go, best first: what was live and good before, newest first, then the fallback. Never what is live. */
 export function rollbackCandidates(table: OpenTable): readonly ReleaseId[] {
   return [...table.history.toReversed(), table.fallback].filter((release) => release !== table.live);

@@ -14,6 +14,12 @@ export interface Recorded {
   readonly isNew: boolean;
 }
 
+/** All transitions of an endpoint, oldest first: its table is their fold. */
+export async function readTransitions(db: Store["db"], endpoint: EndpointName): Promise<readonly Transition[]> {
+  const rows = await db.selectFrom("transition").selectAll().where("endpoint", "=", endpoint).orderBy("generation").execute();
+  return rows.map(parseTransition);
+}
+
 export class Transitions {
   readonly #store: Store;
   readonly #audit: Audit;
@@ -24,9 +30,8 @@ export class Transitions {
   }
 
   /** All transitions of an endpoint, oldest first: its table is their fold. */
-  async all(endpoint: EndpointName): Promise<readonly Transition[]> {
-    const rows = await this.#store.db.selectFrom("transition").selectAll().where("endpoint", "=", endpoint).orderBy("generation").execute();
-    return rows.map(parseTransition);
+  all(endpoint: EndpointName): Promise<readonly Transition[]> {
+    return readTransitions(this.#store.db, endpoint);
   }
 
   /** The endpoint's table as stored. */

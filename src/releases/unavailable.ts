@@ -13,7 +13,7 @@ export function unavailable({ id, number, bundle }: ReleaseInfo, endpoint: Compi
     number,
     bundle,
     endpoint,
-    features: { width: 0, names: [], derive: () => undefined },
+    features: { width: 0, names: [], texts: new Map(), derive: () => undefined },
     policy: {
       decide: () => {
         throw failure();

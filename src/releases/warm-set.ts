@@ -93,6 +93,13 @@ export class WarmSet {
     return loading;
   }
 
+  /** Takes over a release that was loaded elsewhere. */
+  adopt(release: LoadedRelease): void {
+    assert(!this.#warm.has(release.id), `${release.id} is warm already`);
+    this.#warm.set(release.id, release);
+    this.#budget.add(release);
+  }
+
   async #loadNow({ id, number, bundle }: ReleaseInfo): Loading {
     const loaded = await loadRelease({ id, number, bundle, endpoint: this.#endpoint }, this.#dependencies);
     if (loaded.ok) {

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { attributed, scoreOf, type Attribution } from "./attribution.ts";
 import { modelStructure, type ModelStructure } from "./model-structure.ts";
-import { inspectModel, scoreCall } from "./onnx-model.ts";
+import { scoreCall } from "./onnx-call.ts";
+import { inspectModel } from "./onnx-model.ts";
 import { MalformedProtobuf } from "./protobuf.ts";
 
 export interface AttributionRequest {
@@ -13,6 +14,8 @@ export interface AttributionRequest {
   readonly width: number;
   readonly output?: string;
   readonly column?: number;
+  /** Its column by the name of the class. */
+  readonly class?: string;
   readonly person: Float64Array;
   /** Rows one after the other. */
   readonly reference: Float64Array;
@@ -38,8 +41,8 @@ const MODELS_KEPT = 4;
 
 const models = new Map<string, Promise<ModelStructure | undefined>>();
 
-function modelFor({ path, width, output, column }: AttributionRequest): Promise<ModelStructure | undefined> {
-  const key = JSON.stringify([path, width, output, column]);
+function modelFor({ path, width, output, column, class: named }: AttributionRequest): Promise<ModelStructure | undefined> {
+  const key = JSON.stringify([path, width, output, column, named]);
   const model = models.get(key) ?? readModel();
   models.delete(key);
   models.set(key, model); // the newest last
@@ -53,9 +56,8 @@ function modelFor({ path, width, output, column }: AttributionRequest): Promise<
     const bytes = await readFile(path);
     const inspected = inspectModel(bytes);
     if (!inspected.ok) return undefined;
-    const wanted = { ...(output === undefined ? {} : { output }), ...(column === undefined ? {} : { column }) };
-    const call = scoreCall(inspected.value, width, wanted);
-    return call.ok ? modelStructure(bytes, width, call.value) : undefined;
+    const call = scoreCall(inspected.value, { width }, { output, column, class: named });
+    return call.ok ? modelStructure(bytes, width, { output: call.value.fetch, column: call.value.column }) : undefined;
   }
 }
 

@@ -4,7 +4,8 @@
  * all others the reference row's; values are averaged over the reference rows. Pure, and exact up to rounding.
  */
 import { orderWeight } from "../shapley.ts";
-import type { LinearModel, ModelStructure, TreeModel } from "./model-structure.ts";
+import type { LinearModel, ModelStructure } from "./model-structure.ts";
+import type { TreeModel } from "./tree-structure.ts";
 
 /** Rows of numbers in one array. */
 export interface Rows {

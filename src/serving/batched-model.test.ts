@@ -30,7 +30,14 @@ afterEach(async () => {
 });
 async function open(name: string, options: Partial<BatchedModelOptions> = {}): Promise<BatchedModel> {
   const { clock } = systemRuntime();
-  const model = await BatchedModel.open({ path: path(name), width: 3, threads: 1, startTimeoutMs: 20_000, clock, ...options });
+  const model = await BatchedModel.open({
+    files: { model: { path: path(name) } },
+    form: { width: 3 },
+    threads: 1,
+    startTimeoutMs: 20_000,
+    clock,
+    ...options,
+  });
   if (!model.ok) throw new Error(JSON.stringify(model.error));
   opened.push(model.value);
   return model.value;
@@ -50,7 +57,7 @@ test("200 rows asked at once are scored in few batches, each with its own answer
 
 test("calls with several rows share batches with single ones, and numbers are the same in this process", async () => {
   const model = await open("forest");
-  const inline = await openInlineModel({ path: path("forest"), width: 3 });
+  const inline = await openInlineModel({ files: { model: { path: path("forest") } }, form: { width: 3 } });
   if (!inline.ok) throw new Error("refused");
   const many = Float32Array.from({ length: 300 }, (_, i) => (i % 17) / 17);
   const [all, one, more] = await Promise.all([
@@ -121,6 +128,16 @@ test("more rows than can be answered are refused at once", async () => {
   process.kill(model.pid ?? 0, "SIGCONT");
 });
 
+test("a batch has at most as many rows as the release says", async () => {
+  const model = await open("logistic", { maxRows: 2 });
+  const row = Float32Array.of(1, 2, 3);
+  const scores = await Promise.all(Array.from({ length: 6 }, () => model.run(row, 10_000)));
+  expect(new Set(scores.map(([score]) => score)).size).toBe(1);
+  expect(model.batches).toBe(3);
+  expect(() => model.run(new Float32Array(9), 10_000)).toThrow(RangeError);
+  await model.close();
+});
+
 test("closing fails what is under way and ends the process", async () => {
   const model = await open("logistic");
   const pid = model.pid ?? 0;
@@ -134,7 +151,8 @@ test("closing fails what is under way and ends the process", async () => {
 
 describe("a probe in a process of its own", () => {
   const rows = Float32Array.from({ length: 30 }, (_, i) => i / 10);
-  const probe = (name: string, options = {}) => probeModel({ path: path(name), width: 3, rows, timeoutMs: 20_000, ...options });
+  const probe = (name: string, options = {}) =>
+    probeModel({ files: { model: { path: path(name) } }, form: { width: 3 }, rows, timeoutMs: 20_000, ...options });
   const got = async (...args: Parameters<typeof probe>) => {
     const result = await probe(...args);
     return result.ok ? [...result.value.scores] : result.error[0]?.got;
@@ -147,9 +165,9 @@ describe("a probe in a process of its own", () => {
   test.each([
     ["garbage", {}, /not ONNX|longer than the file/],
     ["nan", { rows: Float32Array.of(9, 0, 0) }, /NaN for sample 1/],
-    ["random", { width: 1 }, /, then /],
+    ["random", { form: { width: 1 } }, /, then /],
     ["hanging", { rows: Float32Array.of(9, 0, 0), timeoutMs: 3000 }, /takes longer/],
-    ["logistic", { width: 2 }, /x takes 3/],
+    ["logistic", { form: { width: 2 } }, /x takes 3/],
     ["forest", { limits: { dataBytes: 1e6, cpuSeconds: 1 } }, /ended its process/],
   ])("refuses: %s", async (name, options, expected) => {
     expect(await got(name, options)).toMatch(expected);
@@ -164,7 +182,7 @@ test.each([process.env["PATH"], "/nowhere"])(
     import { BatchedModel } from ${JSON.stringify(new URL("./batched-model.ts", import.meta.url).href)};
     import { systemRuntime } from ${JSON.stringify(new URL("../store/index.ts", import.meta.url).href)};
     const { clock } = systemRuntime();
-    const model = await BatchedModel.open({ path: ${JSON.stringify(path("hanging"))}, width: 3, threads: 1, startTimeoutMs: 20000, clock, hangMs: 1e9 });
+    const model = await BatchedModel.open({ files: { model: { path: ${JSON.stringify(path("hanging"))} } }, form: { width: 3 }, threads: 1, startTimeoutMs: 20000, clock, hangMs: 1e9 });
     if (!model.ok) throw new Error("refused");
     model.value.run(Float32Array.of(9, 0, 0), 1e9);
     setTimeout(() => console.log(model.value.pid), 300);`;

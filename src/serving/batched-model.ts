@@ -14,6 +14,8 @@ export interface BatchedModelOptions extends ModelProcessOptions {
   readonly hangMs?: number;
   /** Wait before the first replacement, doubled up to 10 s while replacements fail. Default 100. */
   readonly backoffMs?: number;
+  /** Rows in one batch at most; 1,024 by default. */
+  readonly maxRows?: number;
 }
 
 const MAX_BACKOFF_MS = 10_000;
@@ -26,6 +28,7 @@ export class BatchedModel implements Model {
   readonly loaded: LoadedModel;
   readonly #options: BatchedModelOptions;
   readonly #width: number;
+  readonly #maxRows: number;
   readonly #clock: Clock;
   #state: { kind: "up"; process: ModelProcess; sinceUs: number } | { kind: "down"; timer: NodeJS.Timeout | undefined } | { kind: "closed" };
   readonly #calls: WaitingCalls<Float32Array>;
@@ -37,7 +40,8 @@ export class BatchedModel implements Model {
 
   private constructor(options: BatchedModelOptions, loaded: LoadedModel, process: ModelProcess) {
     this.#options = options;
-    this.#width = options.width;
+    this.#width = options.form.width;
+    this.#maxRows = options.maxRows ?? MAX_BATCH_ROWS;
     this.#clock = options.clock;
     this.#calls = new WaitingCalls({ clock: options.clock, maxRows: MAX_WAITING_ROWS });
     this.#backoffMs = options.backoffMs ?? 100;
@@ -56,6 +60,10 @@ export class BatchedModel implements Model {
     return this.#state.kind === "up" ? this.#state.process.pid : undefined;
   }
 
+  get maxRows(): number {
+    return this.#maxRows;
+  }
+
   /** How often the process had to be replaced. */
   get replacements(): number {
     return this.#replacements;
@@ -68,7 +76,7 @@ export class BatchedModel implements Model {
 
   run(rows: Float32Array, timeoutMs: number): Promise<Float64Array> {
     const count = rows.length / this.#width;
-    if (count > MAX_BATCH_ROWS || !Number.isInteger(count) || count === 0)
+    if (count > this.#maxRows || !Number.isInteger(count) || count === 0)
       throw new RangeError(`${rows.length} numbers in rows of ${this.#width}`);
     if (this.#state.kind === "closed") return Promise.reject(new ScorerError("closed", "the release is no longer loaded"));
     if (this.#state.kind === "down") return Promise.reject(new ScorerError("down", "the scorer process is being replaced"));
@@ -101,7 +109,7 @@ export class BatchedModel implements Model {
   #send(): void {
     if (this.#batch || this.#state.kind !== "up") return;
     const { process } = this.#state;
-    const calls = this.#calls.take(MAX_BATCH_ROWS);
+    const calls = this.#calls.take(this.#maxRows);
     const [first] = calls;
     if (first === undefined) return;
     const count = calls.reduce((sum, call) => sum + call.count, 0);

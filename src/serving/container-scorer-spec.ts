@@ -23,7 +23,7 @@ const container = {
       additionalProperties: false,
     }),
   ),
-  user: Type.Optional(Type.Literal("image", { description: "The image's own, should it insist; by default nobody in particular, 65532" })),
+  user: Type.Optional(Type.Enum(["image"], { description: "The image's own, should it insist; by default nobody in particular, 65532" })),
   memory_mb: Type.Optional(Type.Integer({ minimum: 16, maximum: 1_000_000, description: "512 by default; without swap" })),
   cpus: Type.Optional(Type.Number({ minimum: 0.1, maximum: 256, description: "1 by default" })),
   pids: Type.Optional(Type.Integer({ minimum: 8, maximum: 32_768, description: "Processes and threads, 256 by default" })),

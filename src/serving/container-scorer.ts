@@ -8,15 +8,17 @@ import type { CompiledEndpoint } from "./endpoint.ts";
 import type { CompiledFeatures } from "./features.ts";
 import { openHttpScorer, type HttpScorer } from "./http-scorer.ts";
 import type { Inputs } from "./inputs.ts";
-import { ScorerError, type Scored, type Scorer } from "./scorer.ts";
+import { ScorerError, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 
 export class ContainerScorer implements Scorer {
   readonly #http: HttpScorer;
   readonly #held: HeldContainer;
+  readonly rows: ScorerRows;
 
   constructor(http: HttpScorer, held: HeldContainer) {
     this.#http = http;
     this.#held = held;
+    this.rows = { ...http.rows, score: (rows) => (held.isUp() ? http.rows.score(rows) : Promise.reject(down())) };
   }
 
   /** What the container printed last, in words for an error. */

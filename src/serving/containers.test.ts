@@ -2,13 +2,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeEngine, IMAGE } from "../../test/fixtures/fake-engine.ts";
 import { ModelServer } from "../../test/fixtures/model-server.ts";
-import { valueAt } from "../checked.ts";
+import { checked, valueAt } from "../checked.ts";
 import type { ReleaseId } from "../std.ts";
 import { systemRuntime } from "../store/index.ts";
 import { ContainerEngine } from "./container-engine.ts";
 import type { ContainerScorerSpec } from "./container-scorer-spec.ts";
 import { Containers } from "./containers.ts";
 import { HttpCaller } from "./http-caller.ts";
+import { ScorerSpec } from "./scorer.ts";
 
 const runtime = systemRuntime();
 const release = asReleaseId(`rel:${"1".repeat(64)}`);
@@ -38,13 +39,13 @@ function containers(secrets: Readonly<Record<string, string>> = {}, isBooted = t
     engine: new ContainerEngine(fake.socket),
     instance: "0123456789abcdef0123456789abcdef",
     random: runtime.random,
-    clock: { nowMs: runtime.clock.nowMs, monotonicUs: () => runtime.clock.monotonicUs() + skippedMs * 1000 },
+    clock: { nowMs: () => runtime.clock.nowMs(), monotonicUs: () => runtime.clock.monotonicUs() + skippedMs * 1000 },
     timers: {
       every(_periodMs, task) {
         ticks.push(task);
         return () => ticks.splice(ticks.indexOf(task), 1);
       },
-      sleep: runtime.timers.sleep,
+      sleep: (ms) => runtime.timers.sleep(ms),
     },
     secrets,
     onTrouble: ({ message }) => troubles.push(message),
@@ -57,7 +58,7 @@ const spec = (more: Partial<ContainerScorerSpec> = {}): ContainerScorerSpec =>
 /** Time goes by; whatever falls due is done. */
 async function later(ms: number): Promise<void> {
   skippedMs += ms;
-  await Promise.all(ticks.map((tick) => tick()));
+  for (const tick of ticks) await tick();
 }
 async function taken(pool: Containers, more: Partial<ContainerScorerSpec> = {}) {
   const held = await pool.take(spec(more), release);
@@ -396,6 +397,17 @@ test("logs are those of the scorer's container", async () => {
   await taken(pool);
   expect(await pool.logs(spec(), 10, 0)).toEqual([{ stream: "stdout", at: "2026-11-30T12:00:00Z", text: "starting" }]);
   expect(await pool.logs(spec({ pids: 8 }), 10, 0)).toBeUndefined();
+});
+
+test("a field that is wrong is told by its name", () => {
+  const value = { kind: "container", image: IMAGE, port: 80, protocol: "oip", model: "credit", pidz: 3 };
+  expect(checked(ScorerSpec)(value)).toMatchObject({
+    ok: false,
+    error: [
+      { path: "/pidz", hint: 'did you mean "pids"?' },
+      { path: "/port", expected: ">= 1024" },
+    ],
+  });
 });
 
 /** Written here as the product would read it. */

@@ -33,6 +33,7 @@ export interface ManyParts {
   /** Time for all scorers together. */
   readonly deadlineMs: number;
   readonly noteFailure: (release: LoadedRelease, error: ScorerError) => void;
+  readonly noteAnswers: (release: LoadedRelease, count: number) => void;
 }
 
 /** Rows that are looked at, scored or answered before single requests get their turn of the event loop. */
@@ -170,10 +171,12 @@ async function answerAll(parts: ManyParts, order: readonly Candidate[], rows: re
           row.because ??= `r${release.number} ${scored?.trouble ?? "failed"}: ${scored?.message ?? "no score"}`;
           // A batch that fails says the same of each of its rows: it is one failure.
           if (scored && troubles++ % ROWS_AT_ONCE === 0) parts.noteFailure(release, scored);
-        } else row.given = { answer: answerOf(release, scored), candidate, because: row.because };
+        } else row.given = { answer: answerOf(release, scored, row.request.groups), candidate, because: row.because };
       }
     }
-    open = open.filter(({ given }) => given === null);
+    const left = open.filter(({ given }) => given === null);
+    if (left.length < open.length) parts.noteAnswers(release, open.length - left.length);
+    open = left;
     if (!isLast) for (const row of open) row.because ??= `r${release.number} timeout: no time was left for it`;
   }
   late.end();

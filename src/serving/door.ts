@@ -19,8 +19,12 @@ interface Waiting {
   readonly turnAway: () => void;
 }
 
-/** How much the newest measurement weighs in what a request costs. */
-const NEWEST = 0.2;
+/** What earlier turns still weigh in what a request costs, a turn later. */
+const REMEMBERED = 0.9;
+/** A turn that takes longer was held up from outside: it says nothing about what the next ones will take. */
+const LONGEST_TURN_US = 50_000;
+/** Of the limit: who was let in stays for so long, even when the process is held up meanwhile. */
+const PATIENCE = 5;
 
 export class Door {
   readonly #clock: Clock;
@@ -34,8 +38,9 @@ export class Door {
   /** The last turn that left some waiting: what the loop does until the next one is what it can do. */
   #busySinceUs: number | null = null;
   #begun = 0;
-  /** Of the loop's time for each that begins, with all that is read, recorded, answered and turned away in between. */
-  #costUs = 0;
+  /** The loop's time in busy turns, with all that is read, recorded, answered and turned away, and how many began in it; older ones fade. */
+  #busyUs = 0;
+  #busyBegun = 0;
 
   constructor({ clock, turnMs, maxWaitMs }: DoorOptions) {
     this.#clock = clock;
@@ -52,7 +57,7 @@ export class Door {
     const nowUs = this.#clock.monotonicUs();
     this.#turnSinceUs ??= this.#openTurn(nowUs);
     if (this.waiting === 0 && nowUs - this.#turnSinceUs < this.#turnUs) return this.#begin(begin);
-    if (this.waiting * this.#costUs > this.#maxWaitUs) return Promise.resolve(null);
+    if (this.waiting * this.#busyUs > this.#maxWaitUs * this.#busyBegun) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       this.#waiting.push({
         sinceUs: nowUs,
@@ -70,8 +75,11 @@ export class Door {
   #nextTurn(): void {
     const startedUs = this.#clock.monotonicUs();
     this.#turnSinceUs = null;
-    if (this.#busySinceUs !== null && this.#begun > 0)
-      this.#costUs += NEWEST * ((startedUs - this.#busySinceUs) / this.#begun - this.#costUs);
+    if (this.#busySinceUs !== null) {
+      // Sums, not a mean of means: one turn that was held up with a single request in it says little.
+      this.#busyUs = this.#busyUs * REMEMBERED + Math.min(LONGEST_TURN_US, startedUs - this.#busySinceUs);
+      this.#busyBegun = this.#busyBegun * REMEMBERED + this.#begun;
+    }
     this.#begun = 0;
     this.#busySinceUs = null;
     if (this.waiting === 0) return;
@@ -79,7 +87,7 @@ export class Door {
     for (let nowUs = startedUs; this.waiting > 0 && nowUs - startedUs < this.#turnUs; nowUs = this.#clock.monotonicUs()) {
       const next = this.#waiting[this.#head++];
       // Its turn came later than was foreseen; whoever asked may have given up, and others still have time.
-      if (next && nowUs - next.sinceUs > 2 * this.#maxWaitUs) next.turnAway();
+      if (next && nowUs - next.sinceUs > PATIENCE * this.#maxWaitUs) next.turnAway();
       else next?.begin();
     }
     if (this.waiting > 0) this.#busySinceUs = startedUs;

@@ -12,6 +12,8 @@ export interface EndpointSpec {
   readonly actions: ActionsSpec;
   /** Default `refuse`. */
   readonly undeclaredGroups?: UndeclaredGroups;
+  /** Why thresholds may differ by group; they may not where nothing is said. */
+  readonly allowGroupThresholds?: string;
 }
 
 /** Made by `compileEndpoint`; safe to keep and to share. */

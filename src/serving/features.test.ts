@@ -40,10 +40,6 @@ test.each([
     { path: "/features/0/from", hint: "did you mean limit_bal?" },
   ],
   [
-    { name: "x", from: "education" },
-    { path: "/features/0/from", hint: 'say it with cel, for example: education == "graduate"' },
-  ],
-  [
     { name: "x", cel: "bill / limit" },
     { path: "/features/0/cel", got: "limit", line: 1, column: 8 },
   ],
@@ -54,6 +50,20 @@ test.each([
 ])("%o is refused where it is wrong", (feature, issue) => {
   const compiled = compile(feature);
   expect(compiled.ok ? [] : compiled.error).toEqual([expect.objectContaining(issue)]);
+});
+
+test("a text is its code, the same for the same text; none is no number", () => {
+  const compiled = compile({ name: "x", from: "limit_bal" }, { name: "school", from: "education" });
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
+  const codes = compiled.value.texts.get(1);
+  const row = new Float32Array(2);
+  for (const education of ["university", "graduate", "university"]) {
+    compiled.value.derive({ limit_bal: 1, education }, row, 0);
+    expect(codes?.textOf(row[1] ?? 0)).toBe(education);
+  }
+  compiled.value.derive({ limit_bal: 1, education: null }, row, 0);
+  expect(row[1]).toBeNaN();
+  expect([...compiled.value.texts.keys()]).toEqual([1]);
 });
 
 test("two features of one name are refused", () => {

@@ -4,6 +4,10 @@
  */
 import type { Writable } from "node:stream";
 
+/** JSON: the model to load, and how it will be asked. Sent once, first. */
+export const LOAD = 6;
+/** JSON: what the codes of texts in the next batch stand for. Sent only where rows have texts. */
+export const TEXTS = 7;
 /** Rows of 32-bit floats, to be scored. */
 export const SCORE = 1;
 /** JSON: how the model will be called. Sent once. */

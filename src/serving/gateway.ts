@@ -4,10 +4,11 @@ import { assert, err, ok, type EndpointName, type Issue, type ReleaseId, type Re
 import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type Given } from "./answered.ts";
 import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
+import { FailureWatch, type FailureFigures } from "./failure-watch.ts";
 import type { DecisionRequest } from "./inputs.ts";
 import { Door } from "./door.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
-import { RouteTable, type Candidate, type RouteView } from "./route-view.ts";
+import { RouteTable, loadedIn, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
 import { subjectHash, type SubjectHash } from "./subjects.ts";
@@ -43,13 +44,14 @@ export type DecisionRefusal =
   /** No release in line had an answer, the fallback neither. */
   | { readonly kind: "no-answer"; readonly because: string };
 
-/** A release failed three times within ten seconds. */
-export interface ReleaseTrouble {
+/** A release has failed, event after event, most of what it was asked within ten seconds (`failure-watch.ts`). */
+export interface ReleaseTrouble extends FailureFigures {
   readonly endpoint: EndpointName;
   readonly release: ReleaseId;
   readonly trouble: ScorerTrouble;
+  /** Of the latest failure. */
   readonly message: string;
-  readonly failures: number;
+  readonly atMs: number;
 }
 
 /** What a gateway needs, and the limits it keeps. */
@@ -74,7 +76,7 @@ export interface GatewayOptions {
   readonly maxManyInFlight?: number;
   /** Shadow answers that wait at most. Default 2,000. */
   readonly maxShadows?: number;
-  /** Told at most every ten seconds for a release. */
+  /** Told once for the same events. */
   readonly onTrouble?: (trouble: ReleaseTrouble) => void;
 }
 
@@ -95,10 +97,10 @@ export interface RequestCounts {
   readonly unanswered: number;
 }
 
-const TROUBLE_FAILURES = 3;
-const TROUBLE_WITHIN_US = 10_000_000;
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
 const LAST_CHANCE_MS = 20;
+/** After a standstill: so long does it take until all that had come meanwhile has been read. */
+const SUSPECT_US = 250_000;
 /** Short beside what people wait anyway, long enough for those who come together to be scored together. */
 const TURN_MS = 5;
 
@@ -108,9 +110,12 @@ export class Gateway {
   readonly #tables = new Map<string, RouteTable>();
   readonly #shadows: Shadows;
   readonly #subjectHash: SubjectHash;
-  readonly #failures = new Map<ReleaseId, { sinceUs: number; count: number }>();
+  readonly #failures = new FailureWatch();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
   readonly #door: Door;
+  /** The last beat; null where nobody beats. */
+  #beatUs: number | null = null;
+  #suspectUntilUs = 0;
   #inFlight = 0;
   #manyInFlight = 0;
   #fellBack = 0;
@@ -146,6 +151,7 @@ export class Gateway {
     const before = this.#tables.get(name);
     assert(!before || before.view.generation <= view.generation, `generation ${view.generation} of ${name} is older than what is in force`);
     this.#tables.set(name, new RouteTable(view));
+    this.#failures.keep(new Set([...this.#tables.values()].flatMap((table) => loadedIn(table.view).map(({ id }) => id))));
     return before?.drained() ?? Promise.resolve();
   }
 
@@ -182,6 +188,23 @@ export class Gateway {
     };
   }
 
+  /**
+   * To be called some times a second. A process that stood still (its machine was paused, its memory swapped out) finds requests that the
+   * system took in meanwhile, and can't see how long they have waited: what it reads right after a gap between beats that is longer than
+   * anybody waits is refused as too late. Without beats there is no such look.
+   */
+  beat(): void {
+    const nowUs = this.#options.runtime.clock.monotonicUs();
+    if (this.#stoodStill(nowUs)) this.#suspectUntilUs = nowUs + SUSPECT_US;
+    this.#beatUs = nowUs;
+  }
+  #stoodStill(nowUs: number): boolean {
+    return this.#beatUs !== null && nowUs - this.#beatUs > this.#options.lateMs * 1000;
+  }
+  #mayBeStale(nowUs: number): boolean {
+    return nowUs < this.#suspectUntilUs || this.#stoodStill(nowUs);
+  }
+
   /** Resolves when nothing is under way, shadows included. */
   async idle(): Promise<void> {
     for (const table of this.#tables.values()) await table.drained();
@@ -195,7 +218,12 @@ export class Gateway {
    */
   async decide(endpoint: string, body: unknown, meta: RequestMeta): Promise<Result<Decided, DecisionRefusal>> {
     if (!this.#tables.has(endpoint)) return err({ kind: "unknown-endpoint" });
-    const startedUs = meta.receivedAtUs ?? this.#options.runtime.clock.monotonicUs();
+    const nowUs = this.#options.runtime.clock.monotonicUs();
+    const startedUs = meta.receivedAtUs ?? nowUs;
+    if (this.#mayBeStale(nowUs)) {
+      this.#countsOf(endpoint).unanswered++;
+      return err({ kind: "too-late", isRecorded: false });
+    }
     const decided =
       this.#inFlight + this.#door.waiting < this.#options.maxInFlight
         ? await this.#door.enter(() => this.#decideNow(endpoint, body, meta, startedUs))
@@ -249,9 +277,14 @@ export class Gateway {
       return err({ kind: "overloaded" });
     }
     const counts = this.#countsOf(endpoint);
+    const nowUs = runtime.clock.monotonicUs();
+    if (this.#mayBeStale(nowUs)) {
+      counts.unanswered += count;
+      return err({ kind: "too-late", isRecorded: false });
+    }
     const pinned = meta.pinned === undefined ? null : table.pinnedTo(meta.pinned);
     if (pinned === undefined) return err({ kind: "not-loaded", release: asAsked(meta.pinned) });
-    const startedUs = meta.receivedAtUs ?? runtime.clock.monotonicUs();
+    const startedUs = meta.receivedAtUs ?? nowUs;
     this.#manyInFlight += count;
     table.enter();
     try {
@@ -264,6 +297,7 @@ export class Gateway {
           subjectHash: this.#subjectHash,
           deadlineMs: manyDeadlineMs,
           noteFailure: (release, error) => this.#noteFailure(release, error),
+          noteAnswers: (release, count) => this.#failures.answered(release.id, count),
         },
         table,
         requests.value,
@@ -296,7 +330,7 @@ export class Gateway {
   ): void {
     for (const shadow of table.shadowsFor(draw)) {
       if (this.#inFlight > this.#options.maxInFlight / 2) this.#shadows.shed(1);
-      else this.#shadows.offer(shadow, id, request.inputs);
+      else this.#shadows.offer(shadow, id, request);
     }
   }
 
@@ -368,7 +402,8 @@ export class Gateway {
           Math.max(isLast ? LAST_CHANCE_MS : 1, Math.min(leftMs, this.#options.scorerTimeoutMs)),
         );
         // Rules answer at once: no turn of the event loop for them.
-        const answer = answerOf(release, scored instanceof Promise ? await scored : scored);
+        const answer = answerOf(release, scored instanceof Promise ? await scored : scored, request.groups);
+        this.#failures.answered(release.id);
         return ok({ answer, candidate, because });
       } catch (error) {
         if (!(error instanceof ScorerError)) throw error; // the program is wrong: not ours to hide
@@ -380,16 +415,11 @@ export class Gateway {
   }
 
   #noteFailure(release: LoadedRelease, error: ScorerError): void {
-    const nowUs = this.#options.runtime.clock.monotonicUs();
-    let failures = this.#failures.get(release.id);
-    if (!failures || nowUs - failures.sinceUs > TROUBLE_WITHIN_US) {
-      failures = { sinceUs: nowUs, count: 0 };
-      this.#failures.set(release.id, failures);
-    }
-    failures.count++;
-    if (failures.count !== TROUBLE_FAILURES) return;
+    const { clock } = this.#options.runtime;
+    const figures = this.#failures.failed(release.id, error, clock.monotonicUs());
+    if (!figures) return;
     const { trouble, message } = error;
-    this.#options.onTrouble?.({ endpoint: release.endpoint.name, release: release.id, trouble, message, failures: failures.count });
+    this.#options.onTrouble?.({ endpoint: release.endpoint.name, release: release.id, trouble, message, atMs: clock.nowMs(), ...figures });
   }
 }
 

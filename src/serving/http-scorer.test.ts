@@ -42,10 +42,10 @@ async function newServer(): Promise<ModelServer> {
 /** Names are made where endpoints are. */
 const asEndpointName = (name: string) => name as EndpointName;
 let endpoints = 0;
-function newEndpoint() {
+function newEndpoint(inputs: Parameters<typeof compileEndpoint>[0]["inputs"] = INPUTS) {
   const compiled = compileEndpoint({
     name: asEndpointName(`loans${++endpoints}`),
-    inputs: { income: { type: "number", min: 0, max: 100 }, debt: { type: "number", min: 0, max: 100 } },
+    inputs,
     groups: {},
     actions: { approve: { favourable: true }, refer: { favourable: false }, deny: { favourable: false } },
   });
@@ -67,6 +67,7 @@ const bundleOf = (endpoint: string, scorer: ReleaseBundle["scorer"], policy = { 
   features,
   policy,
 });
+const INPUTS = { income: { type: "number", min: 0, max: 100 }, debt: { type: "number", min: 0, max: 100 } } as const;
 const mlflow = (server: ModelServer, change: Readonly<Record<string, unknown>> = {}): ReleaseBundle["scorer"] =>
   asScorer({ kind: "http", protocol: "mlflow", url: server.url, ...change });
 /** What a test writes is a scorer; a wrong one is refused by the schema in its own test. */
@@ -110,7 +111,7 @@ async function chain(server: ModelServer, standby: ReleaseBundle["scorer"] = rul
     await load(endpoint, 2, standby),
     await load(endpoint, 1, rule(0.2)),
   ];
-  const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7) });
+  const gateway = new Gateway({ log, runtime, subjectKey: Buffer.alloc(32, 7), maxWaitMs: 60_000 });
   const releaseNumbers = new Map([live, second, fallback].map(({ id, number }) => [id, number]));
   const view: RouteView = { endpoint, generation: 1, live, canary: null, ab: null, shadows: [], standby: second, fallback, releaseNumbers };
   await gateway.swap(view);
@@ -463,4 +464,28 @@ describe("what can't serve is refused when it is loaded, with what was expected 
       expect.objectContaining({ path: "/scorer/headers/Host" }),
     ]);
   });
+});
+
+test("inputs that are sent by position have the same order, however the endpoint wrote them", async () => {
+  const { income, debt } = INPUTS;
+  const rows: unknown[] = [];
+  for (const inputs of [INPUTS, { debt, income }]) {
+    const server = await newServer();
+    server.scoreOf = (row) => (rows.push([...row]), 0.5);
+    const endpoint = newEndpoint(inputs);
+    const scorer = asScorer({ kind: "http", protocol: "kserve_v1", model: "credit", url: server.url, send: "inputs" });
+    const egress = parseEgress([`127.0.0.1:${server.port}`]);
+    if (!egress.ok) throw new Error("the address is right");
+    const http = { egress: new Egress({ rules: egress.value }), random: runtime.random, secrets: {} };
+    const bundle = bundleOf(endpoint.name, scorer);
+    const release = await loadRelease(
+      { id: releaseIdOf(bundle), number: 1, bundle, endpoint },
+      { blobs: store.blobs, clock: runtime.clock, http },
+    );
+    if (!release.ok) throw new Error(JSON.stringify(release.error));
+    loaded.push(release.value);
+    rows.length = 0;
+    await release.value.scorer.score({ income: 70, debt: 3 }, 1000);
+    expect(rows).toEqual([[3, 70]]);
+  }
 });

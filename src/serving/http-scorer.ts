@@ -145,7 +145,8 @@ export async function openHttpScorer(
 }
 
 function columnsOf(spec: HttpScorerSpec, features: CompiledFeatures, endpoint: CompiledEndpoint): readonly Column[] {
-  if (spec.send !== "inputs") return features.names.map((name) => ({ name, type: "number", isOptional: true }));
+  if (spec.send !== "inputs")
+    return features.names.map((name, i) => ({ name, type: features.texts.has(i) ? "string" : "number", isOptional: true }));
   // An endpoint's inputs have no order that is kept (its definition is content); a row by position must have the same one for ever.
   const byName = [...endpoint.variables].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return byName.map(([name, { type, optional }]) => ({ name, type, isOptional: optional }));
@@ -162,7 +163,7 @@ function rowMaker(spec: HttpScorerSpec, features: CompiledFeatures, columns: rea
       throw error;
     }
     // JSON has neither NaN nor infinities; what can't be said is missing.
-    return Array.from(row, (value) => (Number.isFinite(value) ? value : null));
+    return Array.from(row, (value, i) => (Number.isFinite(value) ? (features.texts.get(i)?.textOf(value) ?? value) : null));
   };
 }
 

@@ -12,6 +12,7 @@ export { compileFeatures, type CompiledFeatures } from "./features.ts";
 export { Gateway, type DecisionRefusal, type GatewayOptions, type GatewayStats, type ReleaseTrouble, type RequestMeta } from "./gateway.ts";
 export type { HttpDependencies } from "./http-scorer.ts";
 export { HttpScorerSpec } from "./http-scorer-spec.ts";
+export { inspectApart } from "./inspect-apart.ts";
 export { celVariables, type DecisionRequest, type Inputs } from "./inputs.ts";
 export {
   ReleaseBundle,
@@ -23,9 +24,11 @@ export {
   type LoadedRelease,
   type LoadOptions,
 } from "./loaded-release.ts";
-export { inspectModel, scoreCall, type OnnxModel, type OnnxTensor, type ScoreCall } from "./onnx-model.ts";
+export { scoreCall, scoredColumn, type RowForm, type ScoreCall } from "./onnx-call.ts";
+export type { OnnxTensor } from "./onnx-graph.ts";
+export { inspectModel, isPlainName, type OnnxModel } from "./onnx-model.ts";
+export { storedModel } from "./open-onnx.ts";
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
-export { probeModel, type Probe, type ProbeOptions } from "./probe.ts";
 export { memoryOf, type ProcessMemory } from "./process-memory.ts";
 export { toldFeatures, type ToldFeature } from "./told-features.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";
@@ -34,6 +37,7 @@ export { sampledAttribution } from "./sampled-attribution.ts";
 export { sampleInputs, type Sample } from "./samples.ts";
 export {
   OnnxScorerSpec,
+  OnnxSettings,
   RulesScorerSpec,
   ScorerError,
   ScorerSpec,
@@ -44,4 +48,5 @@ export {
   type ScorerRows,
   type ScorerTrouble,
 } from "./scorer.ts";
+export { exampleIssues, tryModel, type TrialOptions } from "./try-model.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";

@@ -3,20 +3,19 @@ import { Type, type Static } from "typebox";
 import { FeatureSetSpec } from "../registry/index.ts";
 import { err, ok, unreachable, type Issue, type ReleaseId, type Result } from "../std.ts";
 import { contentId, type Blobs, type Clock } from "../store/index.ts";
-import { BatchedModel } from "./batched-model.ts";
 import { CelFailure } from "./cel.ts";
 import type { CompiledEndpoint } from "./endpoint.ts";
 import { compileFeatures, type CompiledFeatures } from "./features.ts";
 import { openContainerScorer } from "./container-scorer.ts";
 import type { Containers } from "./containers.ts";
+import type { DecisionRequest } from "./inputs.ts";
 import { openHttpScorer, type HttpDependencies } from "./http-scorer.ts";
-import { openInlineModel } from "./inline-model.ts";
-import { OnnxScorer } from "./onnx-scorer.ts";
+import { openOnnx } from "./open-onnx.ts";
 import { PolicySpec, compilePolicy, type Policy } from "./policy.ts";
 import { compileRules } from "./rules-scorer.ts";
 import { toldFeatures } from "./told-features.ts";
 import { sampleInputs, type Sample } from "./samples.ts";
-import { ScorerError, ScorerSpec, blobOf, type OnnxScorerSpec, type Scored, type Scorer } from "./scorer.ts";
+import { ScorerError, ScorerSpec, type Scored, type Scorer } from "./scorer.ts";
 
 /** All that makes a release what it is. The same bundle has the same id everywhere. */
 export const ReleaseBundle = Type.Object(
@@ -55,9 +54,9 @@ export interface Answer {
   readonly reasons: readonly string[];
 }
 
-/** A score and what the release's policy makes of it. */
-export function answerOf(release: LoadedRelease, { score, reasons }: Scored): Answer {
-  const { action, favourable, reason } = release.policy.decide(score);
+/** A score and what the release's policy makes of it. @param groups - the person's, as the request told them */
+export function answerOf(release: LoadedRelease, { score, reasons }: Scored, groups: DecisionRequest["groups"]): Answer {
+  const { action, favourable, reason } = release.policy.decide(score, groups);
   return { score, action, favourable, reasons: reason === null ? reasons : [...reasons, reason] };
 }
 
@@ -71,7 +70,7 @@ export interface LoadOptions {
 
 /** What loading needs of the world. */
 export interface LoadDependencies {
-  readonly blobs: Pick<Blobs, "path" | "has">;
+  readonly blobs: Pick<Blobs, "path" | "has" | "get">;
   readonly clock: Clock;
   /** Run models in this process instead of their own: deterministic, and blocking. For simulations only. */
   readonly inline?: boolean;
@@ -93,7 +92,7 @@ export interface LoadDependencies {
 export async function loadRelease(options: LoadOptions, dependencies: LoadDependencies): Promise<Result<LoadedRelease, readonly Issue[]>> {
   const { id, number, bundle, endpoint } = options;
   const features = compileFeatures(bundle.features, endpoint.variables);
-  const policy = compilePolicy(bundle.policy, endpoint.actions);
+  const policy = compilePolicy(bundle.policy, endpoint.actions, endpoint);
   const rules = bundle.scorer.kind === "rules" ? compileRules(bundle.scorer, endpoint) : null;
   const told = toldFeatures(bundle.features, endpoint);
   const issues = [
@@ -135,7 +134,7 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
 }
 
 /** What stands beside the model in the bundle; all else is about the file itself. */
-const CHOSEN: ReadonlySet<string> = new Set(["/output", "/column"]);
+const CHOSEN: ReadonlySet<string> = new Set(["output", "column", "class", "examples"]);
 
 function below(path: string, result: Result<unknown, readonly Issue[]>): readonly Issue[] {
   return result.ok ? [] : result.error.map((issue) => ({ ...issue, path: path + issue.path }));
@@ -162,9 +161,11 @@ async function openModel(
     case "rules":
       throw new Error("rules are compiled");
     case "onnx": {
-      const opened = await openOnnx(scorer, features, dependencies);
+      const { blobs, clock, inline = false, startTimeoutMs = 10_000, hangMs } = dependencies;
+      const opened = await openOnnx(scorer, features, { blobs, clock, inline, startTimeoutMs, hangMs });
       if (opened.ok) return opened;
-      return err(opened.error.map((issue) => ({ ...issue, path: `${CHOSEN.has(issue.path) ? "/scorer" : "/scorer/model"}${issue.path}` })));
+      const place = (path: string) => (CHOSEN.has(path.split("/")[1] ?? "") ? "/scorer" : "/scorer/model");
+      return err(opened.error.map((issue) => ({ ...issue, path: place(issue.path) + issue.path })));
     }
     case "http": {
       const labels = labelBands(scorer, policy);
@@ -200,34 +201,6 @@ const NO_ENGINE: Issue = {
   got: "none that this server was told of",
   hint: "start Docker or Podman, and Evenkeel with --container-engine <socket>; without it DOCKER_HOST (unix:// only) and the usual places are looked at",
 };
-
-async function openOnnx(
-  spec: OnnxScorerSpec,
-  features: CompiledFeatures,
-  { blobs, clock, inline = false, startTimeoutMs = 10_000, hangMs }: LoadDependencies,
-): Promise<Opened> {
-  const blob = blobOf(spec);
-  if (!(await blobs.has(blob))) return err([{ path: "", expected: "a model in the blob store", got: `${blob}, which is not there` }]);
-  const options = {
-    path: blobs.path(blob),
-    sha256: blob.slice("sha256:".length),
-    width: features.width,
-    threads: spec.threads ?? 1,
-    startTimeoutMs,
-    ...outputOf(spec),
-  };
-  if (inline) {
-    const model = await openInlineModel(options);
-    return model.ok ? ok({ scorer: new OnnxScorer(features, model.value), pid: () => undefined }) : model;
-  }
-  const model = await BatchedModel.open({ ...options, clock, ...(hangMs === undefined ? {} : { hangMs }) });
-  return model.ok ? ok({ scorer: new OnnxScorer(features, model.value), pid: () => model.value.pid }) : model;
-}
-
-const outputOf = ({ output, column }: OnnxScorerSpec) => ({
-  ...(output === undefined ? {} : { output }),
-  ...(column === undefined ? {} : { column }),
-});
 
 /** A feature that can't be computed for a sample, an optional input missing for example. */
 function featureTrouble(features: CompiledFeatures, samples: readonly Sample[]): Issue | undefined {
@@ -280,7 +253,7 @@ async function selfTest(
     [...scores].every((score) => score === 0 || score === 1)
   )
     return err([labelIssue(`nothing but ${[...scores].join(" and ")} for ${samples.length} different people`)]);
-  const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score).action }));
+  const answers = first.filter(isScored).map(({ score }) => ({ score, action: policy.decide(score, {}).action }));
   return ok({ samples: samples.length, digest: contentId("test", answers) });
 }
 

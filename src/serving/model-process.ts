@@ -5,25 +5,26 @@ import { basename, delimiter, join } from "node:path";
 import { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { err, ok, siblingModule, type Issue, type Result } from "../std.ts";
-import { FAILED, FrameReader, READY, REFUSED, SCORE, SCORES, writeFrame, type Frame } from "./frames.ts";
-import type { OnnxModel, ScoreCall } from "./onnx-model.ts";
+import { FAILED, FrameReader, LOAD, READY, REFUSED, SCORE, SCORES, TEXTS, writeFrame, type Frame } from "./frames.ts";
+import type { ModelFiles } from "./model-files.ts";
+import type { RowForm, ScoreCall, WantedOutput } from "./onnx-call.ts";
+import type { OnnxModel } from "./onnx-model.ts";
 import { ScorerError } from "./scorer.ts";
+import type { TextColumns } from "./text-codes.ts";
+import { encodeTexts, textBytesOf } from "./text-frames.ts";
 
 /** Limits that the operating system keeps, where it has `prlimit` (util-linux). */
 export interface ProcessLimits {
   readonly dataBytes: number;
-  readonly cpuSeconds: number;
+  readonly cpuSeconds?: number;
 }
 
 export interface ModelProcessOptions {
-  /** File with the model. */
-  readonly path: string;
-  /** Hex digits of its SHA-256, checked before it is loaded. */
-  readonly sha256?: string;
-  /** Features in a row. */
-  readonly width: number;
-  readonly output?: string;
-  readonly column?: number;
+  readonly files: ModelFiles;
+  readonly form: RowForm;
+  /** What the codes in the rows stand for, where features are texts. */
+  readonly texts?: TextColumns;
+  readonly wanted?: WantedOutput;
   readonly threads: number;
   /** Loading may take this long. */
   readonly startTimeoutMs: number;
@@ -37,6 +38,9 @@ const GIVE_BACK = { MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_MMAP_THRESHOLD_: "1
 
 /** Rows in one batch at most: a batch must not keep those who wait longer than they have. */
 export const MAX_BATCH_ROWS = 1024;
+
+/** Scores of a batch are 8 KiB; names of 2,000 inputs and outputs and their classes are more. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** What a process says of its model once it is loaded. */
 export interface LoadedModel {
@@ -56,14 +60,20 @@ export class ModelProcess {
   readonly #socket: Duplex;
   readonly #verdict: Promise<Result<LoadedModel, readonly Issue[]>>;
   readonly #batches = new Map<number, Batch>();
+  readonly #width: number;
+  readonly #texts: TextColumns;
   #lastBatch = 0;
   #hasEnded = false;
 
   private constructor(options: ModelProcessOptions) {
-    const { path, sha256, width, output, column, threads, limits } = options;
-    const maxBytes = MAX_BATCH_ROWS * width * Float32Array.BYTES_PER_ELEMENT;
+    const { files, form, texts = new Map(), wanted = {}, threads, limits } = options;
+    this.#width = form.width;
+    this.#texts = texts;
+    const load = Buffer.from(JSON.stringify({ files, form, wanted, threads }));
+    const rowBytes = MAX_BATCH_ROWS * form.width * Float32Array.BYTES_PER_ELEMENT;
+    const maxBytes = Math.max(load.length, rowBytes, textBytesOf(texts.size, MAX_BATCH_ROWS));
     const tied = tie();
-    const config = JSON.stringify({ path, sha256, width, output, column, threads, maxBytes, isTied: tied.length > 0 });
+    const config = JSON.stringify({ maxBytes, isTied: tied.length > 0 });
     const program = fileURLToPath(siblingModule(import.meta.url, "./onnx-process"));
     const command = [...tied, ...limiter(limits), process.execPath, ...SMALL_HEAP, program, config];
     this.#child = spawn(command[0] ?? process.execPath, command.slice(1), {
@@ -75,6 +85,7 @@ export class ModelProcess {
     if (!(stderr instanceof Readable && frames instanceof Duplex)) throw new ScorerError("down", "no pipe to a scorer process");
     this.#socket = frames;
     frames.on("error", () => undefined); // a write to a process that has just died; `ended` tells
+    writeFrame(frames, LOAD, 0, 0, load);
     let lastWords = "";
     stderr.on("data", (chunk: Buffer) => void (lastWords = (lastWords + chunk.toString("latin1")).slice(-4000)));
     this.ended = new Promise((resolve) => {
@@ -82,7 +93,7 @@ export class ModelProcess {
       this.#child.once("close", (code, signal) => resolve(`${signal ?? `exit code ${code}`}${lastLine(lastWords)}`));
     });
     this.#verdict = new Promise((resolve) => {
-      const reader = new FrameReader(maxBytes * 2 + 65_536, (frame) => {
+      const reader = new FrameReader(MAX_ANSWER_BYTES, (frame) => {
         if (frame.kind === READY) resolve(ok(asLoadedModel(jsonOf(frame))));
         else if (frame.kind === REFUSED) resolve(err(asIssues(jsonOf(frame))));
         else this.#settle(frame);
@@ -132,6 +143,7 @@ export class ModelProcess {
     this.#lastBatch = (this.#lastBatch + 1) % 2 ** 32;
     const number = this.#lastBatch;
     return new Promise((resolve, reject) => {
+      if (this.#texts.size > 0) writeFrame(this.#socket, TEXTS, number, count, encodeTexts(rows, this.#width, this.#texts));
       this.#batches.set(number, { resolve, reject });
       writeFrame(this.#socket, SCORE, number, count, new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength));
     });
@@ -160,8 +172,11 @@ const asIssues = (value: unknown) => value as readonly Issue[];
 
 /** Where V8 reserves address space, limits on it would refuse Node itself; data is what a process really fills. */
 function limiter(limits: ProcessLimits | undefined): readonly string[] {
-  const prlimit = limits && executable("prlimit");
-  return prlimit ? [prlimit, `--data=${limits.dataBytes}`, `--cpu=${limits.cpuSeconds}`, "--core=0"] : [];
+  if (limits === undefined) return [];
+  const prlimit = executable("prlimit");
+  if (prlimit === undefined) return [];
+  const cpu = limits.cpuSeconds === undefined ? [] : [`--cpu=${limits.cpuSeconds}`];
+  return [prlimit, `--data=${limits.dataBytes}`, ...cpu, "--core=0"];
 }
 
 /** Has the kernel end a process with the one that started it, in whatever way it ends and whatever the process is doing. */

@@ -2,7 +2,8 @@ import onnxProto from "onnx-proto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeModel, forestModel, logisticModel } from "../../test/fixtures/onnx-models.ts";
-import { inspectModel, scoreCall, type OnnxModel } from "./onnx-model.ts";
+import { scoreCall } from "./onnx-call.ts";
+import { inspectModel, type OnnxModel } from "./onnx-model.ts";
 
 const { DataLocation, DataType } = onnxProto.onnx.TensorProto;
 
@@ -20,12 +21,13 @@ test("the signature is what the file says, weights that are listed as inputs lef
   expect(inspected(forestModel({ width: 4, trees: 2, depth: 2, seed: 1 }))).toEqual({
     inputs: [{ name: "x", type: "float32", shape: ["N", 4] }],
     outputs: [
-      { name: "label", type: "int64", shape: ["N"] },
-      { name: "probabilities", type: "float32", shape: ["N", 2] },
+      { name: "label", type: "int64", shape: ["N"], classes: null, tensor: null },
+      { name: "probabilities", type: "float32", shape: ["N", 2], classes: ["0", "1"], tensor: null },
     ],
     producer: "evenkeel-test",
     opsets: { "ai.onnx": 15, "ai.onnx.ml": 3 },
     nodes: 1,
+    dataFiles: [],
   });
   const listed = logisticModel([1, 2], 0, ({ graph }) => graph?.input?.push({ name: "w", type: { tensorType: { elemType: 1 } } }));
   expect(inspected(listed).inputs.map(({ name }) => name)).toEqual(["x"]);
@@ -89,7 +91,7 @@ describe("what must never reach the runtime is refused, with what it is", () => 
 
 describe("a model that doesn't fit its feature set or gives no score", () => {
   const issue = (bytes: Uint8Array, width: number, wanted = {}) => {
-    const call = scoreCall(inspected(bytes), width, wanted);
+    const call = scoreCall(inspected(bytes), { width }, wanted);
     return call.ok ? call.value : call.error[0];
   };
   test("another number of features", () => {
@@ -100,10 +102,11 @@ describe("a model that doesn't fit its feature set or gives no score", () => {
   });
   test("scores are taken from the floating-point output, of two columns the last", () => {
     expect(issue(forestModel({ width: 3, trees: 1, depth: 1, seed: 1 }), 3)).toEqual({
-      input: "x",
-      inputType: "float32",
+      feeds: [{ input: "x", type: "float32", from: 0, width: 3, isFlat: false }],
       output: "probabilities",
+      fetch: "probabilities",
       column: null,
+      columns: 2,
     });
   });
   test("an output that isn't there, with the name that was meant", () => {
@@ -122,18 +125,18 @@ describe("a model that doesn't fit its feature set or gives no score", () => {
     expect(issue(three, 1, { column: 3 })).toMatchObject({ expected: "a column from 0 to 2" });
     expect(issue(three, 1, { column: 2 })).toMatchObject({ column: 2 });
   });
-  test("a fixed number of people, two inputs, texts", () => {
+  test("a fixed number of people, two inputs without names, numbers that nothing makes", () => {
     const fixed = logisticModel([1], 0, ({ graph }) => {
       const shape = graph?.input?.[0]?.type?.tensorType?.shape;
       if (shape) shape.dim = [{ dimValue: 1 }, { dimValue: 1 }];
     });
     expect(issue(fixed, 1)).toMatchObject({ hint: "export it with a dynamic first dimension" });
     const two = logisticModel([1], 0, ({ graph }) => graph?.input?.push({ name: "y", type: { tensorType: { elemType: 1 } } }));
-    expect(issue(two, 1)).toMatchObject({ got: "x, y" });
-    const texts = logisticModel([1], 0, ({ graph }) => {
+    expect(issue(two, 1)).toMatchObject({ got: "no names for x, y" });
+    const halves = logisticModel([1], 0, ({ graph }) => {
       const type = graph?.input?.[0]?.type?.tensorType;
-      if (type) type.elemType = DataType.STRING;
+      if (type) type.elemType = DataType.FLOAT16;
     });
-    expect(issue(texts, 1)).toMatchObject({ got: "x of type string" });
+    expect(issue(halves, 1)).toMatchObject({ got: "x of type float16" });
   });
 });

@@ -1,31 +1,33 @@
 /** What an ONNX file is, read without running anything of it. Refuses what must never reach the runtime. */
-import { nearest } from "../nearest.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
-import { MalformedProtobuf, fieldsOf, textOf } from "./protobuf.ts";
+import { readModel, type ExternalData, type Graph, type OnnxTensor } from "./onnx-graph.ts";
+import { MalformedProtobuf } from "./protobuf.ts";
 
-/** One input or output. A dimension of any length is null, or its name where it has one; `shape` is null where the file doesn't say. */
-export interface OnnxTensor {
-  readonly name: string;
-  /** `float32`, `int64`, …; `sequence`, `map` or `other` for what is no tensor. */
-  readonly type: string;
-  readonly shape: readonly (number | string | null)[] | null;
+/** An output, and what is known of its columns. */
+export interface OnnxOutput extends OnnxTensor {
+  /** Names of the classes, one a column; null where the file doesn't tell. */
+  readonly classes: readonly string[] | null;
+  /** The tensor to ask the runtime for in its place: an output of maps (`ZipMap`) can't be handed over. */
+  readonly tensor: string | null;
 }
 
 /** The signature of a model, and what else its file tells without being run. */
 export interface OnnxModel {
   readonly inputs: readonly OnnxTensor[];
-  readonly outputs: readonly OnnxTensor[];
+  readonly outputs: readonly OnnxOutput[];
   readonly producer: string;
   /** Versions of operator sets by domain; the default domain is `ai.onnx`. */
   readonly opsets: Readonly<Record<string, number>>;
   readonly nodes: number;
+  /** Names of the files beside it that hold weights. */
+  readonly dataFiles: readonly string[];
 }
 
-const MAX_DEPTH = 32;
-const MAX_TENSORS = 1000;
-
-/** Reads the header of a model. Every issue says what the file is and what to do instead. */
-export function inspectModel(bytes: Uint8Array): Result<OnnxModel, readonly Issue[]> {
+/**
+ * Reads the header of a model. Every issue says what the file is and what to do instead.
+ * @param beside - sizes of the files that came with it, by their names: weights may be in these and nowhere else
+ */
+export function inspectModel(bytes: Uint8Array, beside: ReadonlyMap<string, number> = new Map()): Result<OnnxModel, readonly Issue[]> {
   const refuse = (got: string, hint?: string) => err([{ path: "", expected: "a model in ONNX format", got, ...(hint ? { hint } : {}) }]);
   if (bytes.length === 0) return refuse("an empty file");
   const other = otherFormat(bytes);
@@ -34,22 +36,68 @@ export function inspectModel(bytes: Uint8Array): Result<OnnxModel, readonly Issu
     const model = readModel(bytes);
     if (model.graph === undefined || model.opsets.size === 0) return refuse("a file without a graph and an operator set");
     const { graph } = model;
-    if (graph.external)
-      return refuse(
-        "a model whose weights are in other files",
-        "save it as one file: onnx.save_model(model, path, save_as_external_data=False)",
-      );
+    const outside = outsideOf(graph.external, beside);
+    if (outside) return err([outside]);
     const initialized = new Set(graph.initializers);
     const inputs = graph.inputs.filter(({ name }) => !initialized.has(name));
     if (graph.nodes === 0) return refuse("a graph without operators");
     if (inputs.length === 0) return refuse("a graph without inputs");
     if (graph.outputs.length === 0) return refuse("a graph without outputs");
-    return ok({ inputs, outputs: graph.outputs, producer: model.producer, opsets: Object.fromEntries(model.opsets), nodes: graph.nodes });
+    return ok({
+      inputs,
+      outputs: graph.outputs.map((output) => outputOf(output, graph)),
+      producer: model.producer,
+      opsets: Object.fromEntries(model.opsets),
+      nodes: graph.nodes,
+      dataFiles: [...new Set(graph.external.map(({ location }) => location))],
+    });
   } catch (error) {
     if (error instanceof MalformedProtobuf) return refuse(`bytes that are not ONNX: ${error.message}`);
     throw error;
   }
 }
+
+/** Names that are nothing but names: no folder, no way up, nothing that a shell or another system reads as more. */
+const PLAIN_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}._@+=, -]{0,254}$/u;
+export const isPlainName = (name: string): boolean => PLAIN_NAME.test(name) && name === name.normalize("NFC");
+
+/** Weights that lie anywhere but within the files beside the model. */
+function outsideOf(external: readonly ExternalData[], beside: ReadonlyMap<string, number>): Issue | undefined {
+  for (const { location, offset, length } of external) {
+    if (!isPlainName(location))
+      return {
+        path: "",
+        expected: "weights in the file itself, or in files beside it",
+        got: `a model whose weights are in other files: ${JSON.stringify(location.slice(0, 100))}`,
+        hint: "save it again with plain file names: onnx.save_model(model, path, save_as_external_data=True, location='model.onnx.data')",
+      };
+    const size = beside.get(location);
+    if (size === undefined)
+      return {
+        path: "",
+        expected: `the file ${location} beside the model`,
+        got: "a model whose weights are in other files, without them",
+        hint: "give the folder instead of the file, or save it as one file: onnx.save_model(model, path, save_as_external_data=False)",
+      };
+    if (offset + (length ?? 0) > size)
+      return { path: "", expected: `${offset + (length ?? 0)} bytes in ${location}`, got: `${size}: the file is cut off, or another one` };
+  }
+  return undefined;
+}
+
+/** An output as it can be asked for. */
+function outputOf(output: OnnxTensor, { zipMaps, classLists }: Graph): OnnxOutput {
+  const zipMap = zipMaps.find((each) => each.output === output.name);
+  if (zipMap)
+    return { name: output.name, type: "float32", shape: [null, zipMap.classes.length], classes: zipMap.classes, tensor: zipMap.tensor };
+  const [first, ...others] = classLists;
+  const isTold = first !== undefined && others.every((each) => each.join("\0") === first.join("\0"));
+  const columns = output.shape?.length === 2 ? output.shape[1] : undefined;
+  const isOfClasses = isTold && isFloat(output) && columns !== undefined && (typeof columns !== "number" || columns === first.length);
+  return { ...output, classes: isOfClasses ? first : null, tensor: null };
+}
+
+export const isFloat = ({ type }: OnnxTensor) => type === "float32" || type === "float64";
 
 const CONVERT =
   "convert it to ONNX where it was trained, for example with skl2onnx, onnxmltools or torch.onnx.export; pickles are never loaded";
@@ -68,201 +116,3 @@ function otherFormat(bytes: Uint8Array): string | undefined {
   if (/^tree\n|^binf/.test(head)) return "a LightGBM or XGBoost file";
   return undefined;
 }
-
-interface Graph {
-  readonly inputs: OnnxTensor[];
-  readonly outputs: OnnxTensor[];
-  readonly initializers: string[];
-  nodes: number;
-  /** Whether any tensor, however deep, lies outside of the file. */
-  external: boolean;
-}
-
-function readModel(bytes: Uint8Array): { graph: Graph | undefined; producer: string; opsets: Map<string, number> } {
-  const opsets = new Map<string, number>();
-  let producer = "";
-  let graph: Graph | undefined;
-  for (const field of fieldsOf(bytes)) {
-    if (field.number === 2 && field.wire === 2) producer = textOf(field);
-    if (field.number === 7 && field.wire === 2) graph = mergeGraph(graph, field.bytes, 0);
-    if (field.number === 8 && field.wire === 2) {
-      let domain = "";
-      let version = 0;
-      for (const each of fieldsOf(field.bytes)) {
-        if (each.number === 1 && each.wire === 2) domain = textOf(each);
-        if (each.number === 2) version = each.value;
-      }
-      opsets.set(domain || "ai.onnx", version);
-    }
-    // Training graphs and local functions hold nodes, and so tensors.
-    if ((field.number === 20 || field.number === 25) && field.wire === 2 && graph) {
-      for (const each of fieldsOf(field.bytes)) {
-        if (each.wire !== 2) continue;
-        if (field.number === 25 && each.number === 7) readNode(each.bytes, graph, 0);
-        if (field.number === 20 && each.number <= 2) graph.external ||= mergeGraph(undefined, each.bytes, 0).external;
-      }
-    }
-  }
-  return { graph, producer, opsets };
-}
-
-/** A field that comes twice is merged, says the wire format; so a second graph can't hide anything. */
-function mergeGraph(
-  graph: Graph = { inputs: [], outputs: [], initializers: [], nodes: 0, external: false },
-  bytes: Uint8Array,
-  depth: number,
-): Graph {
-  if (depth > MAX_DEPTH) throw new MalformedProtobuf(`graphs are nested deeper than ${MAX_DEPTH}`);
-  for (const field of fieldsOf(bytes)) {
-    if (field.wire !== 2) continue;
-    switch (field.number) {
-      case 1:
-        graph.nodes++;
-        readNode(field.bytes, graph, depth);
-        break;
-      case 5:
-        graph.initializers.push(readTensor(field.bytes, graph));
-        break;
-      case 15:
-        readSparse(field.bytes, graph);
-        break;
-      case 11:
-      case 12: {
-        const tensors = field.number === 11 ? graph.inputs : graph.outputs;
-        tensors.push(readValueInfo(field.bytes));
-        if (tensors.length > MAX_TENSORS) throw new MalformedProtobuf(`more than ${MAX_TENSORS} inputs or outputs`);
-      }
-    }
-  }
-  return graph;
-}
-
-function readNode(bytes: Uint8Array, graph: Graph, depth: number): void {
-  for (const attribute of fieldsOf(bytes)) {
-    if (attribute.number !== 5 || attribute.wire !== 2) continue;
-    for (const field of fieldsOf(attribute.bytes)) {
-      if (field.wire !== 2) continue;
-      if (field.number === 5 || field.number === 10) readTensor(field.bytes, graph);
-      else if (field.number === 22 || field.number === 23) readSparse(field.bytes, graph);
-      else if (field.number === 6 || field.number === 11) graph.external ||= mergeGraph(undefined, field.bytes, depth + 1).external;
-    }
-  }
-}
-
-/** Notes whether its data is elsewhere, and gives its name. */
-function readTensor(bytes: Uint8Array, graph: Graph): string {
-  let name = "";
-  for (const field of fieldsOf(bytes)) {
-    if (field.number === 8 && field.wire === 2) name = textOf(field);
-    if (field.number === 13 || (field.number === 14 && field.value !== 0)) graph.external = true;
-  }
-  return name;
-}
-
-function readSparse(bytes: Uint8Array, graph: Graph): void {
-  for (const field of fieldsOf(bytes)) if (field.wire === 2 && field.number <= 2) readTensor(field.bytes, graph);
-}
-
-const ELEMENTS = [
-  "undefined", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool",
-  "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16",
-]; // prettier-ignore
-
-function readValueInfo(bytes: Uint8Array): OnnxTensor {
-  let tensor: OnnxTensor = { name: "", type: "other", shape: null };
-  for (const field of fieldsOf(bytes)) {
-    if (field.wire !== 2) continue;
-    if (field.number === 1) tensor = { ...tensor, name: textOf(field) };
-    if (field.number === 2) {
-      for (const kind of fieldsOf(field.bytes)) {
-        if (kind.number === 1 && kind.wire === 2) tensor = { ...tensor, ...readTensorType(kind.bytes) };
-        else if (kind.number === 4) tensor = { ...tensor, type: "sequence" };
-        else if (kind.number === 5) tensor = { ...tensor, type: "map" };
-      }
-    }
-  }
-  return tensor;
-}
-
-function readTensorType(bytes: Uint8Array): Pick<OnnxTensor, "type" | "shape"> {
-  let type = "other";
-  let shape: (number | string | null)[] | null = null;
-  for (const field of fieldsOf(bytes)) {
-    if (field.number === 1) type = ELEMENTS[field.value] ?? "other";
-    if (field.number === 2 && field.wire === 2) {
-      shape = [];
-      for (const dimension of fieldsOf(field.bytes)) {
-        if (dimension.number !== 1 || dimension.wire !== 2) continue;
-        let length: number | string | null = null;
-        for (const each of fieldsOf(dimension.bytes)) {
-          if (each.number === 1 && each.wire === 0) length = each.value;
-          if (each.number === 2 && each.wire === 2) length = textOf(each) || null;
-        }
-        shape.push(length);
-      }
-    }
-  }
-  return { type, shape };
-}
-
-/** How a model is called for scores. */
-export interface ScoreCall {
-  readonly input: string;
-  readonly inputType: "float32" | "float64";
-  readonly output: string;
-  /** Which column of the output is the score; null where there is one, or two of which the last is meant. */
-  readonly column: number | null;
-}
-
-/**
- * How to ask a model for scores of rows of `width` features, or why it doesn't fit.
- * @param wanted - the output and its column where the release names them
- */
-export function scoreCall(
-  model: OnnxModel,
-  width: number,
-  wanted: { readonly output?: string; readonly column?: number },
-): Result<ScoreCall, readonly Issue[]> {
-  const refuse = (path: string, expected: string, got: string, hint?: string) => err([{ path, expected, got, ...(hint ? { hint } : {}) }]);
-  const [input, ...others] = model.inputs;
-  if (input === undefined || others.length > 0)
-    return refuse(
-      "/inputs",
-      "a model with one input, a row of features for each person",
-      `${model.inputs.map(({ name }) => name).join(", ")}`,
-      "with skl2onnx give one FloatTensorType([None, features])",
-    );
-  if (input.type !== "float32" && input.type !== "float64")
-    return refuse("/inputs", "an input of type float32 or float64", `${input.name} of type ${input.type}`);
-  if (input.shape !== null) {
-    const [rows, columns, ...more] = input.shape;
-    if (rows === undefined || columns === undefined || more.length > 0)
-      return refuse("/inputs", "an input of two dimensions, people by features", `${input.name} of ${input.shape.length}`);
-    if (typeof rows === "number")
-      return refuse("/inputs", "an input for any number of people", `exactly ${rows}`, "export it with a dynamic first dimension");
-    if (typeof columns === "number" && columns !== width)
-      return refuse("/inputs", `a model for the ${width} features of the feature set`, `${input.name} takes ${columns}`);
-  }
-  const names = model.outputs.map(({ name }) => name);
-  const output = wanted.output === undefined ? model.outputs.find(isScore) : model.outputs.find(({ name }) => name === wanted.output);
-  if (output === undefined && wanted.output !== undefined) {
-    const near = nearest(wanted.output, names);
-    return refuse("/output", `one of ${names.join(", ")}`, wanted.output, near ? `did you mean ${near}?` : undefined);
-  }
-  if (output === undefined || !isScore(output))
-    return refuse(
-      "/output",
-      "an output with a score for each person, float32 or float64",
-      listed(model.outputs),
-      "with skl2onnx pass options={'zipmap': False}, so that probabilities are a tensor",
-    );
-  const columns = output.shape?.length === 2 && typeof output.shape[1] === "number" ? output.shape[1] : null;
-  if (columns !== null && columns > 2 && wanted.column === undefined)
-    return refuse("/column", `which of the ${columns} columns of ${output.name} is the score`, "nothing");
-  if (columns !== null && wanted.column !== undefined && wanted.column >= columns)
-    return refuse("/column", `a column from 0 to ${columns - 1}`, `${wanted.column}`);
-  return ok({ input: input.name, inputType: input.type, output: output.name, column: wanted.column ?? null });
-}
-
-const isScore = ({ type, shape }: OnnxTensor) => (type === "float32" || type === "float64") && (shape === null || shape.length <= 2);
-const listed = (tensors: readonly OnnxTensor[]) => tensors.map(({ name, type }) => `${name} (${type})`).join(", ");

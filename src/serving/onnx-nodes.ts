@@ -163,3 +163,9 @@ function viewOf(bytes: Uint8Array, size: number): DataView {
   if (bytes.length % size !== 0) throw new MalformedProtobuf("a list of numbers breaks off");
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
+
+/** A text among the attributes of a node. */
+export const textIn = (node: GraphNode, name: string, otherwise: string): string => node.attributes.get(name)?.texts[0] ?? otherwise;
+/** A number among them. */
+export const numberOf = ({ attributes }: GraphNode, name: string, otherwise: number): number =>
+  attributes.get(name)?.floats[0] ?? attributes.get(name)?.ints[0] ?? otherwise;

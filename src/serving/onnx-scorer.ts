@@ -2,7 +2,8 @@
 import { CelFailure } from "./cel.ts";
 import type { CompiledFeatures } from "./features.ts";
 import type { Inputs } from "./inputs.ts";
-import { ScorerError, checkedScore, type Model, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
+import { rowCheck, type ScoreCall } from "./onnx-call.ts";
+import { ScorerError, checkedScore, type Model, type RowValue, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 
 /** Small enough for a decision that comes in between not to wait noticeably. */
 const ROWS_AT_ONCE = 128;
@@ -11,17 +12,19 @@ const MANY_TIMEOUT_MS = 10_000;
 export class OnnxScorer implements Scorer {
   readonly #features: CompiledFeatures;
   readonly #model: Model;
+  readonly #check: ReturnType<typeof rowCheck>;
   readonly rows: ScorerRows;
 
-  constructor(features: CompiledFeatures, model: Model) {
+  constructor(features: CompiledFeatures, model: Model & { readonly loaded: { readonly call: ScoreCall } }) {
     this.#features = features;
     this.#model = model;
+    this.#check = rowCheck(model.loaded.call);
     this.rows = {
       columns: { kind: "features", names: features.names },
       rowOf: (inputs) => {
         const row = new Float32Array(features.width);
         this.#derive(inputs, row, 0);
-        return Array.from(row);
+        return Array.from(row, (value, i) => features.texts.get(i)?.textOf(value) ?? value);
       },
       score: (rows) => this.#scoreRows(rows),
     };
@@ -36,7 +39,8 @@ export class OnnxScorer implements Scorer {
 
   async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
     const answers: (Scored | ScorerError)[] = [];
-    for (let at = 0; at < inputs.length; at += ROWS_AT_ONCE) answers.push(...(await this.#scoreSome(inputs.slice(at, at + ROWS_AT_ONCE))));
+    const some = Math.min(ROWS_AT_ONCE, this.#model.maxRows);
+    for (let at = 0; at < inputs.length; at += some) answers.push(...(await this.#scoreSome(inputs.slice(at, at + some))));
     return answers;
   }
 
@@ -44,11 +48,16 @@ export class OnnxScorer implements Scorer {
     return this.#model.close();
   }
 
-  async #scoreRows(rows: Parameters<ScorerRows["score"]>[0]): Promise<Float64Array> {
+  async #scoreRows(rows: readonly (readonly RowValue[])[]): Promise<Float64Array> {
+    const { texts } = this.#features;
     const scores = new Float64Array(rows.length);
-    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
-      const numbers = Float32Array.from(rows.slice(at, at + ROWS_AT_ONCE).flat(), Number);
-      for (const [i, score] of (await this.#model.run(numbers, MANY_TIMEOUT_MS)).entries()) scores[at + i] = checkedScore(score);
+    const size = Math.min(ROWS_AT_ONCE, this.#model.maxRows);
+    for (let at = 0; at < rows.length; at += size) {
+      const values = rows
+        .slice(at, at + size)
+        .flatMap((row) => row.map((value, i) => texts.get(i)?.codeOf(String(value ?? "")) ?? Number(value)));
+      for (const [i, score] of (await this.#model.run(Float32Array.from(values), MANY_TIMEOUT_MS)).entries())
+        scores[at + i] = checkedScore(score);
     }
     return scores;
   }
@@ -74,6 +83,10 @@ export class OnnxScorer implements Scorer {
   #derive(inputs: Inputs, into: Float32Array, at: number): void {
     try {
       this.#features.derive(inputs, into, at);
+      const trouble = this.#check?.(into, at);
+      if (trouble === undefined) return;
+      into.fill(0, at, at + this.#features.width); // in a batch, where it must cost nobody else the answer
+      throw new ScorerError("not-computable", trouble);
     } catch (error) {
       if (error instanceof CelFailure) throw new ScorerError("not-computable", error.message, { cause: error });
       throw error;

@@ -1,13 +1,22 @@
 /** One model in ONNX Runtime. Calls block their thread: meant for a scorer process, or for a simulation that has all the time. */
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { err, ok, type Issue, type Result } from "../std.ts";
-import { inspectModel, scoreCall, type OnnxModel, type ScoreCall } from "./onnx-model.ts";
+import { MAX_COLUMNS, scoreCall, type RowForm, type ScoreCall, type WantedOutput } from "./onnx-call.ts";
+import { tensorOf } from "./onnx-feeds.ts";
+import { inspectModel, type OnnxModel } from "./onnx-model.ts";
+import { runnableModel } from "./onnx-rewrite.ts";
+import type { TextOf } from "./text-frames.ts";
 
 export interface SessionOptions {
-  readonly width: number;
-  readonly output?: string;
-  readonly column?: number;
+  readonly form: RowForm;
+  readonly wanted: WantedOutput;
   readonly threads: number;
+}
+
+/** The bytes of a model and of the files beside it, by their names. */
+export interface ModelBytes {
+  readonly model: Uint8Array;
+  readonly beside: ReadonlyMap<string, Uint8Array>;
 }
 
 export class OnnxSession {
@@ -23,13 +32,13 @@ export class OnnxSession {
     this.#width = width;
   }
 
-  static async load(bytes: Uint8Array, options: SessionOptions): Promise<Result<OnnxSession, readonly Issue[]>> {
-    const model = inspectModel(bytes);
+  static async load({ model: bytes, beside }: ModelBytes, options: SessionOptions): Promise<Result<OnnxSession, readonly Issue[]>> {
+    const model = inspectModel(bytes, new Map([...beside].map(([name, { length }]) => [name, length])));
     if (!model.ok) return model;
-    const call = scoreCall(model.value, options.width, options);
+    const call = scoreCall(model.value, options.form, options.wanted);
     if (!call.ok) return call;
     try {
-      const session = await InferenceSession.create(bytes, {
+      const session = await InferenceSession.create(runnableModel(bytes, model.value, beside), {
         intraOpNumThreads: options.threads,
         interOpNumThreads: 1,
         executionMode: "sequential",
@@ -37,7 +46,7 @@ export class OnnxSession {
         enableMemPattern: false, // a pattern is for one batch size; ours change all the time
         logSeverityLevel: 4,
       });
-      return ok(new OnnxSession(model.value, call.value, session, options.width));
+      return ok(new OnnxSession(model.value, call.value, session, options.form.width));
     } catch (error) {
       return err([{ path: "", expected: "a model that ONNX Runtime can load", got: messageOf(error) }]);
     }
@@ -47,31 +56,39 @@ export class OnnxSession {
    * The score column for each row; NaN and other odd numbers come as they are.
    * @throws Error with the runtime's words, or when the output has another shape than one row for each person
    */
-  async run(rows: Float32Array): Promise<Float64Array> {
+  async run(rows: Float32Array, textOf: TextOf): Promise<Float64Array> {
     const count = rows.length / this.#width;
-    const { input, inputType, output } = this.call;
-    const shape = [count, this.#width];
-    const tensor = inputType === "float32" ? new Tensor("float32", rows, shape) : new Tensor("float64", Float64Array.from(rows), shape);
-    const { [output]: result } = await this.#session.run({ [input]: tensor }, [output]);
-    if (!(result?.data instanceof Float32Array || result?.data instanceof Float64Array)) throw new Error(`${output} holds no floats`);
-    const columns = result.data.length / count;
-    const column = this.call.column ?? columns - 1;
-    if (
-      result.dims[0] !== count ||
-      result.dims.length > 2 ||
-      columns < 1 ||
-      column >= columns ||
-      (columns > 2 && this.call.column === null)
-    )
-      throw new Error(`${output} has the shape [${result.dims.join(", ")}] for ${count} people: expected [${count}] or [${count}, 1 or 2]`);
-    const scores = new Float64Array(count);
-    for (let i = 0; i < count; i++) scores[i] = result.data[i * columns + column] ?? Number.NaN;
-    return scores;
+    const { feeds, fetch } = this.call;
+    const inputs = Object.fromEntries(feeds.map((feed) => [feed.input, tensorOf(feed, rows, this.#width, textOf)]));
+    const { [fetch]: result } = await this.#session.run(inputs, [fetch]);
+    return scoresIn(result, count, this.call);
   }
 
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+function scoresIn(result: Tensor | undefined, count: number, { output, column: wanted, columns: told }: ScoreCall): Float64Array {
+  const data = result?.data;
+  if (!(result && (data instanceof Float32Array || data instanceof Float64Array))) throw new Error(`${output} holds no floats`);
+  const columns = data.length / count;
+  const column = wanted ?? columns - 1;
+  if (
+    result.dims[0] !== count ||
+    result.dims.length > 2 ||
+    columns < 1 ||
+    columns > MAX_COLUMNS ||
+    column >= columns ||
+    (told !== null && told !== columns) ||
+    (columns > 2 && wanted === null)
+  )
+    throw new Error(
+      `${output} has the shape [${result.dims.join(", ")}] for ${count} people: expected [${count}] or [${count}, ${told ?? "1 or 2"}]`,
+    );
+  const scores = new Float64Array(count);
+  for (let i = 0; i < count; i++) scores[i] = data[i * columns + column] ?? Number.NaN;
+  return scores;
 }
 
 export function messageOf(error: unknown): string {

@@ -20,10 +20,10 @@ test("a band holds its beginning, the next one its end, the last one 1 as well",
     { action: "refer", from: 0.4 },
     { action: "approve", from: 0.6, to: 1 },
   ]);
-  const at = (score: number) => policy.decide(score).action;
+  const at = (score: number) => policy.decide(score, {}).action;
   expect([0, 0.39999999999999997, 0.4, 0.6, 1].map(at)).toEqual(["deny", "deny", "refer", "approve", "approve"]);
-  expect(policy.decide(0)).toEqual({ action: "deny", favourable: false, reason: "the risk is too high" });
-  expect(policy.decide(1)).toEqual({ action: "approve", favourable: true, reason: null });
+  expect(policy.decide(0, {})).toEqual({ action: "deny", favourable: false, reason: "the risk is too high" });
+  expect(policy.decide(1, {})).toEqual({ action: "approve", favourable: true, reason: null });
 });
 
 /** Bands that share [0, 1] out, in any order in the file. */
@@ -42,9 +42,9 @@ describe("whatever the bands", () => {
       fc.property(partition, fc.double({ min: 0, max: 1, noNaN: true }), (bands, score) => {
         const holding = bands.filter(({ from, to }) => score >= from && (score < to || (to === 1 && score === 1)));
         expect(holding).toHaveLength(1);
-        expect(compile(bands).decide(score).action).toBe(holding[0]?.action);
-        expect(compile(bands.toReversed()).decide(score)).toEqual(compile(bands).decide(score));
-        expect(compile(bands.map(({ action, from }) => ({ action, from }))).decide(score)).toEqual(compile(bands).decide(score));
+        expect(compile(bands).decide(score, {}).action).toBe(holding[0]?.action);
+        expect(compile(bands.toReversed()).decide(score, {})).toEqual(compile(bands).decide(score, {}));
+        expect(compile(bands.map(({ action, from }) => ({ action, from }))).decide(score, {})).toEqual(compile(bands).decide(score, {}));
       }),
     );
   });
@@ -93,5 +93,56 @@ test.each([
 
 test("what is no score is an error of the program, not an action", () => {
   const policy = compile([{ action: "approve", from: 0 }]);
-  for (const score of [Number.NaN, -0.1, 1.1, Number.POSITIVE_INFINITY]) expect(() => policy.decide(score)).toThrow(RangeError);
+  for (const score of [Number.NaN, -0.1, 1.1, Number.POSITIVE_INFINITY]) expect(() => policy.decide(score, {})).toThrow(RangeError);
+});
+
+describe("thresholds by group", () => {
+  const groups = { sex: ["female", "male"] };
+  const bands = [
+    { action: "deny", from: 0 },
+    { action: "approve", from: 0.6 },
+  ];
+  const lower = [
+    { action: "deny", from: 0 },
+    { action: "approve", from: 0.5 },
+  ];
+  const spec: PolicySpec = { bands, by: { attribute: "sex", groups: { female: { bands: lower } } } };
+  const words = "Article 12 allows it; approved by the board on 2026-11-02";
+
+  test("are refused, in words that say why, unless the endpoint allows them", () => {
+    const refused = compilePolicy(spec, actions, { groups });
+    expect(refused.ok ? [] : refused.error).toMatchObject([
+      {
+        path: "/by",
+        expected: "the same bands for everybody",
+        got: "bands by sex",
+        hint: expect.stringContaining("unlawful in many places"),
+      },
+    ]);
+    expect(compilePolicy(spec, actions, { groups, allowGroupThresholds: words }).ok).toBe(true);
+  });
+
+  test("hold for their group; whoever is of another, or of none that is told, has the bands of everybody", () => {
+    const policy = compilePolicy(spec, actions, { groups, allowGroupThresholds: words });
+    if (!policy.ok) throw new Error(JSON.stringify(policy.error));
+    const action = (of: Readonly<Record<string, string>>) => policy.value.decide(0.55, of).action;
+    expect([action({ sex: "female" }), action({ sex: "male" }), action({}), action({ sex: "other" })]).toEqual([
+      "approve",
+      "deny",
+      "deny",
+      "deny",
+    ]);
+  });
+
+  test("name what the endpoint declares, and are bands like others", () => {
+    const wrong = (by: NonNullable<PolicySpec["by"]>) => {
+      const compiled = compilePolicy({ bands, by }, actions, { groups, allowGroupThresholds: words });
+      return compiled.ok ? [] : compiled.error.map(({ path }) => path);
+    };
+    expect(wrong({ attribute: "age", groups: { old: { bands } } })).toEqual(["/by/attribute"]);
+    expect(wrong({ attribute: "sex", groups: { femal: { bands } } })).toEqual(["/by/groups/femal"]);
+    expect(wrong({ attribute: "sex", groups: { male: { bands: [{ action: "approve", from: 0.2 }] } } })).toEqual([
+      "/by/groups/male/bands/0/from",
+    ]);
+  });
 });

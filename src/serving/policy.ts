@@ -2,7 +2,21 @@
 import { Type, type Static } from "typebox";
 import { nearest } from "../checked.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
-import type { ActionsSpec } from "./endpoint-spec.ts";
+import type { ActionsSpec, GroupsSpec } from "./endpoint-spec.ts";
+
+const Bands = Type.Array(
+  Type.Object(
+    {
+      action: Type.String(),
+      from: Type.Number({ minimum: 0, maximum: 1 }),
+      to: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+      reason: Type.Optional(Type.String({ maxLength: 1000, description: "Told to the person with the answer" })),
+    },
+    { title: "Band", additionalProperties: false },
+  ),
+  { minItems: 1, maxItems: 100 },
+);
+type Bands = Static<typeof Bands>;
 
 /**
  * Bands over the scores 0 to 1. A band holds its `from` and everything up to its `to`, which belongs to the next band; the last one
@@ -10,17 +24,19 @@ import type { ActionsSpec } from "./endpoint-spec.ts";
  */
 export const PolicySpec = Type.Object(
   {
-    bands: Type.Array(
+    bands: Bands,
+    by: Type.Optional(
       Type.Object(
         {
-          action: Type.String(),
-          from: Type.Number({ minimum: 0, maximum: 1 }),
-          to: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-          reason: Type.Optional(Type.String({ maxLength: 1000, description: "Told to the person with the answer" })),
+          attribute: Type.String({ description: "A protected attribute of the endpoint" }),
+          groups: Type.Record(Type.String(), Type.Object({ bands: Bands }, { additionalProperties: false }), { minProperties: 1 }),
         },
-        { title: "Band", additionalProperties: false },
+        {
+          additionalProperties: false,
+          description:
+            "Bands of their own for groups of a protected attribute; everybody else has `bands`. Unlawful in many places: refused unless the endpoint's allow_group_thresholds says in words why it may be",
+        },
       ),
-      { minItems: 1, maxItems: 100 },
     ),
   },
   { title: "Policy", additionalProperties: false },
@@ -36,15 +52,62 @@ export interface PolicyAnswer {
 
 /** A policy, compiled: every score has exactly one answer. */
 export interface Policy {
-  /** @param score - in [0, 1]; anything else is an error of the program */
-  decide(score: number): PolicyAnswer;
+  /**
+   * @param score - in [0, 1]; anything else is an error of the program
+   * @param groups - the person's, where they are told; of no matter but for a policy by group
+   */
+  decide(score: number, groups: Readonly<Record<string, string>>): PolicyAnswer;
 }
 
-/** Compiles a policy against the actions of its endpoint. Issues have paths below `/bands`. */
-export function compilePolicy(spec: PolicySpec, actions: ActionsSpec): Result<Policy, readonly Issue[]> {
+/** What an endpoint says of groups, and whether thresholds may differ by them: the words that allow it, undefined where none do. */
+export interface GroupRules {
+  readonly groups: GroupsSpec;
+  readonly allowGroupThresholds?: string | undefined;
+}
+
+/** Compiles a policy against its endpoint. Issues have paths below `/bands` and `/by`. */
+export function compilePolicy(
+  { bands, by }: PolicySpec,
+  actions: ActionsSpec,
+  rules: GroupRules = { groups: {} },
+): Result<Policy, readonly Issue[]> {
+  const general = compileBands(bands, actions, "/bands");
+  if (!by) return general;
+  const issues = [...(general.ok ? [] : general.error), ...groupIssues(by, rules)];
+  const byGroup = new Map<string, Policy>();
+  for (const [group, own] of Object.entries(by.groups)) {
+    const compiled = compileBands(own.bands, actions, `/by/groups/${group}/bands`);
+    if (compiled.ok) byGroup.set(group, compiled.value);
+    else issues.push(...compiled.error);
+  }
+  if (!general.ok || issues.length > 0) return err(issues);
+  const { attribute } = by;
+  return ok({ decide: (score, groups) => (byGroup.get(groups[attribute] ?? "") ?? general.value).decide(score, groups) });
+}
+
+function groupIssues({ attribute, groups }: NonNullable<PolicySpec["by"]>, rules: GroupRules): Issue[] {
+  if (rules.allowGroupThresholds === undefined)
+    return [
+      {
+        path: "/by",
+        expected: "the same bands for everybody",
+        got: `bands by ${attribute}`,
+        hint: "thresholds by group treat people by what they are and are unlawful in many places; where they are lawful, the endpoint says so: allow_group_thresholds with the legal basis, and who approved it",
+      },
+    ];
+  const attributes = Object.keys(rules.groups);
+  const values = rules.groups[attribute];
+  if (!values)
+    return [{ path: "/by/attribute", expected: `an attribute of groups: ${attributes.join(", ") || "none is declared"}`, got: attribute }];
+  return Object.keys(groups)
+    .filter((group) => !values.includes(group))
+    .map((group) => ({ path: `/by/groups/${group}`, expected: `a group of ${attribute}: ${values.join(", ")}`, got: group }));
+}
+
+function compileBands(spec: Bands, actions: ActionsSpec, at: string): Result<Policy, readonly Issue[]> {
   const issues: Issue[] = [];
   const known = Object.keys(actions);
-  const bands = spec.bands.map((band, index) => ({ ...band, path: `/bands/${index}` })).toSorted((a, b) => a.from - b.from);
+  const bands = spec.map((band, index) => ({ ...band, path: `${at}/${index}` })).toSorted((a, b) => a.from - b.from);
   let end = 0;
   for (const [i, band] of bands.entries()) {
     if (!Object.hasOwn(actions, band.action)) {
@@ -60,7 +123,7 @@ export function compilePolicy(spec: PolicySpec, actions: ActionsSpec): Result<Po
     if (to <= band.from) issues.push({ path: `${band.path}/to`, expected: `more than ${band.from}`, got: `${to}` });
     end = Math.max(end, to);
   }
-  if (end < 1) issues.push({ path: "/bands", expected: "bands up to 1", got: `a gap from ${end} to 1` });
+  if (end < 1) issues.push({ path: at, expected: "bands up to 1", got: `a gap from ${end} to 1` });
   if (issues.length > 0) return err(issues);
 
   const starts = bands.map(({ from }) => from);

@@ -36,7 +36,7 @@ async function replaySome(release: LoadedRelease, records: readonly RecordedRequ
     if (request === undefined || typeof request === "string") return { kind: "failed", id, because: request ?? "no request" };
     const scored = scores[next++];
     if (scored === undefined || scored instanceof ScorerError) return { kind: "failed", id, because: scored?.message ?? "no score" };
-    return { kind: "answered", id, cell: request.cell, ...answerOf(release, scored) };
+    return { kind: "answered", id, cell: request.cell, ...answerOf(release, scored, request.groups) };
   });
 }
 

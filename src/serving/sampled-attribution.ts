@@ -2,7 +2,7 @@
  * Interventional Shapley values (see `attribution.ts`) of a model that can only be asked, by antithetic sampling of orders: from the
  * reference row to the person's, one feature after the other, and back in the reverse order. What a feature adds on the way, averaged
  * over orders and reference rows, is its value; the parts sum exactly. R. Mitchell et al., "Sampling Permutations for Shapley Value
- * Estimation", JMLR 23 (2022), §3.
+ * Estimation", JMLR 23 (2022).
  */
 import { assert } from "../std.ts";
 import { seededDraws } from "./samples.ts";
@@ -25,7 +25,7 @@ export interface SampledGame<T> {
   readonly person: readonly T[];
   readonly references: readonly (readonly T[])[];
   /** Scores in the order of the rows. */
-  score(rows: readonly (readonly T[])[]): Promise<Float64Array>;
+  readonly score: (rows: readonly (readonly T[])[]) => Promise<Float64Array>;
   readonly seed: number;
   /** Rows that may be asked about besides the person's and the references' own. Default 20,000. */
   readonly maxRows?: number;

@@ -1,5 +1,6 @@
 /** What turns a person's inputs into a score. */
 import { Type, type Static } from "typebox";
+import { ModelExamples } from "../registry/index.ts";
 import type { BlobId } from "../std.ts";
 import { CellTest } from "./cell-tests.ts";
 import { ContainerScorerSpec } from "./container-scorer-spec.ts";
@@ -139,16 +140,35 @@ export type DecisionTableSpec = Static<typeof DecisionTableSpec>;
 export const RulesScorerSpec = Type.Union([ConditionsSpec, ScorecardSpec, DecisionTableSpec], { title: "Rules" });
 export type RulesScorerSpec = Static<typeof RulesScorerSpec>;
 
+/** How a model is asked, and run. */
+const onnxSettings = {
+  output: Type.Optional(Type.String({ description: "Output that holds the score; by default the only one of a floating-point type" })),
+  column: Type.Optional(Type.Integer({ minimum: 0, maximum: 63, description: "Column of the output; by default the last of at most two" })),
+  class: Type.Optional(
+    Type.String({
+      maxLength: 250,
+      description: "The column by the name of its class, where the model names its classes; instead of column",
+    }),
+  ),
+  threads: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: "Threads for one batch, 1 by default" })),
+  batch: Type.Optional(
+    Type.Object(
+      { max_rows: Type.Integer({ minimum: 1, maximum: 1024, description: "People in one batch at most, 1,024 by default" }) },
+      { additionalProperties: false, description: "Whoever waits goes along; a batch never waits while the model is idle" },
+    ),
+  ),
+  examples: Type.Optional(ModelExamples),
+};
+/** The settings alone, for a release of a registered model. */
+export const OnnxSettings = Type.Object(onnxSettings, { title: "OnnxSettings", additionalProperties: false });
+export type OnnxSettings = Static<typeof OnnxSettings>;
+
 /** A model in ONNX format. Runs in a process of its own. */
 export const OnnxScorerSpec = Type.Object(
   {
     kind: Type.Literal("onnx"),
-    model: Type.String({ pattern: "^sha256:[0-9a-f]{64}$", description: "Blob with the model" }),
-    output: Type.Optional(Type.String({ description: "Output that holds the score; by default the first of a floating-point type" })),
-    column: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 63, description: "Column of the output; by default the last of at most two" }),
-    ),
-    threads: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: "Threads for one batch, 1 by default" })),
+    model: Type.String({ pattern: "^sha256:[0-9a-f]{64}$", description: "Blob with the model, or with the manifest of its folder" }),
+    ...onnxSettings,
   },
   { additionalProperties: false },
 );
@@ -226,19 +246,21 @@ export interface ScorerRows {
   /** What the columns hold: features of the feature set, or inputs of the endpoint where those are sent. */
   readonly columns: { readonly kind: "features" | "inputs"; readonly names: readonly string[] };
   /** @throws ScorerError where it can't be computed */
-  rowOf(inputs: Inputs): readonly RowValue[];
+  readonly rowOf: (inputs: Inputs) => readonly RowValue[];
   /** Scores in the order of the rows. Gives way to single decisions between batches. @throws ScorerError */
-  score(rows: readonly (readonly RowValue[])[]): Promise<Float64Array>;
+  readonly score: (rows: readonly (readonly RowValue[])[]) => Promise<Float64Array>;
 }
 
 /** Rows of features to raw outputs. */
 export interface Model {
   /**
-   * @param rows - features in the order of the feature set, row-major, length `n * width`
+   * @param rows - features in the order of the feature set, row-major, length `n * width`, at most `maxRows` rows
    * @returns one number for each row, as the model gave it: it may be anything, NaN too
    * @throws ScorerError
    */
   run(rows: Float32Array, timeoutMs: number): Promise<Float64Array>;
+  /** In one call. */
+  readonly maxRows: number;
   close(): Promise<void>;
 }
 

@@ -2,13 +2,14 @@
 import type { DecisionLog } from "../decisions/index.ts";
 import type { DecisionId } from "../std.ts";
 import type { Clock } from "../store/index.ts";
-import type { Inputs } from "./inputs.ts";
+import type { DecisionRequest, Inputs } from "./inputs.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
 import { ScorerError } from "./scorer.ts";
 
 interface Job {
   readonly decision: DecisionId;
   readonly inputs: Inputs;
+  readonly groups: DecisionRequest["groups"];
 }
 
 export interface ShadowStats {
@@ -46,11 +47,11 @@ export class Shadows {
     this.#onFailure = options.onFailure;
   }
 
-  offer(release: LoadedRelease, decision: DecisionId, inputs: Inputs): void {
+  offer(release: LoadedRelease, decision: DecisionId, { inputs, groups }: Pick<DecisionRequest, "inputs" | "groups">): void {
     if (this.#queued >= this.#maxQueued) return void this.#shed++;
     const jobs = this.#jobs.get(release);
-    if (jobs) jobs.push({ decision, inputs });
-    else this.#jobs.set(release, [{ decision, inputs }]);
+    if (jobs) jobs.push({ decision, inputs, groups });
+    else this.#jobs.set(release, [{ decision, inputs, groups }]);
     this.#queued++;
     if (!this.#running.has(release)) this.#running.set(release, this.#run(release));
   }
@@ -84,14 +85,14 @@ export class Shadows {
     const startedUs = this.#clock.monotonicUs();
     const scored = await release.scorer.scoreMany(jobs.map(({ inputs }) => inputs));
     const latencyUs = Math.round((this.#clock.monotonicUs() - startedUs) / jobs.length);
-    for (const [i, { decision }] of jobs.entries()) {
+    for (const [i, { decision, groups }] of jobs.entries()) {
       const each = scored[i];
       if (each === undefined || each instanceof ScorerError) {
         this.#failed++;
         if (each && each.trouble !== "closed") this.#onFailure(release, each);
         continue;
       }
-      const { score, action, favourable } = answerOf(release, each);
+      const { score, action, favourable } = answerOf(release, each, groups);
       this.#answered++;
       this.#log.appendShadow({
         decision,

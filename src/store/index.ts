@@ -13,4 +13,4 @@ export {
 } from "./runtime.ts";
 export type { Schema } from "./schema.ts";
 export type { SqliteProcedure } from "./sqlite-thread.ts";
-export { openStore, type PostgresStore, type SqliteStore, type Store, type StoreOptions } from "./store.ts";
+export { openStore, viewStore, type PostgresStore, type SqliteStore, type Store, type StoreOptions, type StoreView } from "./store.ts";

@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly folder: string;
   /** `postgresql://…`: keep the database there instead of in the folder. */
   readonly postgresUrl?: string;
+  /** Wait so long for another server to let go of the folder. Default 0. */
+  readonly waitMs?: number;
   /** Told once when the disk has failed for good and the process should end. */
   readonly onFatal?: (why: string) => void;
   /** Told when a connection broke that will be made anew. */
@@ -58,18 +60,36 @@ export async function openStore(options: StoreOptions, runtime: Runtime): Promis
   await mkdir(options.folder, { recursive: true });
   const blobFolder = join(options.folder, "blobs");
   await mkdir(blobFolder, { recursive: true });
-  await rm(join(blobFolder, "tmp"), { recursive: true, force: true });
   const blobs = new Blobs(blobFolder, runtime.ids);
   return options.postgresUrl ? openPostgres(options, options.postgresUrl, blobs, runtime) : openSqlite(options, blobs, runtime);
 }
 
+/** A running server's store, to be looked at: nothing can be written. */
+export interface StoreView extends Pick<StoreBase, "db" | "blobs"> {
+  close(): Promise<void>;
+}
+
+/** Looks at a store that another server holds. @throws StorageError when there is none */
+export async function viewStore({ folder, postgresUrl, onTrouble }: StoreOptions, { ids }: Runtime): Promise<StoreView> {
+  const blobs = new Blobs(join(folder, "blobs"), ids);
+  if (postgresUrl) {
+    const { db } = postgresDatabase(postgresUrl, onTrouble ?? (() => undefined));
+    return { db, blobs, close: () => db.destroy() };
+  }
+  // Its threads end when they can't go on; then there is just nothing more to be seen.
+  const reader = new SqliteThread({ file: join(folder, "evenkeel.db"), readonly: true }, () => undefined);
+  return { db: sqliteDatabase(reader, reader, new Turn()), blobs, close: () => reader.close() };
+}
+
 async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime): Promise<SqliteStore> {
-  const lock = holdFolder(options.folder);
+  const lock = await holdFolder(options.folder, runtime, options.waitMs ?? 0);
   const file = join(options.folder, "evenkeel.db");
   const onFatal = options.onFatal ?? (() => undefined);
   const writer = new SqliteThread({ file, readonly: false }, onFatal);
   let reader: SqliteThread | undefined;
   try {
+    // Half an upload of a server that died; of one that runs it would be a whole one soon.
+    await rm(join(options.folder, "blobs", "tmp"), { recursive: true, force: true });
     await writer.query("select 1", []); // the file exists before the reader opens it
     reader = new SqliteThread({ file, readonly: true }, onFatal);
     const turn = new Turn();
@@ -122,6 +142,8 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
   }
 }
 
+const HOLD_EVERY_MS = 5;
+
 /** The procedure's module is typed to give what its caller asked for. */
 const asReply = <T>(value: unknown): T => value as T;
 
@@ -172,18 +194,30 @@ async function writerName(db: Kysely<Schema>, runtime: Runtime): Promise<string>
  * Keeps a second server out of the folder. A lock of SQLite's on a file of its own is let go by the kernel when the process dies,
  * in whatever way, and unlike one on the main file it doesn't keep readers out.
  */
-function holdFolder(folder: string): { close(): void } {
+async function holdFolder(folder: string, { clock, timers }: Runtime, waitMs: number): Promise<{ close(): void }> {
   const lock = new Database(join(folder, "lock.db"), { timeout: 0 });
   const pidFile = join(folder, "server.pid");
-  try {
-    lock.exec("begin exclusive");
-  } catch (error) {
+  const untilUs = clock.monotonicUs() + waitMs * 1000;
+  const hold = () => {
+    try {
+      lock.exec("begin exclusive");
+      return null;
+    } catch (error) {
+      return { error };
+    }
+  };
+  let failed = hold();
+  while (failed && clock.monotonicUs() < untilUs) {
+    await timers.sleep(HOLD_EVERY_MS);
+    failed = hold();
+  }
+  if (failed) {
     lock.close();
     const holder = existsSync(pidFile) ? ` (process ${readFileSync(pidFile, "utf8").trim()})` : "";
     throw new StorageError(
       "storage-unavailable",
-      `another Evenkeel server${holder} already uses ${folder}: stop it, or choose another --data folder`,
-      { cause: error },
+      `another Evenkeel server${holder} already uses ${folder}: stop it, take over from it (--take-over), or choose another --data folder`,
+      { cause: failed.error },
     );
   }
   writeFileSync(pidFile, `${process.pid}\n`);

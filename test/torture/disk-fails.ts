@@ -24,24 +24,18 @@ export const fsyncFailsOnce: Case = {
     if (!server.isRunning) failures.push(`the server ended after one failure: ${server.said}`);
     if (!report.sent.some(({ status, sentMs }) => status === 200 && sentMs > failedMs + 1000))
       failures.push("no decision was answered after the failure");
-    const { acked, found, figures } = await settle(folder, report, server.isRunning);
-    await server.kill();
-    const again = await settle(folder, report, false);
-    failures.push(...found.failures, ...again.found.failures);
     const refused = serverErrors(report);
     if (refused === 0 && !server.said.includes("IOERR")) failures.push("nobody noticed the failure");
-    const note = `${refused} answered 503, the rest looked up and made durable`;
-    return {
-      kind: "fault",
+    const own = {
       runs: 1,
       injected: 1,
-      acked,
-      ...figures,
-      serverErrors: refused,
       recoverMs: [recoveredMs(report.sent, failedMs) ?? Number.NaN],
-      note,
+      note: `${refused} answered 503, the rest looked up and made durable`,
       failures,
     };
+    const beside = await settle(folder, report, server.isRunning, own);
+    await server.kill();
+    return settle(folder, report, false, { ...own, failures: beside.failures });
   },
 };
 
@@ -66,20 +60,9 @@ export const fsyncFailsForGood: Case = {
     if (late.length > 0) failures.push(`${late.length} decisions were answered 200 after fsync had failed`);
     if (server.isRunning) await server.kill();
     const again = await ServerProcess.start({ folder });
-    const { acked, found, figures } = await settle(folder, report, true);
-    await again.kill();
-    failures.push(...found.failures);
     const note = `ended with ${how}; 0 answered 200 afterwards`;
-    return {
-      kind: "fault",
-      runs: 1,
-      injected: 1,
-      acked,
-      ...figures,
-      serverErrors: serverErrors(report),
-      recoverMs: [again.startMs],
-      note,
-      failures,
-    };
+    const survived = await settle(folder, report, true, { runs: 1, injected: 1, recoverMs: [again.startMs], note, failures });
+    await again.kill();
+    return survived;
   },
 };

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { EvenkeelProblem } from "../../src/client.ts";
 import type { Case, Survived, Torment } from "./case.ts";
 import { begin, load, nowMs, oddStatuses, pause, readerOf, recoveredMs, settle } from "./disk-load.ts";
+import type { LoadReport } from "./load-order.ts";
 import { routeOf } from "./route-commands.ts";
+import type { ServerProcess } from "./server-process.ts";
 import { inject } from "./strace.ts";
 import { missing } from "./tools.ts";
 
@@ -67,31 +69,43 @@ async function fillDisk(torment: Torment, mount: string): Promise<Survived> {
   const answered = meanwhile.filter(({ status }) => status === 200).length;
   if (answered > meanwhile.length / 10)
     failures.push(`${answered} of ${meanwhile.length} decisions were recorded on a full disk: out of the reserve`);
-  const refused = report.sent.filter(({ status }) => status === 503);
-  if (refused.length === 0) failures.push("the disk was full and every decision was answered");
-  const other = refused.find(({ body }) => !body.includes("storage-full"));
-  if (other) failures.push(`refused, but not for want of room: ${other.body}`);
-  if (refused.some(({ retryAfter }) => retryAfter === null)) failures.push("a 503 without Retry-After");
+  failures.push(...refusals(report));
   if (!server.isRunning) failures.push(`the server ended: ${server.said}`);
   await reader.close();
-  const { acked, found, figures } = await settle(folder, report, server.isRunning);
-  await server.kill();
-  failures.push(...found.failures);
-  const recovered = recoveredMs(report.sent, roomMs);
-  if (recovered === undefined) failures.push("no decision was answered once there was room again");
   // The write-ahead log goes on in the room that it has taken before; what it takes of the reserve was looked for above.
   const note = `rollback on the full disk ${rollbackMs.toFixed(0)} ms; ${answered} of ${meanwhile.length} decisions recorded meanwhile`;
-  return {
-    kind: "fault",
+  return ended(folder, server, report, { roomMs, note, failures });
+}
+
+/** @param seen.roomMs - when there was room again */
+async function ended(
+  folder: string,
+  server: ServerProcess,
+  report: LoadReport,
+  seen: { readonly roomMs: number; readonly note: string; readonly failures: readonly string[] },
+): Promise<Survived> {
+  const recovered = recoveredMs(report.sent, seen.roomMs);
+  const survived = await settle(folder, report, server.isRunning, {
     runs: 1,
     injected: 1,
-    acked,
-    ...figures,
-    serverErrors: refused.length,
     recoverMs: recovered === undefined ? [] : [recovered],
-    note,
-    failures,
-  };
+    note: seen.note,
+    failures: recovered === undefined ? [...seen.failures, "no decision was answered once there was room again"] : seen.failures,
+  });
+  await server.kill();
+  return survived;
+}
+
+/** What everybody who is refused must be told. */
+function refusals({ sent }: LoadReport): string[] {
+  const refused = sent.filter(({ status }) => status === 503);
+  if (!refused.some(({ body }) => body.includes("storage-full"))) return ["the disk was full and nobody was refused for it"];
+  // A machine that others keep busy may be overloaded as well.
+  const other = refused.find(({ body }) => !/storage-full|overloaded/.test(body));
+  return [
+    ...(other ? [`refused, but not for want of room: ${other.body}`] : []),
+    ...(refused.some(({ retryAfter }) => retryAfter === null) ? ["a 503 without Retry-After"] : []),
+  ];
 }
 
 /** Takes all the room there is. */
@@ -127,27 +141,9 @@ export const writesRefused: Case = {
     const report = await running.report;
     const failures = oddStatuses(report, [200, 503]);
     if (seen !== 5) failures.push("decisions can't be read on a full disk");
-    const refused = report.sent.filter(({ status }) => status === 503);
-    if (refused.length === 0) failures.push("nothing was refused");
-    const other = refused.find(({ body }) => !body.includes("storage-full"));
-    if (other) failures.push(`refused, but not for want of room: ${other.body}`);
+    failures.push(...refusals(report));
     if (!server.isRunning) failures.push(`the server ended: ${server.said}`);
     await reader.close();
-    const { acked, found, figures } = await settle(folder, report, server.isRunning);
-    await server.kill();
-    failures.push(...found.failures);
-    const recovered = recoveredMs(report.sent, roomMs);
-    if (recovered === undefined) failures.push("no decision was answered once there was room again");
-    return {
-      kind: "fault",
-      runs: 1,
-      injected: 1,
-      acked,
-      ...figures,
-      serverErrors: refused.length,
-      recoverMs: recovered === undefined ? [] : [recovered],
-      note: "",
-      failures,
-    };
+    return ended(folder, server, report, { roomMs, note: "", failures });
   },
 };

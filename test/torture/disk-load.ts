@@ -3,13 +3,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { NewTokenView } from "../../src/api/index.ts";
 import { EvenkeelClient } from "../../src/client.ts";
-import type { Torment } from "./case.ts";
-import { acknowledgedOf, inspect } from "./invariants.ts";
+import type { Survived, Torment } from "./case.ts";
 import { startLoad, type LoadReport, type RunningLoad, type Sent } from "./load-order.ts";
 import { ServerProcess } from "./server-process.ts";
+import { survivedAs } from "./survived.ts";
 import { copyOf } from "./victim-world.ts";
 
-const RUN = "disk";
+export const RUN = "disk";
 export const SYNCS = "fsync,fdatasync";
 /** Of the machine's monotonic clock, as all times of the load are. */
 export const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
@@ -43,16 +43,9 @@ export function load(server: ServerProcess, token: string, perSecond: number, du
   return startLoad({ port: server.port, token, connections: 64, run: RUN, first: 0, durationMs, perSecond });
 }
 
-/** What the log must hold, whatever went wrong with the disk: looked at beside the server, where it still runs. */
-export async function settle(folder: string, { sent }: LoadReport, isLive: boolean) {
-  const { acked, wrong } = acknowledgedOf(RUN, sent);
-  const found = await inspect(folder, acked, isLive);
-  return {
-    acked: acked.length,
-    found,
-    figures: { lost: found.lost, doubled: found.doubled, wrong: found.wrong + wrong, tallyOff: found.tallyOff },
-  };
-}
+/** The case's row: what the log must hold, whatever went wrong with the disk, is looked at beside the server, where it still runs. */
+export const settle = (folder: string, { sent }: LoadReport, isLive: boolean, own: Parameters<typeof survivedAs>[1]): Promise<Survived> =>
+  survivedAs({ run: RUN, folder, isLive, sent }, own);
 export const serverErrors = ({ sent }: LoadReport) => sent.filter(({ status }) => status >= 500).length;
 
 export const oddStatuses = ({ sent }: LoadReport, allowed: readonly number[]): string[] => {

@@ -46,9 +46,6 @@ export const slowDisk: Case = {
     if (late.length > 0) failures.push(`${late.length} answers with 200 came later than ${LATE_MS} ms`);
     const shed = serverErrors(report);
     if (shed === 0) failures.push("an fsync of 3 s, and nobody was refused");
-    const { acked, found, figures } = await settle(folder, report, true);
-    await server.kill();
-    failures.push(...found.failures);
     const whileSlow = report.sent.filter(({ status, sentMs }) => status === 200 && sentMs > slowMs && sentMs < slowerMs - 500);
     const p50Ms =
       quantile(
@@ -57,6 +54,8 @@ export const slowDisk: Case = {
       ) ?? 0;
     if (p50Ms < 100) failures.push(`the disk wasn't slow: answers took ${p50Ms.toFixed(0)} ms`);
     const note = `loop lag p99 ${lag.p99Ms.toFixed(1)} (before: ${before.p99Ms.toFixed(1)}) max ${lag.maxMs.toFixed(1)} ms; answers meanwhile p50 ${p50Ms.toFixed(0)} ms; ${shed} shed`;
-    return { kind: "fault", runs: 1, injected: 2, acked, ...figures, serverErrors: shed, recoverMs: [], note, failures };
+    const survived = await settle(folder, report, true, { runs: 1, injected: 2, recoverMs: [], note, failures });
+    await server.kill();
+    return survived;
   },
 };

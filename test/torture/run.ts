@@ -19,7 +19,7 @@ const HELP = `the fault suite: makes what can go wrong go wrong, and looks wheth
 
 usage: npm run torture [-- --short] [--only <id,…>] [--seed <n>] [--minutes <n>] [--json <file>]
 
-  --short    a sample of each, below three minutes: what CI runs
+  --short    a sample of each, some minutes: what CI runs
   --only     these cases alone, by their ids: ${cases.map(({ id }) => id).join(", ")}
   --seed     chooses the moments; the same seed chooses the same ones (default 7)
   --minutes  how long cases with many moments may go on choosing more, together (default 15)

@@ -4,8 +4,8 @@ import { freshServer, type FreshServer } from "../server.ts";
 import { ENDPOINT, LOANS_YAML, application } from "./applications.ts";
 import type { Case, Survived } from "./case.ts";
 import { HttpConnection, decisionPost } from "./http-client.ts";
-import { acknowledgedOf, inspect } from "./invariants.ts";
 import type { Sent } from "./load-order.ts";
+import { survivedAs } from "./survived.ts";
 
 const RUN = "f20";
 const CONNECTIONS = 8;
@@ -86,23 +86,16 @@ async function survived(model: ModelServer, server: FreshServer, faults: readonl
   const sorted = tookMs.toSorted((a, b) => a - b);
   const [p99, most] = [sorted[Math.floor(sorted.length * 0.99)] ?? 0, sorted.at(-1) ?? 0];
   if (most > ANSWERED_WITHIN_MS) failures.push(`an answer took ${most.toFixed(0)} ms`);
-  const { acked, wrong } = acknowledgedOf(RUN, sent);
-  const found = await inspect(server.folder, acked, true);
-  const { lost, doubled, tallyOff } = found;
-  return {
-    kind: "fault",
-    runs: faults.length,
-    injected: faults.length * REQUESTS_A_FAULT,
-    acked: acked.length,
-    lost,
-    doubled,
-    wrong: wrong + found.wrong,
-    tallyOff,
-    serverErrors: sent.filter(({ status }) => status >= 500).length,
-    recoverMs,
-    note: `in outage p99 ${p99.toFixed(0)} ms, at most ${most.toFixed(0)} ms; the server was asked ${askedInFaults} times for ${faults.length * REQUESTS_A_FAULT} decisions in outage, ${model.scored - askedBefore} in all`,
-    failures: [...failures, ...found.failures],
-  };
+  return survivedAs(
+    { run: RUN, folder: server.folder, isLive: true, sent },
+    {
+      runs: faults.length,
+      injected: faults.length * REQUESTS_A_FAULT,
+      recoverMs,
+      note: `in outage p99 ${p99.toFixed(0)} ms, at most ${most.toFixed(0)} ms; the server was asked ${askedInFaults} times for ${faults.length * REQUESTS_A_FAULT} decisions in outage, ${model.scored - askedBefore} in all`,
+      failures,
+    },
+  );
 }
 
 /** How long until live answers three times in a row. */

@@ -3,13 +3,12 @@
  * in time by the first in line that is well, and the log says who it was and why.
  */
 import { FAULTS, type Fault } from "../fixtures/model-server.ts";
-import { ENDPOINT, application } from "./applications.ts";
+import { Asking } from "./asking.ts";
 import type { Case, Survived, Torment } from "./case.ts";
 import type { Chance } from "./chance.ts";
-import { HttpConnection, decisionPost } from "./http-client.ts";
-import { acknowledgedOf, inspect } from "./invariants.ts";
 import type { Sent } from "./load-order.ts";
 import { openToRead } from "./read-store.ts";
+import { survivedAs } from "./survived.ts";
 import { HTTP, ONNX, openScorerWorld, scorerPids, type Breakable, type ScorerWorld } from "./scorer-world.ts";
 
 const RUN = "f19";
@@ -57,7 +56,7 @@ export const scorersAtRandom: Case = {
 
 async function survived(world: ScorerWorld, torment: Torment): Promise<Survived> {
   const { random, isShort, budgetMs } = torment;
-  const asking = await Asking.open(world);
+  const asking = await Asking.open({ port: world.server.port, token: world.token, run: RUN, connections: CONNECTIONS });
   const [answers, recoverMs, failures]: [Answered[], number[], string[]] = [[], [], []];
   const startedMs = performance.now();
   let signals = 0;
@@ -77,28 +76,18 @@ async function survived(world: ScorerWorld, torment: Torment): Promise<Survived>
     recoverMs.push(await healed(world, asking, what, failures));
   }
   asking.close();
-  const { acked, wrong } = acknowledgedOf(RUN, asking.all);
-  const found = await inspect(world.folder, acked, true);
   const records = recordsOf(world.folder);
   const unlike = answers.flatMap((answer) => troubleWith(answer, records) ?? []);
   const late = answers.filter(({ body }) => (records.get(asReply(body).id)?.latencyMs ?? 0) > DEADLINE_MS + LAST_MS).length;
   if (late > answers.length * LATE_SHARE) failures.push(`${late} of ${answers.length} were decided later than their deadline`);
   if (unlike[0] !== undefined) failures.push(`${unlike.length} answers are not the right member's, or not recorded as such: ${unlike[0]}`);
   const by = (route: string) => answers.filter(({ body }) => body.includes(`"route":"${route}"`)).length;
-  return {
-    kind: "fault",
-    runs: recoverMs.length,
-    injected: answers.length,
-    acked: acked.length,
-    lost: found.lost,
-    doubled: found.doubled,
-    wrong: wrong + found.wrong + unlike.length,
-    tallyOff: found.tallyOff,
-    serverErrors: asking.all.filter(({ status }) => status >= 500).length,
-    recoverMs,
-    note: `${signals} signals to scorer processes; in trouble live/standby/fallback answered ${by("live")}/${by("standby")}/${by("fallback")}, ${late} past ${DEADLINE_MS + LAST_MS} ms`,
-    failures: [...failures, ...found.failures],
-  };
+  const note = `${signals} signals to scorer processes; in trouble live/standby/fallback answered ${by("live")}/${by("standby")}/${by("fallback")}, ${late} past ${DEADLINE_MS + LAST_MS} ms`;
+  const survived = await survivedAs(
+    { run: RUN, folder: world.folder, isLive: true, sent: asking.all },
+    { runs: recoverMs.length, injected: answers.length, recoverMs, note, failures },
+  );
+  return { ...survived, wrong: survived.wrong + unlike.length };
 }
 
 /** The first rounds try each kind once; then all at random. */
@@ -131,46 +120,6 @@ class Striking {
   async stop(): Promise<number> {
     clearInterval(this.#timer);
     return this.#struck.size;
-  }
-}
-
-/** The applicants: one after the other on each connection. */
-class Asking {
-  readonly all: Sent[] = [];
-  readonly #connections: readonly HttpConnection[];
-  readonly #token: string;
-
-  private constructor(connections: readonly HttpConnection[], token: string) {
-    this.#connections = connections;
-    this.#token = token;
-  }
-  static async open({ server, token }: ScorerWorld): Promise<Asking> {
-    return new Asking(await Promise.all(Array.from({ length: CONNECTIONS }, () => HttpConnection.open(server.port))), token);
-  }
-  async many(count: number): Promise<readonly Sent[]> {
-    const from = this.all.length;
-    const each = async (connection: HttpConnection) => {
-      for (let i = 0; i < count / CONNECTIONS; i++) await this.#ask(connection);
-    };
-    await Promise.all(this.#connections.map(each));
-    return this.all.slice(from);
-  }
-  async one(): Promise<Sent> {
-    const [connection] = this.#connections;
-    if (!connection) throw new Error("no connection");
-    return this.#ask(connection);
-  }
-  async #ask(connection: HttpConnection): Promise<Sent> {
-    const n = this.#next++;
-    const sentMs = performance.now();
-    const request = decisionPost({ endpoint: ENDPOINT, token: this.#token, body: application(RUN, n).body, key: null });
-    const sent = { n, dueMs: sentMs, sentMs, ...(await connection.send(request)), doneMs: performance.now() };
-    this.all.push(sent);
-    return sent;
-  }
-  #next = 0;
-  close(): void {
-    for (const connection of this.#connections) connection.close();
   }
 }
 

@@ -7,7 +7,7 @@ import type { NewTokenView } from "../../src/api/index.ts";
 import { EvenkeelClient } from "../../src/client.ts";
 import { LOANS_YAML, RELEASES } from "./applications.ts";
 
-const BINARY = fileURLToPath(new URL("../../bin/evenkeel.cjs", import.meta.url));
+export const BINARY = fileURLToPath(new URL("../../bin/evenkeel.cjs", import.meta.url));
 const START_WITHIN_MS = 30_000;
 
 /** Servers that run now: a case that breaks must not leave any behind. */
@@ -19,6 +19,8 @@ export function endLeftovers(): void {
 export interface ServerOptions {
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What starts it, such as `prlimit --nofile=128`: it must become the server, not stay beside it. */
+  readonly under?: readonly string[];
 }
 
 /** What a started server says of itself with `--json`. */
@@ -51,9 +53,10 @@ export class ServerProcess {
   }
 
   /** @throws Error with what it said, when it ends before it listens */
-  static async start({ folder, env = {} }: ServerOptions): Promise<ServerProcess> {
+  static async start({ folder, env = {}, under = [] }: ServerOptions): Promise<ServerProcess> {
     const startedMs = performance.now();
-    const child = spawn(process.execPath, [BINARY, "up", "--data", folder, "--port", "0", "--json"], {
+    const [program, ...words] = [...under, process.execPath, BINARY, "up", "--data", folder, "--port", "0", "--json"];
+    const child = spawn(program, words, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });

@@ -40,8 +40,8 @@ export const sticky: Case = {
     const [acked, failures]: [Acknowledged[], string[]] = [[], []];
     let [wrong, serverErrors] = [0, 0];
     /** Asks for everybody once. @returns who answered each */
-    const askAll = async (step: number): Promise<readonly Arm[]> => {
-      const arms = new Array<Arm>(people);
+    const askAll = async (step: number): Promise<readonly (Arm | undefined)[]> => {
+      const arms: (Arm | undefined)[] = Array.from({ length: people });
       let next = 0;
       const each = async (connection: HttpConnection) => {
         for (let n = next++; n < people; n = next++) {
@@ -59,7 +59,7 @@ export const sticky: Case = {
       return arms;
     };
     await command("promote", { release: OLD });
-    const moves = new Array<number>(people).fill(0);
+    const moves = Array.from({ length: people }, () => 0);
     let last = await askAll(0);
     let furthest = 0;
     for (let step = 0; step <= steps; step++) {

@@ -1,14 +1,26 @@
 /** What this machine has of what the faults are made with. Nothing is installed: what is missing is told with the package that has it. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 
-export type Tool = "strace" | "attach" | "root" | "loop" | "python3" | "mkfs.ext4" | "libfaketime" | "libeatmydata" | "tmpfs";
+export type Tool =
+  | "strace"
+  | "attach"
+  | "root"
+  | "loop"
+  | "python3"
+  | "mkfs.ext4"
+  | "libfaketime"
+  | "libeatmydata"
+  | "tmpfs"
+  | "prlimit"
+  | "memory cgroup";
 
 /** Debian package of a tool, where one has it. */
 const PACKAGES: Partial<Record<Tool, string>> = {
   strace: "strace",
   python3: "python3",
+  prlimit: "util-linux",
   "mkfs.ext4": "e2fsprogs",
   libfaketime: "libfaketime",
   libeatmydata: "libeatmydata1",
@@ -36,6 +48,10 @@ function look(tool: Tool): boolean {
       return succeeds("mkfs.ext4", "-V");
     case "tmpfs":
       return has("root") && succeeds("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt");
+    case "prlimit":
+      return succeeds("prlimit", "--nofile=64", "true");
+    case "memory cgroup":
+      return madeAndRemoved(MEMORY_CGROUPS, "evenkeel-look");
     case "libfaketime":
       return libraryPath("faketime/libfaketimeMT.so.1") !== undefined;
     case "libeatmydata":
@@ -63,8 +79,24 @@ function reasonOf(tool: Tool): string {
   if (tool === "attach")
     return has("strace") ? "strace may not attach to running processes (kernel.yama.ptrace_scope)" : reasonOf("strace");
   if (tool === "loop") return "no loop devices";
+  if (tool === "memory cgroup") return "no cgroup for memory can be made";
   if (tool === "tmpfs") return "tmpfs can't be mounted";
   return `no ${tool}${name ? ` (Debian package ${name})` : ""}`;
+}
+
+/** Where groups of processes with a limit of memory are made: cgroup v1, or v2 where there is no v1. */
+export const MEMORY_CGROUPS = existsSync("/sys/fs/cgroup/memory") ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
+
+function madeAndRemoved(folder: string, name: string): boolean {
+  const path = join(folder, name);
+  try {
+    mkdirSync(path);
+    const isOne = ["memory.max", "memory.limit_in_bytes"].some((file) => existsSync(join(path, file)));
+    rmdirSync(path);
+    return isOne;
+  } catch {
+    return false;
+  }
 }
 
 /** Where a preloaded library is: Debian keeps it in a folder of the machine's architecture. */

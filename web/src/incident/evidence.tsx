@@ -5,10 +5,16 @@ import { BandBar, Meter } from "../charts/band.tsx";
 import own from "./evidence.module.css";
 import css from "./incident.module.css";
 
+/** Why there are none. */
+const WITHOUT = {
+  breach: "What the guardrail had in hand can't be read any more.",
+  failure: "The release failed to answer; no guardrail had to prove anything.",
+  "by-hand": "opened this incident by hand, so there is no test behind it.",
+} as const;
+
 /** The numbers of the proof, never a point without its band and its counts. */
-export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: IncidentView }) {
-  if (!evidence && !isByHand) return <p className={css.quiet}>What the guardrail had in hand can't be read any more.</p>;
-  if (!evidence) return <p className={css.quiet}>{openedBy} opened this incident by hand, so there is no test behind it.</p>;
+export function Evidence({ view: { evidence, openedBy, kind } }: { view: IncidentView }) {
+  if (!evidence) return <p className={css.quiet}>{kind === "by-hand" ? `${openedBy} ${WITHOUT[kind]}` : WITHOUT[kind]}</p>;
   const { metric, unit, estimate, limit, band, harmed, reference, sources } = evidence;
   const sides = [harmed, ...(reference ? [{ ...reference, group: reference.group ?? "everybody else" }] : [])];
   const [first] = sources;
@@ -42,9 +48,11 @@ export function Evidence({ view: { evidence, openedBy, isByHand } }: { view: Inc
               <th scope="row" className={i === 0 ? css.strong : ""}>
                 {side.group}
               </th>
-              <td className={css.number}>{count(side.favourable)}</td>
-              <td className={css.number}>{count(side.of)}</td>
-              <td className={css.number}>{side.of > 0 && rate(side.favourable / side.of)}</td>
+              <td className={css.number}>{side.favourable === null ? "–" : count(side.favourable)}</td>
+              <td className={css.number}>{side.of === null ? "under 10" : count(side.of)}</td>
+              <td className={css.number}>
+                {side.of !== null && side.favourable !== null && side.of > 0 && rate(side.favourable / side.of)}
+              </td>
             </tr>
           ))}
         </tbody>

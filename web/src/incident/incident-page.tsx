@@ -48,7 +48,7 @@ function Story({ view }: { view: IncidentView }) {
           </div>
           <p className={css.sub}>
             Incident {view.n} on {view.endpoint}, opened by{" "}
-            {view.isByHand ? (
+            {view.kind !== "breach" ? (
               view.openedBy
             ) : (
               <>
