@@ -19,6 +19,8 @@ interface Stored {
 
 const DATABASE = "evenkeel";
 const BATCH = 500;
+/** Each call has the whole time: a database so slow that it can't take a batch in it would otherwise never take any. */
+const AT_ONCE = 50;
 const SELECT_MS = 5_000;
 /** An answer that takes longer isn't waited for; the batch comes again. */
 const ANSWER_MS = 15_000;
@@ -43,16 +45,17 @@ export class MongodbTarget implements SinkTarget {
   }
 
   async deliver({ stream, documents }: SinkBatch, signal: AbortSignal): Promise<null> {
-    await this.#within(signal, async (db) => {
-      const collection = db.collection<Stored>(collectionOf[stream]);
-      if (!this.#ready.has(stream)) await this.#prepare(collection, stream);
-      this.#ready.add(stream);
-      const writes = documents.map((document) => {
-        const { _id, ...replacement } = storedOf(document);
-        return { replaceOne: { filter: { _id }, replacement, upsert: true } };
+    for (let from = 0; from < documents.length; from += AT_ONCE)
+      await this.#within(signal, async (db) => {
+        const collection = db.collection<Stored>(collectionOf[stream]);
+        if (!this.#ready.has(stream)) await this.#prepare(collection, stream);
+        this.#ready.add(stream);
+        const writes = documents.slice(from, from + AT_ONCE).map((document) => {
+          const { _id, ...replacement } = storedOf(document);
+          return { replaceOne: { filter: { _id }, replacement, upsert: true } };
+        });
+        await collection.bulkWrite(writes, { ordered: true });
       });
-      await collection.bulkWrite(writes, { ordered: true });
-    });
     return null;
   }
 
