@@ -93,6 +93,7 @@ describe.skipIf(real === undefined)("a model in a container", { timeout: 120_000
   const route = async () => (await admin().get<{ readonly route: unknown }>("/v1/endpoints/cards")).route;
   const mine = () => containersOf(engine, folder);
   let live = "";
+  let container = "";
 
   test("decides, and its log can be read", async () => {
     ({ release: live } = await deploy());
@@ -105,25 +106,28 @@ describe.skipIf(real === undefined)("a model in a container", { timeout: 120_000
     expect(lines).toContain("stdout: model server listens");
     const later = await admin().get<LogView>(`/v1/endpoints/cards/releases/${live}/logs`, { after: log.next ?? "" });
     expect(later.lines).toEqual([]);
+    [container = ""] = await mine();
+    // It takes ten seconds to end: it is looked for below, once the others have had their turn.
+    await deploy({ env: { MODEL_MODE: "stubborn" } });
+    expect(await mine()).toHaveLength(2);
   });
 
   test("has no capabilities, no way out, and its limits", async () => {
-    const [id = ""] = await mine();
-    const inspected = JSON.parse((await run("podman", ["inspect", id])).stdout);
+    const inspected = JSON.parse((await run("podman", ["inspect", container])).stdout);
     expect(inspected[0].HostConfig).toMatchObject({ Memory: 128 * 1024 * 1024, PidsLimit: 256, ReadonlyRootfs: true, Privileged: false });
     expect(inspected[0].Mounts).toEqual([]);
-    const status = (await run("podman", ["exec", id, "cat", "/proc/1/status"])).stdout;
+    const status = (await run("podman", ["exec", container, "cat", "/proc/1/status"])).stdout;
     expect(status).toMatch(/CapEff:\s+0+\n/);
     expect(status).toMatch(/NoNewPrivs:\s+1\n/);
     const out = `fetch("http://203.0.113.1:8080", { signal: AbortSignal.timeout(3000) }).catch((e) => console.log(e.cause.code))`;
-    expect((await run("podman", ["exec", id, "node", "-e", out])).stdout.trim()).toMatch(/^E(NETUNREACH|HOSTUNREACH)$/);
+    expect((await run("podman", ["exec", container, "node", "-e", out])).stdout.trim()).toMatch(/^E(NETUNREACH|HOSTUNREACH)$/);
   });
 
   test("that is killed is nobody's failed request: the rule answers, and it comes back", async () => {
-    const [id = ""] = await mine();
     const during: string[] = [];
     const application = client(tokens.application);
-    const killed = engine.kill(id);
+    // Not by the engine's API: Podman's answers when it has seen it stopped, and here it may be up again before that.
+    const killed = run("podman", ["kill", container]);
     for (const untilMs = performance.now() + 15_000; performance.now() < untilMs;) {
       const reply = await application.post<{ readonly route: string }>("/v1/endpoints/cards/decisions", {
         inputs: { income: 150_000, debt: 1 },
@@ -134,29 +138,26 @@ describe.skipIf(real === undefined)("a model in a container", { timeout: 120_000
     await killed;
     expect(during).toContain("fallback");
     expect(during.at(-1)).toBe("live");
-    expect(troubles.at(-1)).toContain("it was killed (137): out of memory, or SIGKILL; its limit is 128 MiB; starting it again");
-    expect(await mine()).toEqual([id]);
+    expect(troubles.join("\n")).toContain("it was killed (137): out of memory, or SIGKILL; its limit is 128 MiB; starting it again");
+    expect(await mine()).toContain(container);
   });
 
-  test.each([
-    ["that never gets ready", "never", "GET /v2/health/ready was answered with status 503"],
-    ["that ends while it starts", "exit", "it ended with exit code 3"],
-    ["that takes other inputs", "shape", "3 inputs of the model"],
-    ["that answers without scores", "garbage", "when"],
-  ])("one %s is refused with what came and the end of its log, and the route table stays", async (_what, mode, got) => {
+  test("one that can't be used is refused with what came and the end of its log, and the route table stays", async () => {
     const before = await route();
-    const problem = await problemOf(deploy({ env: { MODEL_MODE: mode }, start_timeout_ms: 5000 }));
-    expect(problem.status).toBe(422);
-    const [issue] = problem.errors ?? [];
-    expect(`${issue?.expected} ${issue?.got}`).toContain(got);
-    expect(issue?.hint).toContain(`model server starts: ${mode}`);
+    const refused = async (mode: string, got: string, startTimeoutMs = 10_000) => {
+      const problem = await problemOf(deploy({ env: { MODEL_MODE: mode }, start_timeout_ms: startTimeoutMs }));
+      expect(problem.status).toBe(422);
+      const [issue] = problem.errors ?? [];
+      expect(`${issue?.expected} ${issue?.got}`).toContain(got);
+      expect(issue?.hint).toContain(`model server starts: ${mode}`);
+    };
+    await Promise.all([
+      refused("never", "GET /v2/health/ready was answered with status 503", 3000),
+      refused("exit", "it ended with exit code 3"),
+      refused("shape", "3 inputs of the model"),
+      refused("garbage", "when"),
+    ]);
     expect(await route()).toEqual(before);
-    expect(await mine()).toHaveLength(1);
-  });
-
-  test("one that ignores SIGTERM is gone ten seconds later", async () => {
-    await deploy({ env: { MODEL_MODE: "stubborn" } });
-    await expect.poll(async () => (await mine()).length, { timeout: 30_000 }).toBe(1);
   });
 
   test("an image of a new name is for whoever may name targets", async () => {
@@ -172,12 +173,15 @@ describe.skipIf(real === undefined)("a model in a container", { timeout: 120_000
     });
   });
 
+  test("whatever isn't needed is gone, ten seconds later even what ignores SIGTERM", async () => {
+    await expect.poll(mine, { timeout: 30_000 }).toEqual([container]);
+  });
+
   test("is left running by a server that stops, and taken over by the next", async () => {
-    const [id] = await mine();
     await stop();
     await start(withEngine);
     await expect.poll(decide, { timeout: 60_000 }).toMatchObject({ route: "live", score: 0.75 });
-    expect(await mine()).toEqual([id]);
+    expect(await mine()).toEqual([container]);
   });
 
   test("without an engine the server starts, and the rule answers", async () => {

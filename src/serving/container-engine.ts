@@ -11,7 +11,8 @@ import { logLines, pullTrouble, type LogLine } from "./container-streams.ts";
 /** Docker 25 and later; Docker 29 refuses less. Podman 4 and 5 take it for theirs. */
 const VERSION = "/v1.44";
 const CALL_MS = 10_000;
-const START_MS = 30_000;
+/** To start, end or remove one takes an engine long on a busy machine. */
+const CHANGE_MS = 30_000;
 const PULL_MS = 600_000;
 const STOP_SECONDS = 10;
 /** A thousand lines of a log, as long as engines keep them, are 16 MB. */
@@ -100,7 +101,7 @@ export class ContainerEngine {
   }
 
   async start(id: string): Promise<void> {
-    await this.#call("POST", `/containers/${id}/start`, { timeoutMs: START_MS }, [304]);
+    await this.#call("POST", `/containers/${id}/start`, { timeoutMs: CHANGE_MS }, [304]);
   }
 
   /** Undefined when there is no such container. @param port - the one that it listens on inside */
@@ -127,14 +128,15 @@ export class ContainerEngine {
     await this.#call("POST", `/containers/${id}/wait?condition=not-running`, { timeoutMs: 0, signal }, [404]);
   }
 
+  /** Podman answers when it has seen it stopped: one that is started again at once it waits for in vain. */
   async kill(id: string): Promise<void> {
-    await this.#call("POST", `/containers/${id}/kill?signal=SIGKILL`, {}, [404, 409, 500]);
+    await this.#call("POST", `/containers/${id}/kill?signal=SIGKILL`, { timeoutMs: CHANGE_MS }, [404, 409, 500]);
   }
 
   /** Asks it to end, makes it end after ten seconds, and removes it. One that is gone already is fine. */
   async remove(id: string): Promise<void> {
-    await this.#call("POST", `/containers/${id}/stop?t=${STOP_SECONDS}`, { timeoutMs: CALL_MS + STOP_SECONDS * 1000 }, [304, 404]);
-    await this.#call("DELETE", `/containers/${id}?force=true&v=true`, { timeoutMs: START_MS }, [404, 409]);
+    await this.#call("POST", `/containers/${id}/stop?t=${STOP_SECONDS}`, { timeoutMs: CHANGE_MS + STOP_SECONDS * 1000 }, [304, 404]);
+    await this.#call("DELETE", `/containers/${id}?force=true&v=true`, { timeoutMs: CHANGE_MS }, [404, 409]);
   }
 
   /** Ids of all containers, running or not, that have these labels. */

@@ -323,20 +323,29 @@ describe("a container that ends", () => {
     await expect.poll(() => held.isUp()).toBe(true);
     expect(fake.only.id).not.toBe(only.id);
   });
-  test("not ended but hanging: three looks without an answer, and it is killed and started again", async () => {
-    const held = await taken(containers());
-    model.isReady = false;
-    for (let i = 0; i < 3; i++) {
-      await later(5000);
-      await expect.poll(() => model.requests.length).toBeGreaterThan(0);
-      model.requests.length = 0;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    await expect.poll(() => fake.count("POST /containers/{id}/kill")).toBe(1);
-    model.isReady = true;
-    await expect.poll(() => held.isUp()).toBe(true);
-    expect(troubles.at(-1)).toContain("it hung: GET /v2/health/ready was answered with status 503, 3 looks in a row");
-  });
+  test.each([
+    ["at once", undefined],
+    ["when it has been seen to end, as by Podman", 200],
+  ])(
+    "not ended but hanging: three looks without an answer, and it is killed, which is answered %s, and started again",
+    async (_when, seenAfterMs) => {
+      fake.killSeenAfterMs = seenAfterMs;
+      const held = await taken(containers());
+      model.isReady = false;
+      for (let i = 0; i < 3; i++) {
+        await later(5000);
+        await expect.poll(() => model.requests.length).toBeGreaterThan(0);
+        model.requests.length = 0;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await expect.poll(() => fake.count("POST /containers/{id}/kill")).toBe(1);
+      model.isReady = true;
+      await expect.poll(() => held.isUp()).toBe(true);
+      expect(troubles.at(-1)).toContain("it hung: GET /v2/health/ready was answered with status 503, 3 looks in a row");
+      expect(troubles.join("\n")).not.toContain("it was killed");
+      expect(fake.count("POST /containers/{id}/start")).toBe(3);
+    },
+  );
   test("while the engine's API is away goes unnoticed no longer than it is away, and a healthy one is left alone", async () => {
     const held = await taken(containers());
     await fake.stop();

@@ -211,12 +211,17 @@ export class ModelContainer {
 
   async #look(): Promise<void> {
     const id = this.#id;
-    if (id === null || this.#state.kind !== "up") return;
+    const state = this.#state;
+    if (id === null || state.kind !== "up") return;
     this.#lookedMs = this.#nowMs();
     const why = await this.#whyEnded(id);
-    if (this.#state.kind !== "up") return;
+    // Another look may have seen it end, and it may be up again.
+    if (this.#state !== state) return;
     if (why === undefined) return this.#watch(id);
-    await this.#hasEnded(why, this.#nowMs() - this.#state.sinceMs);
+    // Its watch must not start it again while it is killed: Podman would not see it stopped, and not answer.
+    this.#state = { kind: "starting" };
+    if (this.#badLooks >= MOST_BAD_LOOKS) await this.#parts.engine.kill(id).catch(engineTrouble);
+    if (!this.#left.signal.aborted) await this.#hasEnded(why, this.#nowMs() - state.sinceMs);
   }
 
   async #whyEnded(id: string): Promise<string | undefined> {
@@ -226,7 +231,6 @@ export class ModelContainer {
     const issue = await this.#parts.probe(this.route);
     this.#badLooks = issue === undefined ? 0 : this.#badLooks + 1;
     if (this.#badLooks < MOST_BAD_LOOKS) return undefined;
-    await this.#parts.engine.kill(id).catch(engineTrouble);
     return `it hung: ${issue?.got ?? "no answer"}, ${MOST_BAD_LOOKS} looks in a row`;
   }
 
