@@ -23,6 +23,7 @@ import { slowClients } from "./slow-clients.ts";
 import { ssrf } from "./ssrf.ts";
 import { sticky } from "./sticky.ts";
 import { stopped } from "./stopped.ts";
+import { toldToStop } from "./told-to-stop.ts";
 
 export const cases: readonly Case[] = [
   decideHeld,
@@ -45,6 +46,7 @@ export const cases: readonly Case[] = [
   slowClients,
   clientGone,
   sameRequest,
+  toldToStop,
   oddModels,
   sticky,
   scorersAtRandom,

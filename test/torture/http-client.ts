@@ -6,6 +6,8 @@ export interface Answer {
   readonly body: string;
   readonly isReplay: boolean;
   readonly retryAfter: string | null;
+  /** The server closes the connection after it: whoever asks there again asks nobody. */
+  readonly isLast: boolean;
 }
 
 /** The connection ended before the answer was whole: whether the request was carried out isn't known. */
@@ -48,12 +50,13 @@ export class HttpConnection {
     });
   }
 
-  /** @throws NoAnswer when the connection ends first */
-  send(request: Buffer): Promise<Answer> {
+  /** @param rest - of the request, to be sent when it comes @throws NoAnswer when the connection ends first */
+  send(request: Buffer, rest?: Promise<Buffer>): Promise<Answer> {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#socket.write(request);
+      void rest?.then((bytes) => this.#socket.write(bytes));
     });
   }
 
@@ -76,6 +79,7 @@ export class HttpConnection {
       body: bytes.toString("utf8", headEnd + 4, headEnd + 4 + length),
       isReplay: head.includes("idempotent-replayed: true"),
       retryAfter: /retry-after: (\S+)/.exec(head)?.[1] ?? null,
+      isLast: head.includes("\r\nconnection: close"),
     };
     const waiting = this.#waiting;
     this.#waiting = undefined;
