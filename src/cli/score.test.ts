@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { commandLine } from "./command-line.ts";
 import { educationEndpoint, protocolServer, vectorEndpoint, type ProtocolServer } from "../../test/protocol-server.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
@@ -17,8 +18,10 @@ afterAll(() => server.drop());
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "evenkeel-score-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function start(args: readonly string[], token = server.tokens.application) {
-  const child = spawn(process.execPath, [main, "score", ...args, "--url", server.url, "--token", token], { cwd: folder });
+const argvOf = (args: readonly string[], token = server.tokens.application) => ["score", ...args, "--url", server.url, "--token", token];
+/** A process of its own, that can be killed. */
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [main, ...argvOf(args)], { cwd: folder });
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString()));
@@ -27,7 +30,17 @@ function start(args: readonly string[], token = server.tokens.application) {
   );
   return { child, ended };
 }
-const run = (args: readonly string[], token?: string) => start(args, token).ended;
+async function run(args: readonly string[], token?: string) {
+  let [out, err] = ["", ""];
+  const io = {
+    isTerminal: false,
+    out: (text: string) => void (out += `${text}\n`),
+    note: (text: string) => void (err += `${text}\n`),
+    progress: () => undefined,
+  };
+  const code = await commandLine(argvOf(args, token), io, {}, folder);
+  return { code, out, err };
+}
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 const answers = (name: string) =>
   readFileSync(join(folder, name), "utf8")
@@ -140,7 +153,7 @@ describe("a job that was stopped", () => {
       if (kills === 1) appendFileSync(join(folder, "people.answers.ndjson"), '{"row":99999,"li');
     }
     expect(doneRows()).toBeGreaterThan(0);
-    const { code, err } = await run(args);
+    const { code, err } = await start(args).ended;
     expect([code, err]).toEqual([0, expect.stringMatching(/^going on after [\d,]+ rows/)]);
     const all = answers("people.answers.ndjson");
     expect(all.map(({ row }) => row)).toEqual(Array.from({ length: ROWS }, (_, i) => i + 1));
