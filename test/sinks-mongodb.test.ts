@@ -3,10 +3,10 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { SinkView } from "../src/api/index.ts";
 import { EvenkeelClient } from "../src/client.ts";
-import { freshMongodb, whyNoMongodb } from "./mongodb.ts";
+import { expectTakesWrites, freshMongodb, ownMongodb, whyNoMongodb, type FreshMongodb } from "./mongodb.ts";
 import { freshServer } from "./server.ts";
 import { LENDING, applied, caughtUp, decided, told, tokenFor } from "./sinks.ts";
 import { ServerProcess, endLeftovers } from "./torture/server-process.ts";
@@ -49,10 +49,16 @@ class Cable {
   }
 }
 
+const sinkInto = ({ name }: FreshMongodb, more = "") =>
+  `kind: sink\nname: warehouse\ntarget: { kind: mongodb, secret: warehouse, database: ${name}${more} }\n`;
+const documentsOf = ({ db }: FreshMongodb) =>
+  db.collection<{ _id: string; seq: number }>("decisions").find().sort({ seq: 1 }).toArray();
+
 describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
-  let mongodb: Awaited<ReturnType<typeof freshMongodb>>;
+  let mongodb: FreshMongodb;
   let cable: Cable;
   let address: string;
+  beforeAll(expectTakesWrites);
   beforeEach(async () => {
     mongodb = await freshMongodb();
     cable = new Cable(mongodb.url);
@@ -62,11 +68,8 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
     await cable.close();
     await mongodb.drop();
   });
-  const sink = (more = "") =>
-    `kind: sink\nname: warehouse\ntarget: { kind: mongodb, secret: warehouse, database: ${mongodb.name}${more} }\n`;
-  const documents = async () => {
-    return mongodb.db.collection<{ _id: string; seq: number }>("decisions").find().sort({ seq: 1 }).toArray();
-  };
+  const sink = (more = "") => sinkInto(mongodb, more);
+  const documents = () => documentsOf(mongodb);
 
   test("decisions and outcomes are documents under their own ids, with dates and indexes", async () => {
     const server = await freshServer({ secrets: { warehouse: address } });
@@ -147,18 +150,26 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
       await server.drop();
     }
   });
+});
 
-  test("killed at random moments while it delivers, each document is there once", { timeout: 240_000 }, async () => {
+/** On a server of its own: one that only its client leaves in the middle of a write may hang for ever (docs/decisions/sinks.md). */
+test.skipIf(whyNoMongodb !== undefined)(
+  "killed at random moments while it delivers, and the database with it, each document is there once",
+  { timeout: 60_000 },
+  async (context) => {
+    const own = await ownMongodb();
+    if (!own) return context.skip("no server that speaks MongoDB's protocol can be built here");
     const folder = mkdtempSync(join(tmpdir(), "evenkeel-sinks-"));
-    const env = { EVENKEEL_SECRET_WAREHOUSE: address };
+    const env = { EVENKEEL_SECRET_WAREHOUSE: own.url };
     try {
+      const mongodb = await freshMongodb(own.url);
       const acknowledged: string[] = [];
       let token = "";
       for (let round = 0; round < 2; round++) {
         const server = await ServerProcess.start({ folder, env });
         if (round === 0) {
           await applied(server.control, LENDING);
-          await applied(server.control, sink());
+          await applied(server.control, sinkInto(mongodb));
           token = await tokenFor(server.control, "application");
         }
         const client = new EvenkeelClient({ url: server.url, token });
@@ -167,21 +178,23 @@ describe.skipIf(whyNoMongodb !== undefined)("the sink of MongoDB", () => {
           for (let batch = 0; !isKilled; batch++)
             acknowledged.push(...(await decided(client, `r${round}`, 40, batch * 40).catch(() => [])));
         })();
-        await new Promise((resolve) => setTimeout(resolve, 500 + ((round * 377) % 1000)));
+        await new Promise((resolve) => setTimeout(resolve, 700 + ((round * 377) % 1000)));
         isKilled = true;
-        await server.kill();
-        await load;
+        await Promise.all([server.kill(), own.kill()]);
+        await Promise.all([load, own.start()]);
         await client.close();
       }
       const server = await ServerProcess.start({ folder, env });
-      await caughtUp(server.control, "warehouse", 60_000);
+      await caughtUp(server.control, "warehouse", 20_000);
       await server.stop();
-      const found = await documents();
+      const found = await documentsOf(mongodb);
       expect(found.map(({ seq }) => seq)).toEqual(found.map((_, i) => i + 1));
       const delivered = new Set(found.map(({ _id }) => _id));
       expect(acknowledged.filter((id) => !delivered.has(id))).toEqual([]);
+      await mongodb.drop();
     } finally {
+      await own.down();
       rmSync(folder, { recursive: true, force: true });
     }
-  });
-});
+  },
+);
