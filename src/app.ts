@@ -1,8 +1,6 @@
 /** The one place that knows everything: builds every room once, from top to bottom, and stops them in reverse. */
-import { readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { Audit, ClockWatch, Egress, ProtectedReads, Tokens, parseEgress, type NewToken, type Principal } from "./access/index.ts";
+import { Audit, ClockWatch, ProtectedReads, Tokens, type NewToken, type Principal } from "./access/index.ts";
 import {
   Connections,
   EventStream,
@@ -35,6 +33,8 @@ import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
 import { GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
+import { LET_GO_WITHIN_MS, assertFree, handOverTo, takeOver } from "./hand-over.ts";
+import { egressOf, containersOf } from "./outside.ts";
 import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import {
@@ -43,16 +43,16 @@ import {
   FailureControl,
   GuardrailControl,
   Incidents,
-  LoadedAhead,
   MemoryBudget,
   Releases,
   Rollbacks,
   RolloutControl,
 } from "./releases/index.ts";
-import { Attributor, ContainerEngine, Containers, Gateway, type LoadDependencies } from "./serving/index.ts";
+import { Attributor, Gateway } from "./serving/index.ts";
+import { repeatedly } from "./repeatedly.ts";
 import type { ReleaseId } from "./std.ts";
-import { openStore, sha256Hex, systemRuntime, viewStore, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
-import { Successor, answers, forgetSuccessors, isRunning, listenPrivately } from "./take-over.ts";
+import { openStore, systemRuntime, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
+import { forgetSuccessors, listenPrivately } from "./take-over.ts";
 
 export interface AppOptions {
   /** The data folder; made when missing. */
@@ -120,7 +120,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     let endBeats: () => void = () => undefined;
     undo.push(() => endBeats());
     const ownPorts = new Set([port]);
-    const http = { egress: egressOf(options, ownPorts), random: runtime.random, secrets: options.secrets ?? {} };
+    const secrets = options.secrets ?? {};
+    const http = { egress: egressOf(options.egress?.allow ?? [], ownPorts), random: runtime.random, secrets };
     const loading = { clock: runtime.clock, inline: options.scorers === "inline", http };
     const storeOptions: StoreOptions = {
       folder: options.folder,
@@ -159,7 +160,11 @@ export async function startApp(options: AppOptions): Promise<App> {
         failures?.note(trouble);
       },
     });
-    const containers = containersOf(options, runtime, onError);
+    const { containerEngine: engine, folder } = options;
+    const containers =
+      engine === undefined
+        ? undefined
+        : containersOf({ engine, folder, secrets, onTrouble: (error) => onError(error, "containers") }, runtime);
     const load = { ...loading, blobs: store.blobs, ...(containers ? { containers } : {}) };
     const releases = await Releases.open({
       store,
@@ -377,38 +382,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** @throws Error that says which entry of the configuration is wrong */
-function egressOf({ egress }: AppOptions, ownPorts: ReadonlySet<number>): Egress {
-  const rules = parseEgress(egress?.allow ?? []);
-  if (rules.ok) return new Egress({ rules: rules.value, ownPorts: () => ownPorts });
-  const [{ expected, got, hint } = { expected: "", got: "", hint: "" }] = rules.error;
-  throw new Error(`egress: expected ${expected}, got "${got}" (${hint})`);
-}
-
-function containersOf(options: AppOptions, { clock, timers, random }: Runtime, onError: NonNullable<AppOptions["onError"]>) {
-  if (options.containerEngine === undefined) return undefined;
-  return new Containers({
-    engine: new ContainerEngine(options.containerEngine),
-    instance: instanceOf(options.folder, random),
-    clock,
-    timers,
-    random,
-    secrets: options.secrets ?? {},
-    onTrouble: (error) => onError(error, "containers"),
-  });
-}
-
-/** Names this server to a container engine that it may share: by its folder's place and a number kept in it, so that no copy is taken for it. */
-function instanceOf(folder: string, random: Runtime["random"]): string {
-  const file = join(folder, "instance");
-  try {
-    writeFileSync(file, random.bytes(16).toString("hex"), { flag: "wx" });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-  return sha256Hex(JSON.stringify([realpathSync(folder), readFileSync(file, "utf8")]));
-}
-
 const CLOCK_EVERY_MS = 1000;
 /** Often enough to see a standstill, seldom enough to cost nothing. */
 const BEAT_MS = 250;
@@ -416,27 +389,6 @@ const BEAT_MS = 250;
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
 const VERSION = "0.1.0";
-
-/** Work that is done again and again until it is stopped; an error of one time is told and doesn't end it. */
-function repeatedly(
-  { timers }: Runtime,
-  everyMs: number,
-  work: () => Promise<void>,
-  onError: (error: Error) => void,
-): { settled(): Promise<void>; stop(): Promise<void> } {
-  let current: Promise<void> = Promise.resolve();
-  const end = timers.every(
-    everyMs,
-    () => (current = work().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error))))),
-  );
-  return {
-    settled: () => current,
-    stop() {
-      end();
-      return current;
-    },
-  };
-}
 
 /** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */
 async function subjectKey(store: Store): Promise<Buffer> {
@@ -458,54 +410,3 @@ const LOCAL: Principal = {
   endpoints: null,
   grants: ["decisions:read", "protected:read", "review"],
 };
-
-/** A predecessor answers for five seconds at most what it has begun, then closes everything. */
-const LET_GO_WITHIN_MS = 15_000;
-
-/** Loads and proves all that can be without writing, then has the server that runs let go of the store. */
-async function takeOver(
-  options: StoreOptions,
-  runtime: Runtime,
-  {
-    loading,
-    port,
-    undo,
-  }: { readonly loading: Omit<LoadDependencies, "blobs">; readonly port: number; readonly undo: (() => Promise<void> | void)[] },
-): Promise<{ readonly ahead: LoadedAhead; readonly successor: Successor } | undefined> {
-  if (!(await isRunning(options.folder))) return undefined;
-  const view = await viewStore(options, runtime);
-  let ahead: LoadedAhead;
-  try {
-    ahead = await LoadedAhead.load(view.db, { ...loading, blobs: view.blobs });
-  } finally {
-    await view.close();
-  }
-  undo.push(() => ahead.close());
-  const successor = await Successor.listen(options.folder, runtime.random);
-  undo.push(() => successor.close());
-  await successor.ask(port);
-  return { ahead, successor };
-}
-
-/** Every request is the successor's from now on; it hears of them when this server has let go of everything else. */
-async function handOverTo(socket: string, connections: Connections, letGo: () => Promise<void>): Promise<"successor" | "nobody"> {
-  let isFree: (path: string) => void = () => undefined;
-  const next = new Promise<string>((resolve) => {
-    isFree = resolve;
-  });
-  await connections.handOn(next);
-  await letGo();
-  const answered = answers(socket);
-  isFree(socket);
-  if (!(await answered)) return "nobody";
-  await connections.letGo();
-  return "successor";
-}
-
-/** Sharing a port is for a successor: otherwise it is a mistake, which the system would let pass where both servers have one owner. */
-async function assertFree(host: string, port: number): Promise<void> {
-  if (port === 0) return;
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => probe.once("error", reject).listen({ host, port }, resolve));
-  await new Promise((resolve) => probe.close(resolve));
-}

@@ -18,6 +18,8 @@ export interface Body {
 const command = { reason: "because", commandId: "command-1", generation: 1 };
 const optionalOfCommand = ["/commandId", "/generation"];
 const shapes = ["inputs", "outputs"].flatMap((side) => [0, 1].map((axis) => `/signature/${side}/0/shape/${axis}`));
+/** Of an example: whatever a feature may be, and null where it is missing. */
+const cells = ["/examples/rows/0/0", "/examples/rows/0/1"];
 const node = { kind: "run", id: "x" };
 
 /** By the operation's name. */
@@ -229,8 +231,8 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
         "/signature/outputs/0",
         ...shapes,
       ],
-      loose: shapes,
-      nullable: shapes,
+      loose: [...shapes, ...cells],
+      nullable: [...shapes, ...cells],
     },
     "POST /v1/models/{model}/aliases": {
       value: { alias: "champion", number: 1, reason: "because", expected: 1 },

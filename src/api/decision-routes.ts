@@ -129,7 +129,7 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
   app.post(
     "/v1/endpoints/:endpoint/decisions",
     {
-      config: { right: "decide", takesRelease: true },
+      config: { right: "decide", takesRelease: true, turnsAway: (endpoint) => gateway.turnsAway(endpoint) },
       schema: {
         summary: "Decide about a person",
         description: `Answered once it is recorded. With an \`Idempotency-Key\` the same request gives the same answer again. With \`reasons=true\` the answer says what moved the score most, if that is found in time: it never comes later for it. ${RELEASE_HEADER_TEXT}`,

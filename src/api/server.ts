@@ -29,6 +29,8 @@ declare module "fastify" {
     right?: Right | "public";
     /** Takes bytes as many as they are: may take as long as they keep coming. */
     takesUpload?: true;
+    /** Whether the endpoint has more to do than it can: then nothing else is done for the request. */
+    turnsAway?: (endpoint: string) => boolean;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
     /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
@@ -122,6 +124,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
+    const { turnsAway } = request.routeOptions.config;
+    if (turnsAway?.(asParams(request.params).endpoint ?? "")) throw ONE_TOO_MANY;
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
@@ -170,6 +174,9 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.get("/openapi.json", { config: { right: "public" }, schema: { hide: true } }, async () => app.swagger());
   return app;
 }
+
+/** Made once: where it is thrown, every microsecond counts. */
+const ONE_TOO_MANY = new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
 
 /** The system's limit of open files for this process, where it can be read; else a common one. */
 function openFilesAtMost(): number {

@@ -23,6 +23,8 @@ interface Waiting {
 const REMEMBERED = 0.9;
 /** A turn that takes longer was held up from outside: it says nothing about what the next ones will take. */
 const LONGEST_TURN_US = 50_000;
+/** Of the limit: only when some have waited without a break for so long is it overload, and not a hiccup of the machine. */
+const SUSTAINED = 2;
 /** Of the limit: who was let in stays for so long, even when the process is held up meanwhile. */
 const PATIENCE = 5;
 
@@ -35,6 +37,8 @@ export class Door {
   #head = 0;
   /** When the first request of this turn came; null until one has. */
   #turnSinceUs: number | null = null;
+  /** Since when there has always been somebody waiting; null while nobody is. */
+  #crowdedSinceUs: number | null = null;
   /** The last turn that left some waiting: what the loop does until the next one is what it can do. */
   #busySinceUs: number | null = null;
   #begun = 0;
@@ -57,7 +61,8 @@ export class Door {
     const nowUs = this.#clock.monotonicUs();
     this.#turnSinceUs ??= this.#openTurn(nowUs);
     if (this.waiting === 0 && nowUs - this.#turnSinceUs < this.#turnUs) return this.#begin(begin);
-    if (this.waiting * this.#busyUs > this.#maxWaitUs * this.#busyBegun) return Promise.resolve(null);
+    this.#crowdedSinceUs ??= nowUs;
+    if (this.isFull(nowUs)) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       this.#waiting.push({
         sinceUs: nowUs,
@@ -65,6 +70,12 @@ export class Door {
         turnAway: () => resolve(null),
       });
     });
+  }
+
+  /** Whether who comes now would wait too long, and not for a moment only. */
+  isFull(nowUs: number): boolean {
+    if (this.#crowdedSinceUs === null || nowUs - this.#crowdedSinceUs <= SUSTAINED * this.#maxWaitUs) return false;
+    return this.waiting * this.#busyUs > this.#maxWaitUs * this.#busyBegun;
   }
 
   #openTurn(nowUs: number): number {
@@ -91,6 +102,7 @@ export class Door {
       else next?.begin();
     }
     if (this.waiting > 0) this.#busySinceUs = startedUs;
+    else this.#crowdedSinceUs = null;
     if (this.#head > this.#waiting.length / 2) {
       this.#waiting = this.#waiting.slice(this.#head);
       this.#head = 0;

@@ -212,6 +212,16 @@ export class Gateway {
   }
 
   /**
+   * Whether a request for a decision would be refused as one too many, asked before anything else is done for it: under five times the
+   * load it can carry, a server that reads and checks all of it first has no time left to decide. Counts it as unanswered if so.
+   */
+  turnsAway(endpoint: string): boolean {
+    if (!this.#tables.has(endpoint) || !this.#door.isFull(this.#options.runtime.clock.monotonicUs())) return false;
+    this.#countsOf(endpoint).unanswered++;
+    return true;
+  }
+
+  /**
    * Decides on one request. Replies once the decision is recorded as the log promises.
    * @param body - parsed JSON, of which nothing is believed yet
    * @throws StorageError when the log can't record it

@@ -15,6 +15,8 @@ const TIMES = 5;
 const ORDINARY = 0.8;
 const SLOWER_AT_MOST = 3;
 const CONNECTIONS = 256;
+/** So many that those who wait for an answer don't keep the others from asking. */
+const FLOOD_CONNECTIONS = 1024;
 /**
  * Rules that hold for nobody, before the one that decides: a decision costs milliseconds, so that the generator, on the same machine,
  * can offer several times what the server can do.
@@ -58,7 +60,7 @@ async function held(torment: Torment, probed: ProbedServer, folder: string): Pro
   const ordinary = await offer(capacity * ORDINARY, CONNECTIONS, durationMs);
   torment.say(`${(TIMES * capacity).toFixed(0)} a second`);
   await probed.lags();
-  const flood = await offer(capacity * TIMES, CONNECTIONS, durationMs);
+  const flood = await offer(capacity * TIMES, FLOOD_CONNECTIONS, durationMs);
   const lag = await probed.lags();
   const after = await offer(capacity * ORDINARY, CONNECTIONS, durationMs);
 
