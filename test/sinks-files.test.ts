@@ -1,18 +1,19 @@
 /** Sinks of files, on the whole product: in through the API, out as lines, once each whatever dies. */
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { EvenkeelClient } from "../src/client.ts";
 import { freshServer } from "./server.ts";
-import { LENDING, applied, caughtUp, decided, linesOf, told, tokenFor } from "./sinks.ts";
+import { LENDING, applied, caughtUp, caughtUpAgain, decided, linesOf, told, tokenFor } from "./sinks.ts";
 import { ServerProcess, endLeftovers } from "./torture/server-process.ts";
 
 afterAll(endLeftovers);
 
 const SINK = "kind: sink\nname: archive\nendpoints: [loans]\ntarget: { kind: ndjson }\n";
 
-test("every decision and every outcome, corrections too, becomes one line, in the log's order and without anything personal", async () => {
+test.concurrent("every decision and every outcome, corrections too, becomes one line, in the log's order and without anything personal", async () => {
   const server = await freshServer();
   try {
     expect(await applied(server.admin, `${LENDING}---\n${SINK}`)).toMatchObject([
@@ -38,12 +39,12 @@ test("every decision and every outcome, corrections too, becomes one line, in th
   }
 });
 
-test("killed at random moments while it delivers, each line is there once and in order", { timeout: 240_000 }, async () => {
+test.concurrent("killed at random moments while it delivers, each line is there once and in order", { timeout: 60_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-sinks-"));
   try {
     const acknowledged: string[] = [];
     let token = "";
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 2; round++) {
       const server = await ServerProcess.start({ folder });
       if (round === 0) {
         await applied(server.control, LENDING);
@@ -58,22 +59,20 @@ test("killed at random moments while it delivers, each line is there once and in
           acknowledged.push(...ids);
         }
       })();
-      // Somewhere in two looks' time, a different place each round.
-      await new Promise((resolve) => setTimeout(resolve, 400 + ((round * 377) % 1000)));
+      // After the first look, so that it delivers; where in that, chance says.
+      await new Promise((resolve) => setTimeout(resolve, 550 + randomInt(500)));
       isKilled = true;
       await server.kill();
       await load;
       await client.close();
     }
-    const server = await ServerProcess.start({ folder });
-    await caughtUp(server.control, "archive", 60_000);
-    await server.stop();
+    await caughtUpAgain(folder, "archive");
     const lines = linesOf(folder, "archive", "decision");
     expect(new Set(lines.map(({ id }) => id)).size).toBe(lines.length);
     expect(lines.map(({ seq }) => seq)).toEqual(lines.map((_, i) => i + 1));
     const delivered = new Set(lines.map(({ id }) => id));
     expect(acknowledged.filter((id) => !delivered.has(id))).toEqual([]);
-    expect(acknowledged.length).toBeGreaterThan(200);
+    expect(acknowledged.length).toBeGreaterThan(100);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -23,7 +23,7 @@ beforeAll(async () => {
   receiver = await new Receiver().listen();
   folder = mkdtempSync(join(tmpdir(), "evenkeel-sinks-page-"));
   const key = `whsec_${Buffer.alloc(24, 5).toString("base64")}`;
-  const secrets = { events: key, events_old: key, warehouse: "mongodb://127.0.0.1:1/" };
+  const secrets = { events: key, events_old: key, warehouse: "mongodb://" };
   server = await freshServer({ secrets, egress: { allow: [`127.0.0.1:${receiver.port}`] } });
   await applied(server.admin, LENDING);
   await told(await server.as("outcomes"), await decided(await server.as("application"), "a", 3), "repaid");
@@ -68,13 +68,14 @@ test("its documents have the fields that are delivered", () => {
   }
 });
 
-test.each(others.map((yaml) => [/name: (\w+)/.exec(yaml)?.[1] ?? "", yaml]))(
+test.concurrent.for(others.map((yaml) => [/name: (\w+)/.exec(yaml)?.[1] ?? "", yaml]))(
   "its sink %s is declared, and delivers",
-  async (name, yaml) => {
+  async ([name = "", yaml = ""], { expect }) => {
     const admin = await server.as("admin", ["protected:read"]);
     const [change] = await applied(admin, here(yaml));
     expect(change).toMatchObject({ kind: "sink", name, change: "created" });
-    if (name === "warehouse") return expect(change?.note).toContain("ECONNREFUSED");
+    // No database here, which the driver would look for during seconds (test/sinks-mongodb.test.ts): one look at such an address is enough.
+    if (name === "warehouse") return expect(change?.note).toContain("the database: Protocol and host list are required");
     await decided(await server.as("application"), name, 2);
     const sink = await caughtUp(server.admin, name);
     expect(sink.delivered.decisions).toBeGreaterThan(1);

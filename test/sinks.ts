@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ChangeView, DecisionReplyView, NewTokenView, SinkView } from "../src/api/index.ts";
+import { startApp, type AppOptions } from "../src/app.ts";
 import { EvenkeelClient } from "../src/client.ts";
 import { ENDPOINT, LOANS_YAML, application } from "./torture/applications.ts";
 
@@ -56,5 +57,17 @@ export async function caughtUp(admin: EvenkeelClient, name: string, withinMs = 2
     if (sink.lag.decisions === 0 && sink.lag.outcomes === 0) return sink;
     if (performance.now() > untilMs) throw new Error(`${name} didn't catch up: ${JSON.stringify(sink)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Starts the product again on the folder of one that was killed, in this process (which is quicker), and waits as {@link caughtUp} does. */
+export async function caughtUpAgain(folder: string, name: string, options: Partial<AppOptions> = {}): Promise<void> {
+  const app = await startApp({ folder, port: 0, ...options });
+  const control = new EvenkeelClient({ socket: join(folder, "control.sock"), timeoutMs: 10_000 });
+  try {
+    await caughtUp(control, name);
+  } finally {
+    await control.close();
+    await app.stop();
   }
 }
