@@ -173,7 +173,8 @@ class Someone {
     const others = this.#releases.filter((release) => release !== live);
     const share = this.#random.between(1, 9) / 10;
     return [
-      ...others.map(promote),
+      // Beside a canary nobody else is promoted.
+      ...others.filter((release) => !canary || canary.release === release).map(promote),
       ...(live === fallback ? [] : [back]),
       ...(canary
         ? [stop(canary.release)]
