@@ -50,7 +50,7 @@ async function held(torment: Torment, probed: ProbedServer, folder: string): Pro
     const order = { port: server.port, token, connections, run: RUN, first: next, durationMs: ms, perSecond, seed: torment.seed };
     const report = await startLoad(order).report;
     next = report.next;
-    all.push(...report.sent);
+    for (const one of report.sent) all.push(one);
     return report;
   };
   await offer(null, 4, 1000);
