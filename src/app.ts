@@ -50,7 +50,7 @@ import {
 } from "./releases/index.ts";
 import { Attributor, Gateway } from "./serving/index.ts";
 import { repeatedly } from "./repeatedly.ts";
-import type { ReleaseId } from "./std.ts";
+import { asError, type ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
 import { forgetSuccessors, listenPrivately } from "./take-over.ts";
 
@@ -114,6 +114,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     isStopping = true;
     for (const close of undo.splice(0).toReversed()) await close();
   };
+  const repeat = (everyMs: number, name: string, work: () => Promise<void>) => {
+    const repeated = repeatedly(runtime, everyMs, work, (error) => onError(error, name));
+    undo.push(() => repeated.stop());
+    return repeated;
+  };
   try {
     const port = options.port ?? 7070;
     // Ended late, though begun last: whoever is answered while everything stops must not look stale.
@@ -139,13 +144,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const firstAdmin = await tokens.ensureFirstAdmin();
 
     const clockWatch = new ClockWatch(store, audit);
-    const watchingClock = repeatedly(
-      runtime,
-      CLOCK_EVERY_MS,
-      () => clockWatch.tick(),
-      (error) => onError(error, "clock"),
-    );
-    undo.push(() => watchingClock.stop());
+    repeat(CLOCK_EVERY_MS, "clock", () => clockWatch.tick());
 
     const registry = openRegistry(store, audit);
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
@@ -179,7 +178,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => releases.close());
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
-    void containers?.booted().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error)), "containers"));
+    void containers?.booted().catch((error: unknown) => onError(asError(error), "containers"));
     const sinks = await Sinks.open({
       store,
       audit,
@@ -189,13 +188,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       onTrouble: (error) => onError(error, "sinks"),
     });
     undo.push(() => sinks.stop());
-    const delivering = repeatedly(
-      runtime,
-      DELIVER_EVERY_MS,
-      () => sinks.tick(),
-      (error) => onError(error, "sinks"),
-    );
-    undo.push(() => delivering.stop());
+    repeat(DELIVER_EVERY_MS, "sinks", () => sinks.tick());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const attributor = new Attributor();
@@ -218,34 +211,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
-    const looking = repeatedly(
-      runtime,
-      lookEveryMs,
-      async () => {
-        await failing.tick();
-        await control.tick();
-        await rollouts.tick();
-        await ab.tick();
-      },
-      (error) => onError(error, "guardrails"),
-    );
-    undo.push(() => looking.stop());
+    const looking = repeat(lookEveryMs, "guardrails", async () => {
+      await failing.tick();
+      await control.tick();
+      await rollouts.tick();
+      await ab.tick();
+    });
     // Apart from the looks: a drill on live traffic takes two seconds.
-    const drilling = repeatedly(
-      runtime,
-      lookEveryMs,
-      () => drills.tick(),
-      (error) => onError(error, "drills"),
-    );
-    undo.push(() => drilling.stop());
+    repeat(lookEveryMs, "drills", () => drills.tick());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
-    const following = repeatedly(
-      runtime,
-      lookEveryMs,
-      () => followUp.tick(),
-      (error) => onError(error, "incidents"),
-    );
-    undo.push(() => following.stop());
+    const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
 
     const ui = { store, reads, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
     const events = new EventStream({
@@ -344,7 +319,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           undo.push(closeServer);
         };
         handOverTo(join(options.folder, socket), connections, letGo).then(isReplacedBy, (error: unknown) => {
-          onError(error instanceof Error ? error : new Error(String(error)), "hand-over");
+          onError(asError(error), "hand-over");
           isReplacedBy("nobody");
         });
         return true;

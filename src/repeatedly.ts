@@ -1,3 +1,4 @@
+import { asError } from "./std.ts";
 import type { Runtime } from "./store/index.ts";
 
 export interface Repeated {
@@ -10,10 +11,7 @@ export interface Repeated {
 /** Work that is done again and again until it is stopped; an error of one time is told and doesn't end it. */
 export function repeatedly({ timers }: Runtime, everyMs: number, work: () => Promise<void>, onError: (error: Error) => void): Repeated {
   let current: Promise<void> = Promise.resolve();
-  const end = timers.every(
-    everyMs,
-    () => (current = work().catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error))))),
-  );
+  const end = timers.every(everyMs, () => (current = work().catch((error: unknown) => onError(asError(error)))));
   return {
     settled: () => current,
     stop() {

@@ -34,6 +34,9 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`);
 }
 
+/** What was caught, as an error: anything can be thrown. */
+export const asError = (caught: unknown): Error => (caught instanceof Error ? caught : new Error(String(caught)));
+
 /**
  * One thing that is wrong with what somebody sent or wrote, for a person to act on.
  * `path` is a JSON pointer into the body or document (`/inputs/age`); `line` and `column` are 1-based, for YAML and CEL.

@@ -1,9 +1,9 @@
 /** A rollout as people live it: over HTTP and the command line, on a real server with its own looks. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { commandLine } from "../src/cli/command-line.ts";
 import type { DrillView, EvenkeelClient, RolloutView } from "../src/index.ts";
 import { endpoint, fairRelease } from "./lender.ts";
+import { said } from "./said.ts";
 import { freshServer, problemOf, type FreshServer } from "./server.ts";
 
 const LOANS = "/v1/endpoints/loans";
@@ -27,17 +27,7 @@ async function apply(count: number): Promise<void> {
 const rolloutOf = async () => (await server.admin.get<{ readonly rollout: RolloutView | null }>(`${LOANS}/rollout`)).rollout;
 
 /** The command line on the machine itself, where the socket in the data folder needs no token. */
-async function evenkeel(words: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  let [out, err] = ["", ""];
-  const io = {
-    isTerminal: false,
-    out: (text: string) => void (out += `${text}\n`),
-    note: (text: string) => void (err += `${text}\n`),
-    progress: () => undefined,
-  };
-  const code = await commandLine(words, io, { EVENKEEL_DATA: server.folder }, server.folder);
-  return { code, out, err };
-}
+const evenkeel = (words: readonly string[]) => said(words, { EVENKEEL_DATA: server.folder }, server.folder);
 
 test("a release declared with a rollout goes live by itself, waits for a second person where it must, and a drill proves the way back", async () => {
   const rollout = {

@@ -1,9 +1,9 @@
 /** Whom a release answers, as people say it: over HTTP and the command line, on a real server. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
-import { commandLine } from "../src/cli/command-line.ts";
 import type { AbView, DecisionPageView, DecisionReplyView, EndpointView, EvenkeelClient, ReleaseView, SwitchView } from "../src/index.ts";
 import { endpoint, fairRelease, harmfulRelease } from "./lender.ts";
+import { said } from "./said.ts";
 import { freshServer, problemOf, type FreshServer } from "./server.ts";
 
 const LOANS = "/v1/endpoints/loans";
@@ -42,17 +42,7 @@ const routes = (replies: readonly DecisionReplyView[], route: string) => replies
 const route = async () => (await server.admin.get<EndpointView>(LOANS)).route;
 
 /** The command line on the machine itself, where the socket in the data folder needs no token. */
-async function evenkeel(words: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  let [out, err] = ["", ""];
-  const io = {
-    isTerminal: false,
-    out: (text: string) => void (out += `${text}\n`),
-    note: (text: string) => void (err += `${text}\n`),
-    progress: () => undefined,
-  };
-  const code = await commandLine(words, io, { EVENKEEL_DATA: server.folder }, server.folder);
-  return { code, out, err };
-}
+const evenkeel = (words: readonly string[]) => said(words, { EVENKEEL_DATA: server.folder }, server.folder);
 
 describe("a canary with a condition", () => {
   test("answers its share of those for whom it holds, one by one, in batches and through other protocols", async () => {

@@ -1,4 +1,5 @@
 /** Server-sent events: what changed, to every open page, as one stream a tab. */
+import { asError } from "../std.ts";
 import type { ServerResponse } from "node:http";
 import type { Principal } from "../access/index.ts";
 import type { Runtime } from "../store/index.ts";
@@ -51,7 +52,7 @@ export class EventStream {
         this.#isTroubled = false;
       } catch (error) {
         // Must not end the process, which has people to decide about.
-        if (!this.#isTroubled) parts.onTrouble(error instanceof Error ? error : new Error(String(error)));
+        if (!this.#isTroubled) parts.onTrouble(asError(error));
         this.#isTroubled = true;
       }
     });

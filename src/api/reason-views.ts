@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
 import { ReasonsReport, type Reasons, type ReasonsRefusal } from "../diagnosis/index.ts";
-import { unreachable, type DecisionId } from "../std.ts";
+import { asError, unreachable, type DecisionId } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import { ProblemError } from "./problem.ts";
 import { releaseProblem } from "./release-problems.ts";
@@ -44,7 +44,7 @@ export async function explanationFor(
   const found = reasons.of(endpoint, id).then(
     (report): Explanation => (report.ok ? { reasons: report.value, why: null, address } : none(reasonsProblem(report.error).message)),
     (error: unknown) => {
-      onError(error instanceof Error ? error : new Error(String(error)), `reasons of decision ${id}`);
+      onError(asError(error), `reasons of decision ${id}`);
       return none("They could not be found just now.");
     },
   );

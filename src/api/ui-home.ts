@@ -130,7 +130,7 @@ async function guardrailsView(room: EndpointRoom, { control, releases, names }: 
     const back = past.find(({ change }) => change.kind === "rolled-back");
     if (back) return { kind: "on-fallback", sinceMs: room.liveSinceMs, because: becauseOf(back) };
   }
-  const placed = new Set([table.live, ...(table.canary ? [table.canary.release] : []), ...besideLive(table)]);
+  const placed = new Set([table.live, ...besideLive(table)]);
   const tests = (await control.tests(room)).filter((test) => test.armClass === "serving" && placed.has(test.release));
   const states = tests.map((test) => ({ release: test.release, state: guardrailState(test) }));
   const [top] = states.toSorted((a, b) => b.state.meter - a.state.meter || (a.state.estimate ?? 9) - (b.state.estimate ?? 9));

@@ -7,9 +7,8 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpoint } from "../../test/lender.ts";
+import { said, type Said } from "../../test/said.ts";
 import { freshServer, type FreshServer } from "../../test/server.ts";
-import { commandLine } from "./command-line.ts";
-import type { Io } from "./io.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-calls-"));
 let server: FreshServer;
@@ -36,24 +35,9 @@ afterAll(async () => {
   await server.drop();
 });
 
-interface Said {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** In this process, with what is said kept. */
-async function said(words: string, role?: string): Promise<Said> {
-  let [out, err] = ["", ""];
-  const io: Io = {
-    isTerminal: false,
-    out: (line) => void (out += `${line}\n`),
-    note: (line) => void (err += `${line}\n`),
-    progress: () => undefined,
-  };
-  const env = role ? { EVENKEEL_URL: server.url, EVENKEEL_TOKEN: tokens.get(role) ?? role } : {};
-  return { code: await commandLine(words.split(" "), io, env, folder), out, err };
-}
+const saidTo = (words: string, role?: string): Promise<Said> =>
+  said(words.split(" "), role ? { EVENKEEL_URL: server.url, EVENKEEL_TOKEN: tokens.get(role) ?? role } : {}, folder);
 
 /** What is called, by whom, the exit code, and what must be said. */
 const CALLS: readonly (readonly [words: string, role: string | undefined, code: number, says: RegExp])[] = [
@@ -84,7 +68,7 @@ const CALLS: readonly (readonly [words: string, role: string | undefined, code: 
 const STACK = /^\s+at |node:internal|\[cause\]/m;
 
 test.each(CALLS)("evenkeel %s (%s) ends with %i and says what to do", async (words, role, code, says) => {
-  const done = await said(words, role);
+  const done = await saidTo(words, role);
   expect(done).toEqual({ code, out: "", err: expect.stringMatching(says) });
   expect(done.err).not.toMatch(STACK);
   expect(done.err.split("\n")[0]?.length).toBeLessThan(300);

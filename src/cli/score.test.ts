@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { commandLine } from "./command-line.ts";
 import { educationEndpoint, protocolServer, vectorEndpoint, type ProtocolServer } from "../../test/protocol-server.ts";
+import { said } from "../../test/said.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 let server: ProtocolServer;
@@ -30,17 +30,7 @@ function start(args: readonly string[]) {
   );
   return { child, ended };
 }
-async function run(args: readonly string[], token?: string) {
-  let [out, err] = ["", ""];
-  const io = {
-    isTerminal: false,
-    out: (text: string) => void (out += `${text}\n`),
-    note: (text: string) => void (err += `${text}\n`),
-    progress: () => undefined,
-  };
-  const code = await commandLine(argvOf(args, token), io, {}, folder);
-  return { code, out, err };
-}
+const run = (args: readonly string[], token?: string) => said(argvOf(args, token), {}, folder);
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 const answers = (name: string) =>
   readFileSync(join(folder, name), "utf8")

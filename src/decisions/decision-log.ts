@@ -1,6 +1,6 @@
 /** The log that every answer goes through before it is given. */
 import { StorageError, type Clock, type Store } from "../store/index.ts";
-import { assert, ok, type Result } from "../std.ts";
+import { asError, assert, ok, type Result } from "../std.ts";
 import { decisionTuple, shadowTuple, type Committer, type DecisionTuple, type ShadowTuple } from "./batch.ts";
 import { openCommitter } from "./committer.ts";
 import { LogOverloaded, type Ack, type AppendOutcome, type DecisionRecord, type ShadowAnswer } from "./decision-record.ts";
@@ -225,7 +225,7 @@ export class DecisionLog {
         answer?.resolve(outcomeOf(reply.settled[at]));
       }
     } catch (error) {
-      const trouble = error instanceof Error ? error : new Error(String(error));
+      const trouble = asError(error);
       if (!(trouble instanceof StorageError)) await this.#commitApart(waiting, shadows, trouble);
       else if (trouble.trouble === "outcome-unknown") await this.#lookUp(waiting, shadows, trouble);
       else await this.#refuse(waiting, shadows, trouble);

@@ -1,5 +1,5 @@
 /** Answers that are recorded together or not at all: the requests that ask for many decisions at once. */
-import { assert, err, ok, type Result } from "../std.ts";
+import { asError, assert, err, ok, type Result } from "../std.ts";
 import { StorageError, type Store } from "../store/index.ts";
 import { decisionTuple, type Batch, type BatchReply, type Committer, type DecisionTuple, type Settled } from "./batch.ts";
 import { LogOverloaded, type AppendOutcome, type DecisionRecord } from "./decision-record.ts";
@@ -105,7 +105,7 @@ export class Wholes {
         some[i]?.resolve(appended);
       }
     } catch (error) {
-      const trouble = error instanceof Error ? error : new Error(String(error));
+      const trouble = asError(error);
       if (!(trouble instanceof StorageError) && some.length > 1) {
         // The program is wrong about one of them: the others must not pay for it.
         for (const whole of some) await this.#commit([whole]);

@@ -1,6 +1,7 @@
 /** What the sequential test must hold (sequential-tests §3, and the list at the end of §15). */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { chance } from "../../test/torture/chance.ts";
 import { closeBucketBlock, startBucketTest } from "./bucket-test.ts";
 import { differenceBand, pooledEvidence, rateBand, ratioBand, type Line, type Sign } from "./confidence-sequence.ts";
 import {
@@ -40,16 +41,6 @@ const testWithBlocks = anyDefinition.chain((definition) =>
 const after = (definition: TestDefinition, blocks: readonly { n: number[]; k: number[] }[]): TestState =>
   blocks.reduce((state, block) => closeBlock(definition, state, block), startTest(definition));
 
-/** Uniform numbers in [0, 1), the same for the same seed (mulberry32). */
-function uniform(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 function draws(n: number, p: number, next: () => number): number {
   let k = 0;
   for (let i = 0; i < n; i++) if (next() < p) k++;
@@ -179,7 +170,8 @@ test.each([
   ({ kind, limit, n, p }) => {
     const [alpha, runs, blocks] = [0.05, 600, 60];
     const definition = definitionOf(kind, limit);
-    const next = uniform(20260102);
+    const random = chance(20260102);
+    const next = () => random.next();
     const alarms = { whole: 0, split: 0 };
     for (let run = 0; run < runs; run++) {
       const state = { whole: startTest(definition), split: startTest(definition) };
@@ -200,7 +192,8 @@ test.each([
 
 test("a harm is found after about as many decisions as sequential-tests §13 says", () => {
   const definition = definitionOf("ratio_min", 0.8);
-  const next = uniform(7);
+  const random = chance(7);
+  const next = () => random.next();
   const found = Array.from({ length: 101 }, () => {
     let state = startTest(definition);
     let decisions = 0;
@@ -242,7 +235,8 @@ test("every state is finite, whatever the blocks", () => {
 
 test("a mean at its limit gains nothing on average, above it harm is found", () => {
   const definition = { edges: [0, 50, 100, 200, 400], limit: 120, harm: "up" } as const;
-  const next = uniform(11);
+  const random = chance(11);
+  const next = () => random.next();
   const endings = Array.from({ length: 200 }, () => {
     let state = startBucketTest(definition);
     for (let i = 0; i < 30; i++) {

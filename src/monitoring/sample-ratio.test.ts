@@ -1,18 +1,9 @@
 import { expect, test } from "vitest";
+import { chance } from "../../test/torture/chance.ts";
 import { SAMPLE_RATIO_PROOF, sampleRatioEvidence } from "./sample-ratio.ts";
 
 const evidence = (...arms: readonly (readonly [answers: number, weight: number])[]) =>
   Math.exp(sampleRatioEvidence(arms.map(([answers, weight]) => ({ answers, weight }))));
-/** A small generator of even numbers in [0, 1) (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 test("the evidence is what the formula says, for few answers by hand", () => {
   expect(evidence([0, 1], [0, 1])).toBeCloseTo(1);
@@ -31,7 +22,8 @@ test("answers as asked are no evidence; a mismatch is proven, sooner the bigger 
 });
 
 test("looked at after every answer, hardly any comparison that runs as asked is ever called a mismatch", () => {
-  const next = numbers(7);
+  const random = chance(7);
+  const next = () => random.next();
   let false_ = 0;
   for (let run = 0; run < 400; run++) {
     const arms = [

@@ -1,7 +1,7 @@
 /** What follows an incident by itself, beside the looks of the guardrails: who it touched, and which step of the making did it. */
 import type { Blame, BlameRefusal } from "../diagnosis/index.ts";
 import type { Actor, Incidents } from "../releases/index.ts";
-import { unreachable } from "../std.ts";
+import { asError, unreachable } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import type { AffectedSummary, Redress, RedressRefusal } from "./affected.ts";
 
@@ -39,7 +39,7 @@ export class FollowUp {
         await this.#lookInto(n);
         this.#tries.delete(n);
       } catch (error) {
-        onTrouble(error instanceof Error ? error : new Error(String(error)));
+        onTrouble(asError(error));
       }
     }
   }

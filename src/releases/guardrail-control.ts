@@ -43,15 +43,7 @@ export class GuardrailControl {
   watched(room: EndpointRoom): WatchedEndpoint {
     const { definition, table } = room;
     const { releases } = this.#parts;
-    const serving = [
-      ...new Set([
-        table.live,
-        ...(table.canary ? [table.canary.release] : []),
-        ...besideLive(table),
-        table.fallback,
-        ...table.history.slice(-1),
-      ]),
-    ];
+    const serving = [...new Set([table.live, ...besideLive(table), table.fallback, ...table.history.slice(-1)])];
     const { spec } = definition;
     return {
       endpoint: room.name,
@@ -63,7 +55,7 @@ export class GuardrailControl {
         ...serving.map((release) => ({ release, armClass: "serving" as const, epoch: releases.lives(release) })),
         ...table.shadows.map(({ release }) => ({ release, armClass: "shadow" as const, epoch: releases.lives(release) })),
       ],
-      route: { live: table.live, beside: table.canary ? [table.canary.release] : besideLive(table), sinceMs: room.last.atMs },
+      route: { live: table.live, beside: besideLive(table), sinceMs: room.last.atMs },
     };
   }
 

@@ -262,10 +262,9 @@ export const standbyOf = (table: OpenTable): ReleaseId | null => table.history.a
 
 /** Every release that the table points at, the most important first. @param fallback - another one that is about to be set */
 export function neededBy(table: OpenTable, fallback = table.fallback): readonly ReleaseId[] {
-  const { live, canary, shadows } = table;
+  const { live, shadows } = table;
   const standby = standbyOf(table);
-  const beside = [...(canary ? [canary.release] : []), ...besideLive(table)];
-  return [...new Set([fallback, live, ...beside, ...(standby ? [standby] : []), ...shadows.map(({ release }) => release)])];
+  return [...new Set([fallback, live, ...besideLive(table), ...(standby ? [standby] : []), ...shadows.map(({ release }) => release)])];
 }
 
 /** Where a rollback may go, best first: what was live and good before, newest first, then the fallback. Never what is live. */
@@ -275,9 +274,11 @@ export function rollbackCandidates(table: OpenTable): readonly ReleaseId[] {
 
 export const isArm = (ab: AbTest | null, release: ReleaseId): boolean => ab?.arms.some((arm) => arm.release === release) ?? false;
 
-/** The releases of an A/B test that stand beside live. */
-export const besideLive = ({ ab, live }: OpenTable): readonly ReleaseId[] =>
-  ab ? ab.arms.map(({ release }) => release).filter((release) => release !== live) : [];
+/** The releases that answer a share of the people beside live: the canary, or the other arms of an A/B test. */
+export const besideLive = ({ ab, canary, live }: OpenTable): readonly ReleaseId[] => [
+  ...(canary ? [canary.release] : []),
+  ...(ab ? ab.arms.map(({ release }) => release).filter((release) => release !== live) : []),
+];
 
 /** Every place that points at `release`: none of these may be unloaded or deleted. */
 export function placesOf(table: RouteTable, release: ReleaseId): readonly Place[] {
@@ -285,7 +286,7 @@ export function placesOf(table: RouteTable, release: ReleaseId): readonly Place[
   const places: Place[] = [];
   if (table.live === release) places.push("live");
   if (table.canary?.release === release) places.push("canary");
-  if (besideLive(table).includes(release)) places.push("ab");
+  if (table.live !== release && isArm(table.ab, release)) places.push("ab");
   if (table.shadows.some((shadow) => shadow.release === release)) places.push("shadow");
   if (standbyOf(table) === release) places.push("standby");
   if (table.fallback === release) places.push("fallback");
@@ -308,21 +309,14 @@ export function brokenInvariants(table: RouteTable): readonly string[] {
     if (!holds) broken.push(what);
   };
   const shadows = table.shadows.map(({ release }) => release);
-  const placed = [
-    table.live,
-    table.fallback,
-    ...(table.canary ? [table.canary.release] : []),
-    ...besideLive(table),
-    ...shadows,
-    ...table.history,
-  ];
+  const placed = [table.live, table.fallback, ...besideLive(table), ...shadows, ...table.history];
   must(
     placed.every((release) => table.releases.has(release)),
     "I1: every place holds a known release",
   );
   must(!table.condemned.has(table.fallback), "I2: the fallback is not condemned");
   must(!placed.some((release) => table.condemned.has(release)), "I3: a condemned release holds no place");
-  const serving = [table.live, ...(table.canary ? [table.canary.release] : []), ...besideLive(table), ...shadows];
+  const serving = [table.live, ...besideLive(table), ...shadows];
   must(new Set(serving).size === serving.length, "I4: live, canary and shadows are different releases");
   must(table.canary === null || isShare(table.canary.share), "I5: a canary's share is above 0 and below 1");
   must(

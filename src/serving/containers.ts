@@ -2,7 +2,7 @@
  * The containers that models run in: one for all releases that need the very same one, kept while any does, taken over from the run of
  * the server before, and removed when no release needs it.
  */
-import { assert, err, ok, type Issue, type ReleaseId, type Result } from "../std.ts";
+import { asError, assert, err, ok, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Clock, Random, Timers } from "../store/index.ts";
 import {
   CONFIG,
@@ -278,7 +278,7 @@ export class Containers {
     const id = container.id ?? "";
     const removing = container.remove().then(
       () => this.#tidyNetwork(),
-      (error: unknown) => this.#parts.onTrouble(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => this.#parts.onTrouble(asError(error)),
     );
     this.#removing.set(id, removing);
     await removing;
@@ -305,7 +305,7 @@ export class Containers {
     for (const [config, entry] of this.#entries) {
       const isIdle = entry.holders === 0 && entry.container.isUp && nowMs > entry.idleSinceMs + IDLE_MS;
       const work = isIdle ? this.#remove(config, entry) : entry.container.tick();
-      void work.catch((error: unknown) => onTrouble(error instanceof Error ? error : new Error(String(error))));
+      void work.catch((error: unknown) => onTrouble(asError(error)));
     }
   }
 }
