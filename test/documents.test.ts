@@ -14,7 +14,7 @@ import { parsePlan } from "../src/releases/rollout-plan.ts";
 import { freshServer } from "./server.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const DOCUMENTS = ["README.md", "docs/guide.md"] as const;
+const DOCUMENTS = ["README.md", "docs/guide.md", "docs/pipelines.md"] as const;
 
 /** A part of a release's YAML. */
 const asRollout = (value: unknown): unknown =>
@@ -48,7 +48,7 @@ test.each(DOCUMENTS)("the commands of %s do what they say, in their order", { ti
     .filter(({ language, of }) => language === "sh" && of === "")
     .flatMap(({ text }) => text.split("\n"))
     .filter((line) => !isForPeople(line));
-  expect(lines.length).toBeGreaterThan(8);
+  expect(lines.length).toBeGreaterThan(5);
   const server = await freshServer();
   const tour = mkdtempSync(join(tmpdir(), "evenkeel-tour-"));
   try {
@@ -60,7 +60,7 @@ test.each(DOCUMENTS)("the commands of %s do what they say, in their order", { ti
       );
       const said = await run(words, server.folder);
       // 3: done, and something needs a person.
-      expect({ line, ...said }).toMatchObject({ exitCode: expect.toBeOneOf([0, 3]) });
+      expect(said.exitCode, `${line}\n${said.note}`).toBeOneOf([0, 3]);
       if (variable !== undefined) variables.set(variable, said.out);
     }
   } finally {
