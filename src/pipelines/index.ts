@@ -6,7 +6,18 @@ export { KnownFiles } from "./known-files.ts";
 export { StepOutcomeRecord, StepOutcomes } from "./outcomes.ts";
 export { differingPlayers, makingPlayers, stepKey, type MakingPlayer, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
 export { parseRecipe } from "./recipe-record.ts";
-export { StoppedError, cook, outOfKind, type Cooked, type RunOptions, type Spoiled, type StepProgress, type UnderWay } from "./run.ts";
+export {
+  StoppedError,
+  cook,
+  outOfKind,
+  repeat,
+  type Cooked,
+  type Repeated,
+  type RunOptions,
+  type Spoiled,
+  type StepProgress,
+  type UnderWay,
+} from "./run.ts";
 export { Slots, inParallel } from "./slots.ts";
 export { combinations, settingsOf, type Combination, type Setting } from "./sweep.ts";
 export { parseStepsOfRun, stepFactsOf, type StepOfRun } from "./step-facts.ts";
@@ -20,3 +31,5 @@ export {
   type StepTrouble,
 } from "./step-outcome.ts";
 export { WORK_MARK, type PipelineStore } from "./step-work.ts";
+export { changeText, codeDifferences, paramChanges, type StepChange } from "./changes.ts";
+export { statusOf, type StatusSources, type StepStatus } from "./status.ts";

@@ -2,6 +2,7 @@
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import type { Out } from "./declaration.ts";
 import { stepKey, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
+import { inputsKnown } from "./step-inputs.ts";
 import type { Slots } from "./slots.ts";
 import type { StepFailure, StepInput, StepOutcome } from "./step-outcome.ts";
 import { runStep, type StepSurroundings, type StepWork } from "./step-work.ts";
@@ -104,26 +105,35 @@ async function inputsOf(
   step: RecipeStep,
   recipe: Recipe,
   ends: ReadonlyMap<string, Promise<StepOutcome | undefined>>,
-): Promise<Record<string, StepInput> | undefined> {
-  const inputs: Record<string, StepInput> = {};
-  for (const [dep, from] of Object.entries(step.deps)) {
-    if (from.kind === "step") {
-      const outcome = await ends.get(from.step);
-      if (!outcome) return undefined;
-      const blob = outcome.outs[from.out];
-      assert(blob, `${from.step} has its output ${from.out}`);
-      inputs[dep] = { ...from, blob };
-    } else if (from.kind === "dataset") {
-      const dataset = recipe.datasets[from.reference];
-      assert(dataset, `${recipe.pipeline} has its dataset ${from.reference}`);
-      inputs[dep] = { ...from, ...dataset };
-    } else {
-      const blob = recipe.files?.[from.path];
-      assert(blob, `${recipe.pipeline} has its file ${from.path}`);
-      inputs[dep] = { ...from, blob };
-    }
+): Promise<Readonly<Record<string, StepInput>> | undefined> {
+  const done = new Map<string, StepOutcome>();
+  for (const from of Object.values(step.deps)) {
+    if (from.kind !== "step") continue;
+    const outcome = await ends.get(from.step);
+    if (!outcome) return undefined;
+    done.set(from.step, outcome);
   }
-  return inputs;
+  return inputsKnown(step, recipe, done).inputs;
+}
+
+/** A step that ran twice with the very same things. */
+export interface Repeated {
+  readonly first: StepOutcome;
+  readonly again: StepOutcome;
+}
+
+/** Runs a step once more although its outcome is known; what it needs comes from the cache, or is run. */
+export async function repeat(recipe: Recipe, name: string, options: RunOptions): Promise<Result<Repeated, Spoiled>> {
+  const cooked = await cook(recipe, options);
+  if (!cooked.ok) return cooked;
+  const { outcomes } = cooked.value;
+  const [step, first] = [recipe.steps.find((one) => one.name === name), outcomes.find((one) => one.step === name)];
+  assert(step && first, `the recipe has the step ${name}`);
+  const { inputs } = inputsKnown(step, recipe, new Map(outcomes.map((outcome) => [outcome.step, outcome])));
+  options.onProgress?.({ step: name, state: "running" });
+  const again = await runStep({ recipe, step, inputs, key: first.key }, options);
+  if (again.ok) return ok({ first, again: again.value });
+  return err({ recipe, failures: [again.error], kept: outcomes, cached: cooked.value.cached, notRun: [] });
 }
 
 /** Once, however many recipes ask for it. */
