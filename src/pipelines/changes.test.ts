@@ -42,8 +42,10 @@ const facts: StepFacts = {
   inputs: now.inputs,
   outs: { model: { path: "m.onnx", kind: "model", blob: blob("5") } },
   metrics: {},
+  metricsPath: null,
   seed: 1,
   environment: "linux",
+  lineage: { state: "complete", by: ["strace"], undeclaredReads: [] },
   startedAtMs: 0,
   endedAtMs: 1,
   log: null,
@@ -74,6 +76,7 @@ test("every change that gives a step another key is told", () => {
     "input rows loans@v1 (333333333333) → loans@v2 (666666666666)",
   ]);
   expect(texts({ step: { ...step, outs: { model: { path: "other.onnx", kind: "model" } } } })).toEqual(["its outputs changed"]);
+  expect(texts({ step: { ...step, metrics: "m.json" } })).toEqual(["its outputs changed"]);
   expect(texts({ seed: 2, environment: "mac" })).toEqual(["seed 1 → 2", "environment linux → mac"]);
 });
 

@@ -28,8 +28,8 @@ export interface StepNow {
 }
 
 export function changesSince(before: StepFacts, { step, inputs, seed, environment }: StepNow): readonly StepChange[] {
-  const outsNow = outputsText(step.outs);
-  const outsBefore = outputsText(before.outs);
+  const outsNow = outputsText(step.outs, step.metrics);
+  const outsBefore = outputsText(before.outs, before.metricsPath);
   return [
     ...(before.cmd === step.cmd ? [] : [{ kind: "command", before: before.cmd, now: step.cmd } as const]),
     ...codeChanges(before, step),
@@ -41,9 +41,8 @@ export function changesSince(before: StepFacts, { step, inputs, seed, environmen
   ];
 }
 
-const outputsText = (outs: Readonly<Record<string, { readonly path: string; readonly kind: string }>>) =>
-  Object.entries(outs)
-    .map(([name, { path, kind }]) => `${name}: ${path} (${kind})`)
+const outputsText = (outs: Readonly<Record<string, { readonly path: string; readonly kind: string }>>, metrics: string | null) =>
+  [...Object.entries(outs).map(([name, { path, kind }]) => `${name}: ${path} (${kind})`), `metrics: ${metrics ?? "none"}`]
     .toSorted()
     .join(", ");
 
