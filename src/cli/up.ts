@@ -53,6 +53,7 @@ examples:
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
     const said = values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data";
+    if (said === "") throw new UsageError("--data takes a folder, not an empty word");
     const folder = resolve(cwd, said);
     const host = values.host ?? "127.0.0.1";
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
