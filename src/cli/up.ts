@@ -77,6 +77,7 @@ examples:
         ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
         onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        dropped: () => io.dropped(),
         onFatal: (why) => {
           io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
           process.kill(process.pid, "SIGKILL");
