@@ -1,6 +1,7 @@
 /** All cases, in the order of the report. */
 import type { Case } from "./case.ts";
 import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
+import { commitWorker } from "./commit-worker.ts";
 import { connectionFlood } from "./connection-flood.ts";
 import { diskFull, writesRefused } from "./disk-full.ts";
 import { slowDisk } from "./disk-slow.ts";
@@ -40,6 +41,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   logTarget,
   clockJumps,
+  commitWorker,
   stopped,
   memoryLimit,
   connectionFlood,
