@@ -3,6 +3,7 @@ import type { Case } from "./case.ts";
 import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
 import { commitWorker } from "./commit-worker.ts";
 import { connectionFlood } from "./connection-flood.ts";
+import { containerFaults } from "./container-faults.ts";
 import { diskFull, writesRefused } from "./disk-full.ts";
 import { slowDisk } from "./disk-slow.ts";
 import { clientGone } from "./client-gone.ts";
@@ -53,6 +54,7 @@ export const cases: readonly Case[] = [
   sticky,
   scorersAtRandom,
   scorerFaults,
+  containerFaults,
   loadsAndUnloads,
   ssrf,
   fsyncOff,
