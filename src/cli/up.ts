@@ -53,6 +53,7 @@ examples:
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
     const said = values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data";
+    if (said === "") throw new UsageError("--data takes a folder, not an empty word");
     const folder = resolve(cwd, said);
     const host = values.host ?? "127.0.0.1";
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
@@ -76,6 +77,7 @@ examples:
         ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
         onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        dropped: () => io.dropped(),
         onFatal: (why) => {
           io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
           process.kill(process.pid, "SIGKILL");
