@@ -149,6 +149,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     repeat(CLOCK_EVERY_MS, "clock", () => clockWatch.tick());
 
     const registry = openRegistry(store, audit);
+    await registry.datasets.recover();
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
     let failures: FailureControl | undefined;

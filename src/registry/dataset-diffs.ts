@@ -1,6 +1,6 @@
 /** Reads two versions of a table out of the store and tells what differs. */
 import { nearest } from "../checked.ts";
-import { BlobError, type Blobs } from "../store/index.ts";
+import type { Blobs } from "../store/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import { commonType, type Column } from "./cell-types.ts";
 import { TableProblem } from "./csv-text.ts";
@@ -9,7 +9,8 @@ import { missingColumns, type DatasetSpec } from "./dataset-spec.ts";
 import type { DatasetVersion } from "./dataset-version.ts";
 import { verdictOf, type DiffIdentity, type SchemaChanges } from "./diff-verdict.ts";
 import { invalid, type Refusal } from "./refusal.ts";
-import { indexTable, openFile, type TableIndex } from "./table-scan.ts";
+import { storedTable } from "./stored-table.ts";
+import { indexTable } from "./table-scan.ts";
 
 export interface DatasetDiff {
   readonly from: { readonly dataset: string; readonly number: number; readonly id: string };
@@ -34,31 +35,16 @@ export async function diffVersions(
   const issues = columnIssues(spec, columns);
   if (issues.length > 0) return err(invalid(issues));
   try {
-    const [a, b] = [await indexStored(blobs, from, { columns, spec }), await indexStored(blobs, to, { columns, spec })];
+    const [a, b] = [
+      await indexTable(await storedTable(blobs, from), columns, spec),
+      await indexTable(await storedTable(blobs, to), columns, spec),
+    ];
     const diff = diffIndexes(a, b, asked.by);
     const identity = identityOf(from, to, diff.sameOrder);
     const { rows, groups } = diff;
     return ok({ from: named(from), to: named(to), identity, schema, rows, groups, verdict: verdictOf(identity, schema, diff, spec) });
   } catch (error) {
     if (error instanceof TableProblem) return err(invalid([error.issue]));
-    throw error;
-  }
-}
-
-/** @throws BlobError where the stored bytes are gone or no longer what they were */
-async function indexStored(
-  blobs: Blobs,
-  { blob }: DatasetVersion,
-  plan: { readonly columns: readonly Column[]; readonly spec: DatasetSpec },
-): Promise<TableIndex> {
-  if (!(await blobs.has(blob))) throw new BlobError("missing", blob);
-  try {
-    const index = await indexTable(openFile(blobs.path(blob)), plan.columns, plan.spec);
-    if (index.blob !== blob) throw new BlobError("corrupt", blob);
-    return index;
-  } catch (error) {
-    // It was read once without a problem, so either its bytes have changed or it was read by another declaration then.
-    if (error instanceof TableProblem) await blobs.get(blob);
     throw error;
   }
 }
