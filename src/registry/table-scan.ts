@@ -6,10 +6,10 @@ import { parseBlobId } from "../store/index.ts";
 import { assert, type BlobId } from "../std.ts";
 import { TypeGuess, isEmpty, type Column } from "./cell-types.ts";
 import { ColumnProfiler, type ColumnProfile } from "./column-profile.ts";
-import { CsvParser, type Cell } from "./csv-parser.ts";
+import { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 import { TableProblem, decodedText } from "./csv-text.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
-import { GroupIndex, type RowGroups } from "./group-index.ts";
+import { GroupIndex, type TableGroups } from "./group-index.ts";
 import { HASH_BYTES, RowHasher, compareAt, orderOf, tableId, type TableId } from "./row-hash.ts";
 
 /** Gives the bytes from the beginning, each time anew. */
@@ -41,7 +41,7 @@ export interface TableInspection {
 export async function inspectTable(open: OpenTable): Promise<TableInspection> {
   let names: readonly string[] = [];
   let guesses: TypeGuess[] = [];
-  const read = await parseAll(open, {
+  const read = await readTable(open, {
     header(header) {
       names = header;
       guesses = header.map(() => new TypeGuess());
@@ -54,7 +54,7 @@ export async function inspectTable(open: OpenTable): Promise<TableInspection> {
 }
 
 /** Every row by number, in the order of the file. */
-export interface TableIndex extends RowGroups {
+export interface TableIndex extends TableGroups {
   readonly id: TableId;
   /** Of the bytes that were read. */
   readonly blob: BlobId;
@@ -74,14 +74,12 @@ export interface TableIndex extends RowGroups {
  */
 export async function indexTable(open: OpenTable, columns: readonly Column[], spec: DatasetSpec): Promise<TableIndex> {
   const indexer = new Indexer(columns, spec);
-  const { blob } = await parseAll(open, { header: (names) => indexer.header(names), row: (cells, line) => indexer.row(cells, line) });
+  const { blob } = await readTable(open, { header: (names) => indexer.header(names), row: (cells, line) => indexer.row(cells, line) });
   return { blob, ...indexer.finish() };
 }
 
-async function parseAll(
-  open: OpenTable,
-  sink: { header(names: readonly string[]): void; row(cells: readonly Cell[], line: number): void },
-): Promise<{ readonly blob: BlobId; readonly bytes: number }> {
+/** Every row, and the id of the bytes it came from. @throws TableProblem */
+export async function readTable(open: OpenTable, sink: CsvSink): Promise<{ readonly blob: BlobId; readonly bytes: number }> {
   const parser = new CsvParser(sink);
   const hash = createHash("sha256");
   let bytes = 0;

@@ -1,0 +1,45 @@
+/** Differences of tables that are written in a test. */
+import { tmpdir } from "node:os";
+import { diffTables, type DiffQuestion, type TableDiff } from "../src/registry/dataset-diff.ts";
+import type { DatasetSpec } from "../src/registry/dataset-spec.ts";
+import type { DiffTable } from "../src/registry/diff-scan.ts";
+import { schemaChanges } from "../src/registry/diff-schema.ts";
+import { findingsOf, verdictOf, type DiffFinding } from "../src/registry/diff-verdict.ts";
+import { indexTable, inspectTable, openBytes, readTable } from "../src/registry/table-scan.ts";
+
+export async function tableOf(text: string): Promise<DiffTable> {
+  const open = openBytes(Buffer.from(text));
+  const { columns } = await inspectTable(open);
+  const index = await indexTable(open, columns, {});
+  return {
+    rows: index.rows,
+    columns: index.columns,
+    async read(sink) {
+      await readTable(open, sink);
+    },
+  };
+}
+
+export interface ToldDiff {
+  readonly diff: TableDiff;
+  readonly findings: readonly DiffFinding[];
+  readonly verdict: string;
+}
+
+export async function diffTexts(
+  before: string,
+  after: string,
+  asked: Partial<Omit<DiffQuestion, "space">> & { readonly spec?: DatasetSpec; readonly memoryBytes?: number } = {},
+): Promise<ToldDiff> {
+  const { memoryBytes, spec = {}, ...rest } = asked;
+  const [a, b] = [await tableOf(before), await tableOf(after)];
+  const space = { folder: tmpdir(), name: `evenkeel-diff-${process.pid}-${performance.now()}`, ...(memoryBytes ? { memoryBytes } : {}) };
+  const diff = await diffTables(a, b, { spec, space, ...rest });
+  const { sameOrder, renamed, ...told } = diff;
+  const names = ({ columns }: DiffTable) => columns.map(({ name }) => name).join();
+  const isSame = told.rows.missing + told.rows.added + told.rows.changed === 0 && names(a) === names(b);
+  const identity =
+    before === after ? "identical" : !isSame ? "different" : sameOrder ? "same rows, other notation" : "same rows, other order";
+  const findings = findingsOf({ identity, schema: schemaChanges(a.columns, b.columns, renamed), diff: told, spec });
+  return { diff, findings, verdict: verdictOf(findings) };
+}
