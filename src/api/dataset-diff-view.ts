@@ -102,8 +102,49 @@ const FlipView = Type.Object({
   againstRest: orNull(ContrastView),
 });
 
+const SummaryView = Type.Object({
+  rows: Type.Integer(),
+  empty: Type.Integer(),
+  mean: orNull(Type.Number({ description: "null for what isn't numeric" })),
+  deviation: orNull(Type.Number()),
+  quantiles: Type.Record(Type.String(), Type.Number()),
+});
+const Values = orNull(Type.Array(Type.String(), { description: "null where there are more than 20 different ones" }));
+const DistributionView = Type.Object({
+  column: Type.String({ description: "As the version before calls it" }),
+  type: Type.String(),
+  before: SummaryView,
+  after: SummaryView,
+  psi: Type.Number({ description: "Population stability index" }),
+  distance: Type.Object({ kind: Type.Enum(["ks", "total-variation"]), value: Type.Number() }),
+  chance: Type.Number({
+    description: "Of such a difference between samples of one population, corrected for the number of columns (Holm)",
+  }),
+  isShifted: Type.Boolean({ description: "Not by chance, and large enough to matter" }),
+  newValues: Values,
+  goneValues: Values,
+  bins: Type.Array(Type.Object({ label: Type.String(), before: Type.Integer(), after: Type.Integer() }), {
+    description: "Numbers up to each label; empty cells are in none",
+  }),
+});
+const DifferentialView = Type.Object({
+  group: Group,
+  rows: Type.Object({ before: Type.Integer(), after: Type.Integer() }),
+  measure: Type.Enum(["share", "label", "empty", "values"], {
+    description: "Share of all rows; share of a label, or of empty cells, among the group's rows; PSI of a column inside the group",
+  }),
+  column: orNull(Type.String()),
+  label: orNull(Type.String()),
+  before: Type.Number(),
+  after: Type.Number(),
+  change: Type.Number(),
+  changeOfRest: Type.Number(),
+  differential: Type.Number({ description: "`change` less `changeOfRest`" }),
+  z: Type.Number(),
+});
+
 const FindingView = Type.Object({
-  kind: Type.Enum(["identity", "schema", "rows", "missing", "added", "labels", "cells"]),
+  kind: Type.Enum(["identity", "schema", "rows", "missing", "added", "labels", "cells", "distribution", "groups"]),
   group: orNull(Type.Record(Type.String(), Type.String(), { description: "Whom it concerns more than others" })),
   columns: Type.Array(Type.String()),
   text: Type.String(),
@@ -120,6 +161,14 @@ export const DatasetDiffView = Type.Object(
     cells: Type.Array(CellsView, { description: "Columns with changed cells, those with most first; none without a key" }),
     groups: orNull(Type.Array(GroupChangeView, { description: `Most telling first; ${toSome}` })),
     flips: orNull(Type.Array(FlipView, { description: `Labels that are others now, by group, most telling first; ${toSome}` })),
+    distributions: Type.Array(DistributionView, {
+      description: "Of every column that both have, those that moved most first; protected columns only with protected:read",
+    }),
+    differentials: orNull(
+      Type.Array(DifferentialView, {
+        description: `What moved in a group of at least a hundred rows and not for all others, most telling first, at most 500; ${toSome}`,
+      }),
+    ),
     findings: orNull(Type.Array(FindingView, { description: `The verdict, sentence by sentence; ${toSome}` })),
     verdict: orNull(Type.String({ description: `The whole in a few sentences; ${toSome}, since it names groups` })),
   },
@@ -146,7 +195,8 @@ export function diffView(
       patterns: isGuarded(change.column) ? null : change.patterns,
       groups: seesGroups ? change.groups : null,
     })),
-    ...(seesGroups ? {} : { groups: null, flips: null, findings: null, verdict: null }),
+    distributions: copy.distributions.filter(({ column }) => !isGuarded(column)),
+    ...(seesGroups ? {} : { groups: null, flips: null, differentials: null, findings: null, verdict: null }),
   };
 }
 

@@ -4,6 +4,9 @@ import { commonType } from "./cell-types.ts";
 import { attributeName, type DatasetSpec } from "./dataset-spec.ts";
 import { CellTally, type CellChanges } from "./diff-cells.ts";
 import { GroupTally, type Contrast, type Group, type GroupChange, type LabelFlip } from "./diff-groups.ts";
+import { binsOf } from "./diff-bins.ts";
+import { differentialsOf, type Differential } from "./diff-differentials.ts";
+import { distributionsOf, type BinnedColumn, type Distribution } from "./diff-distributions.ts";
 import { joinParts } from "./diff-join.ts";
 import { proposedKey, renamedColumns, type RenamedColumn } from "./diff-look.ts";
 import { cellText, findCells } from "./diff-row.ts";
@@ -53,6 +56,10 @@ export interface TableDiff {
   /** Most telling first. */
   readonly groups: readonly GroupChange[];
   readonly flips: readonly LabelFlip[];
+  /** Of every column that both have, those that moved most first. */
+  readonly distributions: readonly Distribution[];
+  /** What moved in a group and not for all others, most telling first. */
+  readonly differentials: readonly Differential[];
 }
 
 export interface DiffQuestion {
@@ -122,12 +129,31 @@ async function compared(
 ): Promise<Omit<TableDiff, "renamed">> {
   const { spec, space } = question;
   const places = (key?.columns ?? []).map((name) => columns.findIndex((column) => column.name === name));
-  const plan: ScanPlan = { columns, key: places, spec };
+  const binned = columns.flatMap(({ name, after, type }): BinnedColumn[] => {
+    const [before, other] = [a.columns.find((column) => column.name === name), b.columns.find((column) => column.name === after)];
+    return before && other ? [{ before, after: other, bins: binsOf(before, other, type) }] : [];
+  });
+  const plan: ScanPlan = { columns, key: places, bins: binned.map(({ bins }) => bins), spec };
   const before = await scanTable(a, plan, { side: "before", space: { ...space, name: `${space.name}-a` } });
   try {
     const after = await scanTable(b, plan, { side: "after", space: { ...space, name: `${space.name}-b` } });
     try {
-      return await joined({ before, after, plan, key, by: attributesOf(question) });
+      const by = attributesOf(question);
+      const diff = await joined({ before, after, plan, key, by });
+      const histograms = { a: before.histograms, b: after.histograms };
+      return {
+        ...diff,
+        distributions: distributionsOf(binned, histograms.a, histograms.b),
+        differentials: differentialsOf({
+          a: before,
+          b: after,
+          by,
+          changes: diff.groups,
+          label: spec.label?.column ?? null,
+          columns: binned,
+          histograms,
+        }),
+      };
     } finally {
       after.spill.close();
     }
@@ -153,7 +179,7 @@ async function joined({
   readonly plan: ScanPlan;
   readonly key: DiffKey | null;
   readonly by: readonly string[];
-}): Promise<Omit<TableDiff, "renamed">> {
+}): Promise<Omit<TableDiff, "renamed" | "distributions" | "differentials">> {
   const names = plan.columns.map(({ name }) => name);
   const groups = new GroupTally(before, after, by);
   const cells = new CellTally(names.length);

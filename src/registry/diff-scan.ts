@@ -4,6 +4,7 @@ import type { Column } from "./cell-types.ts";
 import type { ColumnProfile } from "./column-profile.ts";
 import type { Cell, CsvSink } from "./csv-parser.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
+import { Histograms, type ColumnBins } from "./diff-bins.ts";
 import { RowSpill, type SpillSpace } from "./diff-spill.ts";
 import { GroupIndex, type TableGroups } from "./group-index.ts";
 import { HASH_BYTES, RowHasher } from "./row-hash.ts";
@@ -24,6 +25,8 @@ export interface ScanPlan {
   readonly columns: readonly SharedColumn[];
   /** Places of the key's columns in `columns`; none where rows are compared by content. */
   readonly key: readonly number[];
+  /** Of every column. */
+  readonly bins: readonly ColumnBins[];
   readonly spec: DatasetSpec;
 }
 
@@ -32,18 +35,20 @@ export interface ScannedTable extends TableGroups {
   /** The same for the same rows in the same order. */
   readonly order: string;
   readonly spill: RowSpill;
+  readonly histograms: Histograms;
 }
 
 /** @throws TableProblem */
 export async function scanTable(
   table: DiffTable,
-  { columns, key, spec }: ScanPlan,
+  { columns, key, bins, spec }: ScanPlan,
   { side, space }: { readonly side: "before" | "after"; readonly space: SpillSpace },
 ): Promise<ScannedTable> {
   const names = columns.map(({ name, after }) => (side === "before" ? name : after));
   const groups = new GroupIndex(columns, spec);
   const hasher = new RowHasher();
   const keyHasher = new RowHasher();
+  const histograms = new Histograms(bins);
   const spill = new RowSpill(space);
   const [rowHash, keyHash] = [Buffer.alloc(HASH_BYTES), Buffer.alloc(HASH_BYTES)];
   const order = createHash("sha256");
@@ -70,6 +75,7 @@ export async function scanTable(
           keyHasher.finish(keyHash, 0);
         }
         const { cell, label } = groups.add(cells, line);
+        histograms.add(cell, cells);
         spill.add({ keyHash: key.length > 0 ? keyHash : rowHash, rowHash, cell, label: label + 1, bytes: hasher.bytes });
         rows++;
       },
@@ -78,5 +84,5 @@ export async function scanTable(
     spill.close();
     throw error;
   }
-  return { rows, order: order.digest("hex"), spill, ...groups.finish() };
+  return { rows, order: order.digest("hex"), spill, histograms, ...groups.finish() };
 }

@@ -1,18 +1,18 @@
 /** The difference of two versions in sentences, each with what it is about. */
 import type { Column } from "./cell-types.ts";
 import type { ColumnChange, RowChanges, TableDiff } from "./dataset-diff.ts";
-import { labelWord, type DatasetSpec } from "./dataset-spec.ts";
-import type { Contrast, Group, GroupChange, LabelFlip } from "./diff-groups.ts";
-import type { CellPattern } from "./diff-patterns.ts";
+import type { DatasetSpec } from "./dataset-spec.ts";
+import { PSI_MIN } from "./diff-distributions.ts";
+import type { Contrast, Group } from "./diff-groups.ts";
 import type { SchemaChanges } from "./diff-schema.ts";
 import { groupText } from "./group-counts.ts";
-import { unreachable } from "../std.ts";
+import { count, differentialText, labelText, patternText, percent, rateText, rowsText, shiftText, whose } from "./diff-sentences.ts";
 
 /** Order and notation matter to trainers that read rows one by one; content is what `tbl:` ids are about. */
 export type DiffIdentity = "identical" | "same rows, other order" | "same rows, other notation" | "different";
 
 export interface DiffFinding {
-  readonly kind: "identity" | "schema" | "rows" | "missing" | "added" | "labels" | "cells";
+  readonly kind: "identity" | "schema" | "rows" | "missing" | "added" | "labels" | "cells" | "distribution" | "groups";
   /** Whom it concerns more than others; null where that can't be said of anybody. */
   readonly group: Group | null;
   readonly columns: readonly string[];
@@ -38,7 +38,15 @@ export const verdictOf = (findings: readonly DiffFinding[]): string => findings.
 export function findingsOf(told: Told): DiffFinding[] {
   const { identity, schema, diff } = told;
   if (identity !== "different") return [{ kind: "identity", group: null, columns: [], text: sameText[identity] }];
-  return [...schemaFindings(schema), rowFinding(diff.rows), ...missingFindings(told), ...labelFindings(told), ...cellFindings(told)];
+  return [
+    ...schemaFindings(schema),
+    rowFinding(diff.rows),
+    ...missingFindings(told),
+    ...labelFindings(told),
+    ...cellFindings(told),
+    ...shiftFindings(told),
+    ...differentialFindings(told),
+  ];
 }
 
 const sameText = {
@@ -85,8 +93,10 @@ function keyText({ key }: RowChanges): string {
   return key.source === "proposed" ? ` (compared by ${key.columns.join(", ")}, which is different in every row)` : "";
 }
 
-function missingFindings({ diff, spec }: Told): DiffFinding[] {
+function missingFindings({ diff, spec }: Pick<Told, "diff" | "spec">): DiffFinding[] {
   const { groups, rows } = diff;
+  // Without a key, rows of different people meet where they happen to be alike. Where most don't, that says nothing of those who are gone.
+  if (!rows.key && rows.unchanged * 2 < Math.max(rows.before, rows.after)) return [];
   const missing = standingOut(
     groups.filter(({ before }) => before >= ROWS_MIN),
     ({ missingAgainstRest }) => missingAgainstRest,
@@ -99,7 +109,7 @@ function missingFindings({ diff, spec }: Told): DiffFinding[] {
   if (missing)
     found.push({
       kind: "missing",
-      group: missing.of.group,
+      group: whomOf(missing.of.group),
       columns: [],
       text: rateText(whose(missing.of, spec), { ...missing, count: missing.of.missing, total: missing.of.before }, "are missing"),
     });
@@ -108,7 +118,7 @@ function missingFindings({ diff, spec }: Told): DiffFinding[] {
   if (added)
     found.push({
       kind: "added",
-      group: added.of.group,
+      group: whomOf(added.of.group),
       columns: [],
       text: rateText(whose(added.of, spec), { ...added, count: added.of.added, total: added.of.after }, "are new"),
     });
@@ -117,7 +127,7 @@ function missingFindings({ diff, spec }: Told): DiffFinding[] {
   return found;
 }
 
-function labelFindings({ diff, spec }: Told): DiffFinding[] {
+function labelFindings({ diff, spec }: Pick<Told, "diff" | "spec">): DiffFinding[] {
   const flips = diff.flips.filter(({ of }) => of >= ROWS_MIN);
   const best = standingOut(flips, ({ againstRest }) => againstRest);
   const columns = spec.label ? [spec.label.column] : [];
@@ -125,7 +135,7 @@ function labelFindings({ diff, spec }: Told): DiffFinding[] {
     const { of: flip } = best;
     const who = whose({ group: flip.group, label: flip.from }, spec);
     const text = rateText(who, { ...best, count: flip.rows, total: flip.of }, `are now labelled ${labelText(spec, flip.to)}`);
-    return [{ kind: "labels", group: flip.group, columns, text }];
+    return [{ kind: "labels", group: whomOf(flip.group), columns, text }];
   }
   const everybody = diff.flips.filter(({ group }) => Object.keys(group).length === 0);
   if (everybody.length === 0) return [];
@@ -136,7 +146,7 @@ function labelFindings({ diff, spec }: Told): DiffFinding[] {
   return [{ kind: "labels", group: null, columns, text: `Labels changed: ${turned.join(", ")}${nobody}.` }];
 }
 
-function cellFindings({ diff, spec }: Told): DiffFinding[] {
+function cellFindings({ diff, spec }: Pick<Told, "diff" | "spec">): DiffFinding[] {
   const told = diff.cells.filter(
     ({ column, emptied, filled, changed }) => column !== spec.label?.column || diff.flips.length === 0 || emptied + filled > changed / 2,
   );
@@ -178,37 +188,37 @@ function cellFinding(change: ColumnChange): DiffFinding {
   return { kind: "cells", group, columns, text: `${what}: ${whom}.` };
 }
 
-/** @param column - in front of it; none within a sentence */
-function patternText(column: string, pattern: CellPattern): string {
-  const of = column === "" ? "" : `${column} is `;
-  switch (pattern.kind) {
-    case "factor":
-      return `${of}x ${pattern.factor}`;
-    case "offset":
-      return `${of}${column === "" ? "" : "shifted by "}${pattern.offset > 0 ? "+" : ""}${pattern.offset}`;
-    case "swapped":
-      return `${of}swapped with ${pattern.with}`;
-    case "constant":
-      return `${of}now always ${JSON.stringify(pattern.value)}`;
-    case "was-constant":
-      return `${of}no longer ${JSON.stringify(pattern.value)}`;
-    case "replaced":
-      return `${of}${JSON.stringify(pattern.to)} instead of ${JSON.stringify(pattern.from)}`;
-    case "zeros-trimmed":
-      return `${of}without its zeros`;
-    case "zeros-added":
-      return `${of}with more zeros`;
-    case "case":
-      return `${of}in other letter case`;
-    case "whitespace":
-      return `${of}with other white space`;
-    case "fewer-decimals":
-      return `${of}rounded`;
-    case "more-decimals":
-      return `${of}with more decimals`;
-    default:
-      return unreachable(pattern);
-  }
+/** Columns whose values moved, unless changed cells have said so. */
+function shiftFindings({ diff, spec }: Told): DiffFinding[] {
+  const isTold = new Set([...diff.cells.map(({ column }) => column), ...(spec.label ? [spec.label.column] : [])]);
+  const shifted = diff.distributions.filter(({ column, isShifted }) => isShifted && !isTold.has(column));
+  const said = (columns: readonly string[], text: string): DiffFinding => ({ kind: "distribution", group: null, columns, text });
+  const codes = diff.distributions.flatMap(({ column, newValues, goneValues }) => [
+    ...(newValues?.length ? [said([column], `${column} has values that it never had: ${newValues.slice(0, 5).join(", ")}.`)] : []),
+    ...(goneValues?.length ? [said([column], `${column} no longer has the values ${goneValues.slice(0, 5).join(", ")}.`)] : []),
+  ]);
+  const rest = shifted.slice(COLUMNS_TOLD).map(({ column }) => column);
+  return [
+    ...shifted.slice(0, COLUMNS_TOLD).map((one) => said([one.column], shiftText(one))),
+    ...(rest.length > 0 ? [said(rest, `${rest.length} more columns moved: ${rest.slice(0, 5).join(", ")}.`)] : []),
+    ...codes.filter(({ columns }) => !isTold.has(columns[0] ?? "")).slice(0, COLUMNS_TOLD),
+  ];
+}
+
+/** What moved in one group alone, where rows, labels and cells haven't named anybody. */
+function differentialFindings({ diff, spec }: Told): DiffFinding[] {
+  const { missing, added, changed, duplicates } = diff.rows;
+  if (missing + added + changed === 0 && duplicates.keys === 0) return [];
+  const named = [...missingFindings({ diff, spec }), ...labelFindings({ diff, spec }), ...cellFindings({ diff, spec })];
+  if (named.some(({ group }) => group !== null)) return [];
+  const best = diff.differentials.find(
+    ({ z, differential, change, changeOfRest, measure }) =>
+      Math.abs(z) >= Z_MIN &&
+      (measure === "values" ? change >= 2 * changeOfRest && differential >= PSI_MIN : Math.abs(differential) >= DIFFERENCE_MIN),
+  );
+  if (!best)
+    return diff.groups.length > 1 ? [{ kind: "groups", group: null, columns: [], text: "No group moved otherwise than all others." }] : [];
+  return [{ kind: "groups", group: best.group, columns: best.column === null ? [] : [best.column], text: differentialText(best, spec) }];
 }
 
 interface StandingOut<T> {
@@ -234,33 +244,5 @@ function standingOut<T extends { readonly group: Group }>(
   return best;
 }
 
-function whose({ group, label }: Pick<GroupChange, "group" | "label">, spec: DatasetSpec): string {
-  const who = label === null ? "rows" : labelWord(spec, label);
-  const of = groupText(group);
-  return of === "" ? who : `${who} ${who.startsWith("rows with ") ? "and" : "with"} ${of}`;
-}
-
-/** `defaulters` where there is a word, else the code. */
-function labelText(spec: DatasetSpec, code: LabelFlip["to"]): string {
-  const word = labelWord(spec, code);
-  return word.startsWith("rows with ") ? code : word;
-}
-
-function rateText(
-  who: string,
-  { contrast, ...part }: { readonly contrast: Contrast; readonly count: number; readonly total: number },
-  what: string,
-): string {
-  const rest = `of all others ${percent(contrast.rateOfRest)} (${count(contrast.countOfRest)} of ${count(contrast.ofRest)})`;
-  return `Of the ${who}, ${percent(contrast.rate)} (${count(part.count)} of ${count(part.total)}) ${what}; ${rest}.`;
-}
-
-const count = (value: number) => value.toLocaleString("en-US");
-const rowsText = (rows: number) => `${count(rows)} ${rows === 1 ? "row" : "rows"}`;
-
-/** Whole percent, and one digit more below ten: a share that isn't 0 is never shown as 0. */
-function percent(rate: number): string {
-  const value = rate * 100;
-  if (value > 0 && value < 0.1) return "less than 0.1 %";
-  return `${value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value)} %`;
-}
+/** Everybody of one label is no group. */
+const whomOf = (group: Group): Group | null => (Object.keys(group).length > 0 ? group : null);

@@ -9,6 +9,8 @@ export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
 export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
 export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView, type TableSource } from "./datasets.ts";
 export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
+export type { Differential } from "./diff-differentials.ts";
+export type { Distribution } from "./diff-distributions.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
