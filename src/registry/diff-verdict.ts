@@ -209,15 +209,17 @@ function shiftFindings({ diff, spec }: Told): DiffFinding[] {
 function differentialFindings({ diff, spec }: Told): DiffFinding[] {
   const { missing, added, changed, duplicates } = diff.rows;
   if (missing + added + changed === 0 && duplicates.keys === 0) return [];
-  const named = [...missingFindings({ diff, spec }), ...labelFindings({ diff, spec }), ...cellFindings({ diff, spec })];
+  const ofRows = [...missingFindings({ diff, spec }), ...labelFindings({ diff, spec })];
+  const named = [...ofRows, ...cellFindings({ diff, spec })];
   if (named.some(({ group }) => group !== null)) return [];
   const best = diff.differentials.find(
     ({ z, differential, change, changeOfRest, measure }) =>
       Math.abs(z) >= Z_MIN &&
       (measure === "values" ? change >= 2 * changeOfRest && differential >= PSI_MIN : Math.abs(differential) >= DIFFERENCE_MIN),
   );
-  if (!best)
-    return diff.groups.length > 1 ? [{ kind: "groups", group: null, columns: [], text: "No group moved otherwise than all others." }] : [];
+  // That nobody stands out is said once.
+  const isSilent = ofRows.length > 0 || diff.groups.length < 2;
+  if (!best) return isSilent ? [] : [{ kind: "groups", group: null, columns: [], text: "No group moved otherwise than all others." }];
   return [{ kind: "groups", group: best.group, columns: best.column === null ? [] : [best.column], text: differentialText(best, spec) }];
 }
 
