@@ -5,7 +5,9 @@ import type { DatasetSpec } from "../src/registry/dataset-spec.ts";
 import type { DiffTable } from "../src/registry/diff-scan.ts";
 import { schemaChanges } from "../src/registry/diff-schema.ts";
 import { findingsOf, verdictOf, type DiffFinding } from "../src/registry/diff-verdict.ts";
-import { indexTable, inspectTable, openBytes, readTable } from "../src/registry/table-scan.ts";
+import { bytesInMemory } from "../src/registry/table-file.ts";
+import { readRows, type Table } from "../src/registry/table-rows.ts";
+import { indexTable, inspectTable } from "../src/registry/table-scan.ts";
 
 /** Tables that were read, since a test compares one with many. */
 const tables = new Map<string, Promise<DiffTable>>();
@@ -20,16 +22,9 @@ export function tableOf(text: string): Promise<DiffTable> {
 }
 
 async function readWhole(text: string): Promise<DiffTable> {
-  const open = openBytes(Buffer.from(text));
-  const { columns } = await inspectTable(open);
-  const index = await indexTable(open, columns, {});
-  return {
-    rows: index.rows,
-    columns: index.columns,
-    async read(sink) {
-      await readTable(open, sink);
-    },
-  };
+  const table: Table = { format: "csv", files: [bytesInMemory(Buffer.from(text))] };
+  const { rows, columns } = await indexTable(table, await inspectTable(table), {});
+  return { rows, columns, read: (sink) => readRows(table, sink) };
 }
 
 export interface ToldDiff {

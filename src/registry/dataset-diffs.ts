@@ -1,6 +1,6 @@
 /** Reads two versions of a table out of the store and tells what differs. */
 import { nearest } from "../checked.ts";
-import { BlobError, type Blobs } from "../store/index.ts";
+import type { Blobs } from "../store/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import type { Column } from "./cell-types.ts";
 import { TableProblem } from "./csv-text.ts";
@@ -11,7 +11,8 @@ import type { DiffTable } from "./diff-scan.ts";
 import { schemaChanges, type SchemaChanges } from "./diff-schema.ts";
 import { findingsOf, verdictOf, type DiffFinding, type DiffIdentity } from "./diff-verdict.ts";
 import { invalid, type Refusal } from "./refusal.ts";
-import { openFile, readTable } from "./table-scan.ts";
+import { storedTable } from "./stored-table.ts";
+import { readRows } from "./table-rows.ts";
 
 export interface DatasetDiff extends Omit<TableDiff, "sameOrder" | "renamed"> {
   readonly from: { readonly dataset: string; readonly number: number; readonly id: string };
@@ -40,11 +41,11 @@ export interface VersionsAsked {
 /** Compares the columns that both have, by the key, label and protected attributes of `spec`. */
 export async function diffVersions(blobs: Blobs, asked: VersionsAsked): Promise<Result<DatasetDiff, Refusal>> {
   const { from, to, spec, by, key, space } = asked;
-  const issues = keyIssues(key ?? [], from, to);
+  const issues = [...tableIssues({ from, to }), ...keyIssues(key ?? [], from, to)];
   if (issues.length > 0) return err(invalid(issues));
   const question = { spec, space, ...(by ? { by } : {}), ...(key ? { key } : {}) };
   try {
-    const [a, b] = [await stored(blobs, from), await stored(blobs, to)];
+    const [a, b] = [await readable(blobs, from), await readable(blobs, to)];
     const { sameOrder, renamed, ...diff } = await diffTables(a, b, question);
     const identity = identityOf(from, to, sameOrder);
     const schema = schemaChanges(from.profile.columns, to.profile.columns, renamed);
@@ -57,22 +58,9 @@ export async function diffVersions(blobs: Blobs, asked: VersionsAsked): Promise<
 }
 
 /** @throws BlobError, also while it is read, where the stored bytes are gone or no longer what they were */
-async function stored(blobs: Blobs, { blob, rows, profile }: DatasetVersion): Promise<DiffTable> {
-  if (!(await blobs.has(blob))) throw new BlobError("missing", blob);
-  return {
-    rows,
-    columns: profile.columns,
-    async read(sink) {
-      try {
-        const read = await readTable(openFile(blobs.path(blob)), sink);
-        if (read.blob !== blob) throw new BlobError("corrupt", blob);
-      } catch (error) {
-        // It was read once without a problem, so either its bytes have changed or it was read by another declaration then.
-        if (error instanceof TableProblem) await blobs.get(blob);
-        throw error;
-      }
-    },
-  };
+async function readable(blobs: Blobs, version: DatasetVersion): Promise<DiffTable> {
+  const table = await storedTable(blobs, version);
+  return { rows: version.rows, columns: version.profile.columns, read: (sink) => readRows(table, sink) };
 }
 
 const named = ({ dataset, number, id }: DatasetVersion) => ({ dataset, number, id });
@@ -84,6 +72,11 @@ export function columnIssues(spec: DatasetSpec, columns: readonly Column[]): Iss
     return { path: `/spec${path}`, expected: "a column of the table", got: column, ...(near ? { hint: `did you mean "${near}"?` } : {}) };
   });
 }
+
+const tableIssues = (versions: Readonly<Record<"from" | "to", DatasetVersion>>): Issue[] =>
+  (["from", "to"] as const).flatMap((side) =>
+    versions[side].format === "none" ? [{ path: `/${side}`, expected: "a version with a table", got: "files that are none" }] : [],
+  );
 
 function keyIssues(key: readonly string[], from: DatasetVersion, to: DatasetVersion): Issue[] {
   const inBoth = from.profile.columns.map(({ name }) => name).filter((name) => to.profile.columns.some((column) => column.name === name));

@@ -1,26 +1,24 @@
 /** Datasets: a name with its declaration, immutable versions of the table, and tags that point at versions. */
-import { access, constants, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
-import { assert, err, ok, type BlobId, type Issue, type Result } from "../std.ts";
-import { TableProblem } from "./csv-text.ts";
-import { columnIssues, diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
+import { assert, err, ok, type BlobId, type Result } from "../std.ts";
+import { diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
-import { indexTable, inspectTable, openBytes, openFile, type OpenTable, type TableIndex, type TableInspection } from "./table-scan.ts";
-
-/** Where the table comes from: a file, bytes in memory, or a blob that is in the store already, such as the output of a step. */
-export type TableSource = { readonly path: string } | { readonly bytes: Uint8Array } | { readonly blob: BlobId };
+import { hashSource, keepSource, readSource, type HashedSource, type TableReading, type TableSource } from "./table-intake.ts";
+import type { TableFormat } from "./table-rows.ts";
 
 export interface DatasetAddition {
   readonly dataset: string;
   readonly source: TableSource;
+  /** What a single file is; found from its first bytes when left out. */
+  readonly format?: TableFormat;
   /** Declared with the first version; later ones may repeat it or leave it out. */
   readonly spec?: DatasetSpec;
   /** Moved to the version in the same step. */
@@ -43,14 +41,6 @@ export interface DatasetView {
   readonly tags: Readonly<Record<string, number>>;
 }
 
-/** What two readings found. */
-interface TableReading {
-  readonly inspection: TableInspection;
-  /** The version that has these very bytes; there is no `index` then. */
-  readonly known: VersionRow | undefined;
-  readonly index: TableIndex | undefined;
-}
-
 type VersionRow = Selectable<Schema["dataset_version"]>;
 
 export class Datasets {
@@ -62,18 +52,22 @@ export class Datasets {
     this.#audit = audit;
   }
 
-  /** Reads, checks and profiles a CSV file and keeps it as a version. A file with anything wrong leaves nothing behind, no blob either. */
+  /** Reads, checks and profiles a table and keeps it as a version. One with anything wrong leaves nothing behind, no blob either. */
   async add(addition: DatasetAddition, actor: string): Promise<Result<AddedVersion, Refusal>> {
     const { dataset, source, tag } = addition;
     const declared = await this.#declaration(addition);
     if (!declared.ok) return declared;
     const spec = declared.value;
-    const read = await this.#read(dataset, source, spec);
-    if (!read.ok) return read;
-    const { inspection, known, index } = read.value;
-    if (known && tag === undefined) return ok({ version: versionOf(known, await tagsOf(this.#store.db, dataset)), isNew: false });
-    if (index && (await this.#keep(source)) !== inspection.blob) return err(changedMeanwhile);
-    return this.#store.transaction((tx) => this.#write(tx, { addition, spec, inspection, index }, actor));
+    const { db, blobs } = this.#store;
+    const hashed = await hashSource(blobs, source);
+    if (!hashed.ok) return err(invalid(hashed.error));
+    const known = await this.#byBlob(db, dataset, hashed.value.blob);
+    if (known && tag === undefined) return ok({ version: versionOf(known, await tagsOf(db, dataset)), isNew: false });
+    const read = known ? undefined : await readSource(hashed.value, { spec, ...(addition.format ? { format: addition.format } : {}) });
+    if (read && !read.ok) return err(invalid(read.error));
+    const kept = read ? await keepSource(blobs, hashed.value) : ok(undefined);
+    if (!kept.ok) return err(invalid(kept.error));
+    return this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: hashed.value, reading: read?.value }, actor));
   }
 
   /** @param reference - `credit/2`, `credit@clean` or `tbl:…` */
@@ -168,41 +162,6 @@ export class Datasets {
     return ok(specOf(row));
   }
 
-  /** Both readings; the second only where these bytes are no version yet. */
-  async #read(dataset: string, source: TableSource, spec: DatasetSpec): Promise<Result<TableReading, Refusal>> {
-    const issue = await this.#sourceIssue(source);
-    if (issue) return err(invalid([issue]));
-    const open = this.#opened(source);
-    try {
-      const inspection = await inspectTable(open);
-      const issues = columnIssues(spec, inspection.columns);
-      if (issues.length > 0) return err(invalid(issues));
-      const known = await this.#byBlob(this.#store.db, dataset, inspection.blob);
-      const index = known ? undefined : await indexTable(open, inspection.columns, spec);
-      if ((index && index.blob !== inspection.blob) || ("blob" in source && source.blob !== inspection.blob)) return err(changedMeanwhile);
-      return ok({ inspection, known, index });
-    } catch (error) {
-      if (error instanceof TableProblem) return err(invalid([error.issue]));
-      throw error;
-    }
-  }
-
-  async #sourceIssue(source: TableSource): Promise<Issue | undefined> {
-    if ("path" in source) return fileIssue(source.path);
-    if ("bytes" in source || (await this.#store.blobs.has(source.blob))) return undefined;
-    return { path: "/blob", expected: "a blob that was uploaded before", got: source.blob };
-  }
-
-  #opened(source: TableSource): OpenTable {
-    if ("bytes" in source) return openBytes(source.bytes);
-    return openFile("path" in source ? source.path : this.#store.blobs.path(source.blob));
-  }
-
-  async #keep(source: TableSource): Promise<BlobId> {
-    if ("bytes" in source) return this.#store.blobs.put(source.bytes);
-    return "path" in source ? (await this.#store.blobs.putFile(source.path)).id : source.blob;
-  }
-
   async #byBlob(db: Store["db"], dataset: string, blob: BlobId): Promise<VersionRow | undefined> {
     return db.selectFrom("dataset_version").selectAll().where("dataset", "=", dataset).where("blob", "=", blob).executeTakeFirst();
   }
@@ -212,8 +171,8 @@ export class Datasets {
     made: {
       readonly addition: DatasetAddition;
       readonly spec: DatasetSpec;
-      readonly inspection: TableInspection;
-      readonly index: TableIndex | undefined;
+      readonly source: HashedSource;
+      readonly reading: TableReading | undefined;
     },
     actor: string,
   ): Promise<Result<AddedVersion, Refusal>> {
@@ -222,9 +181,9 @@ export class Datasets {
     // Somebody may have been faster since the file was read.
     const declared = await tx.selectFrom("dataset").select("spec_json").where("name", "=", dataset).executeTakeFirst();
     if (declared && declared.spec_json !== canonicalJson(made.spec)) return err(declaredOtherwise(dataset));
-    const { index, ...rest } = made;
-    const known = await this.#byBlob(tx, dataset, made.inspection.blob);
-    const row = known ?? (index && (await this.#insert(tx, { ...rest, index, dataset, isFirst: !declared }, actor)));
+    const { reading, ...rest } = made;
+    const known = await this.#byBlob(tx, dataset, made.source.blob);
+    const row = known ?? (reading && (await this.#insert(tx, { ...rest, reading, dataset, isFirst: !declared }, actor)));
     assert(row, "versions are never taken away, so one that was there at the reading still is");
     if (tag !== undefined) {
       const moved = await moveTag(tx, { store: this.#store, audit: this.#audit }, { dataset, tag, number: row.number, reason }, actor);
@@ -239,12 +198,12 @@ export class Datasets {
       readonly dataset: string;
       readonly isFirst: boolean;
       readonly spec: DatasetSpec;
-      readonly inspection: TableInspection;
-      readonly index: TableIndex;
+      readonly source: HashedSource;
+      readonly reading: TableReading;
     },
     actor: string,
   ): Promise<VersionRow> {
-    const { dataset, spec, inspection, index } = made;
+    const { dataset, spec, source, reading } = made;
     const nowMs = this.#store.runtime.clock.nowMs();
     if (made.isFirst)
       await tx
@@ -254,14 +213,16 @@ export class Datasets {
     const query = tx.selectFrom("dataset_version").select((eb) => eb.fn.max("number").as("last"));
     const { last } = await query.where("dataset", "=", dataset).executeTakeFirstOrThrow();
     const row: VersionRow = {
-      id: index.id,
+      id: reading.id,
       dataset,
       number: (last ?? 0) + 1,
-      blob: inspection.blob,
-      bytes: inspection.bytes,
-      rows: index.rows,
-      columns_json: canonicalJson(inspection.columns),
-      profile_json: canonicalJson({ columns: index.columns, cells: index.cells }),
+      blob: source.blob,
+      format: reading.format,
+      layout: source.layout,
+      bytes: source.bytes,
+      rows: reading.index?.rows ?? 0,
+      columns_json: canonicalJson(reading.columns),
+      profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
       created_at_ms: nowMs,
       created_by: actor,
     };
@@ -288,21 +249,7 @@ export class Datasets {
   }
 }
 
-const changedMeanwhile = invalid([
-  { path: "", expected: "a file that stays as it is while it is read", got: "other bytes at the second reading" },
-]);
 const declaredOtherwise = (dataset: string): Refusal =>
   conflict(
     `dataset ${dataset} was declared with another key, label or protected columns: leave the declaration out, or choose another name`,
   );
-
-/** A file that isn't one, or can't be opened, is the caller's mistake. */
-async function fileIssue(path: string): Promise<Issue | undefined> {
-  try {
-    await access(path, constants.R_OK);
-    return (await stat(path)).isFile() ? undefined : { path: "", expected: "a file", got: path };
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-    return { path: "", expected: "a file that can be read", got: path };
-  }
-}

@@ -2,18 +2,19 @@
 import { createHash } from "node:crypto";
 import type { Column } from "./cell-types.ts";
 import type { ColumnProfile } from "./column-profile.ts";
-import type { Cell, CsvSink } from "./csv-parser.ts";
+import type { Cell } from "./csv-parser.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
 import { Histograms, type ColumnBins } from "./diff-bins.ts";
 import { RowSpill, type SpillSpace } from "./diff-spill.ts";
 import { GroupIndex, type TableGroups } from "./group-index.ts";
 import { HASH_BYTES, RowHasher } from "./row-hash.ts";
+import type { RowSink } from "./table-rows.ts";
 
 /** A table that can be read from its beginning, each time anew. */
 export interface DiffTable {
   readonly rows: number;
   readonly columns: readonly ColumnProfile[];
-  read(sink: CsvSink): Promise<void>;
+  read(sink: RowSink): Promise<void>;
 }
 
 /** A column of both tables, in a type that both fit; `after` is its name in the second. */

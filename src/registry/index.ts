@@ -7,7 +7,7 @@ export type { DatasetDiff } from "./dataset-diffs.ts";
 export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
 export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
 export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
-export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView, type TableSource } from "./datasets.ts";
+export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView } from "./datasets.ts";
 export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
 export type { Differential } from "./diff-differentials.ts";
 export type { Distribution } from "./diff-distributions.ts";
@@ -41,6 +41,8 @@ export {
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
+export type { TableSource } from "./table-intake.ts";
+export { tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {

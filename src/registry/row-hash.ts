@@ -7,12 +7,16 @@
  */
 import { createHash, hash } from "node:crypto";
 import { contentId } from "../store/index.ts";
-import type { Brand } from "../std.ts";
+import type { BlobId, Brand } from "../std.ts";
 import { isEmpty, microsecondsOf, type Column, type ColumnType } from "./cell-types.ts";
 import type { Cell } from "./csv-parser.ts";
 
-/** Logical id of a table, `tbl:` and 64 hex digits. */
+/** Logical id of a table, `tbl:` and 64 hex digits; of a folder without one, `dir:` and 64 hex digits. */
 export type TableId = Brand<string, "TableId">;
+
+/** What a folder without a table has instead: its files are all that can be compared. */
+export const folderId = (manifest: BlobId): TableId => asFolderId(manifest.replace(/^sha256:/, "dir:"));
+const asFolderId = (id: string): TableId => id as TableId;
 
 export const HASH_BYTES = 16;
 const FAN_OUT = 1024;

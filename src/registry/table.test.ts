@@ -6,12 +6,13 @@ import { ColumnProfiler } from "./column-profile.ts";
 import { TableProblem } from "./csv-text.ts";
 import { groupOf, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { groupCounts } from "./group-counts.ts";
-import { indexTable, inspectTable, openBytes, type TableIndex } from "./table-scan.ts";
+import { bytesInMemory } from "./table-file.ts";
+import type { Table } from "./table-rows.ts";
+import { indexTable, inspectTable, type TableIndex } from "./table-scan.ts";
 
 async function read(text: string, spec: DatasetSpec = {}): Promise<TableIndex> {
-  const open = openBytes(Buffer.from(text));
-  const { columns } = await inspectTable(open);
-  return indexTable(open, columns, spec);
+  const table: Table = { format: "csv", files: [bytesInMemory(Buffer.from(text))] };
+  return indexTable(table, await inspectTable(table), spec);
 }
 const idOf = async (text: string, spec: DatasetSpec = {}) => (await read(text, spec)).id;
 const typeOf = (...cells: (string | null)[]): ColumnType => {

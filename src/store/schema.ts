@@ -99,8 +99,12 @@ export interface DatasetVersionTable {
   id: string;
   dataset: string;
   number: number;
-  /** Byte id of the file as it came. */
+  /** Byte id of the file as it came, or of the manifest of a folder. */
   blob: string;
+  /** `csv`, `ndjson`, `parquet`, or `none` for a folder without a table. */
+  format: string;
+  /** `file` or `folder`. */
+  layout: string;
   bytes: number;
   rows: number;
   columns_json: string;
