@@ -1,4 +1,5 @@
 /** Datasets: a name with its declaration, immutable versions of the table, and tags that point at versions. */
+import { join } from "node:path";
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
@@ -168,22 +169,27 @@ export class Datasets {
 
   /**
    * What differs from one version to another, and for whom. Columns are compared that both have, by the declaration of the first.
-   * @param by - protected attributes to look at; all when left out
+   * @param how - `by`: protected attributes to look at, all when left out; `key`: columns that name a row, instead of the declared ones
    */
-  async diff(from: string, to: string, by?: readonly string[]): Promise<Result<DatasetDiff, Refusal>> {
+  async diff(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] } = {},
+  ): Promise<Result<DatasetDiff, Refusal>> {
     const [a, b] = [await this.get(from), await this.get(to)];
     if (!a.ok) return a;
     if (!b.ok) return b;
     const row = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", a.value.dataset).executeTakeFirstOrThrow();
     const spec = specOf(row);
     const attributes = (spec.protected ?? []).map(attributeName);
-    const stranger = by?.find((name) => !attributes.includes(name));
+    const stranger = how.by?.find((name) => !attributes.includes(name));
     if (stranger !== undefined) {
       return err(
         invalid([{ path: "/by", expected: attributes.length > 0 ? `some of ${attributes.join(", ")}` : "nothing", got: stranger }]),
       );
     }
-    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...(by ? { by } : {}) });
+    const space = { folder: join(this.#store.folder, "diffs"), name: this.#store.runtime.ids.next() };
+    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...how, space });
   }
 
   /** The declaration that holds for the addition: the dataset's own, or the first one. */
