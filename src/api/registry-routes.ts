@@ -5,6 +5,8 @@ import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
 import { lineageRoutes } from "./lineage-routes.ts";
+import { mlflowTrackingRoutes } from "./mlflow/index.ts";
+import { ModelIntake } from "./model-intake.ts";
 import { modelRoutes } from "./model-routes.ts";
 import { ProblemError } from "./problem.ts";
 import { readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
@@ -16,9 +18,11 @@ export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server)
   await datasetRoutes(app, parts);
   featureSetRoutes(app, parts);
   runRoutes(app, parts);
-  modelRoutes(app, parts);
+  const intake = new ModelIntake(parts.store.blobs);
+  modelRoutes(app, parts, intake);
   stepRoutes(app, parts);
   lineageRoutes(app, parts);
+  await mlflowTrackingRoutes(app, { ...parts, intake });
 };
 
 function stepRoutes(app: Server, { steps }: RegistryRouteParts): void {
