@@ -40,6 +40,7 @@ export interface FilterGrammar {
 
 /** @returns why not, with the place: characters are counted from 1 */
 export function parseFilter(text: string, grammar: FilterGrammar): Result<readonly Comparison[], string> {
+  if (text.length > MAX_LENGTH) return err(`A filter can have at most ${MAX_LENGTH} characters. Got ${text.length}.`);
   const reader = new FilterReader(text, grammar);
   try {
     return ok(reader.read());
@@ -69,6 +70,11 @@ export const LIST_OPERATORS: readonly FilterOperator[] = ["IN", "NOT IN"];
 export const NULL_OPERATORS: readonly FilterOperator[] = ["IS NULL", "IS NOT NULL"];
 const TAGGED: readonly FilterOperator[] = [...TEXT_OPERATORS, ...NULL_OPERATORS];
 
+/** What a database takes in one statement has its bounds. */
+const MAX_LENGTH = 32_000;
+const MAX_COMPARISONS = 100;
+const MAX_LISTED = 1000;
+
 const BARE = /[\p{L}\p{N}_\-./:]+/uy;
 const SYMBOLS = /[=!<>]+/y;
 const WORD = /\S+/y;
@@ -91,6 +97,7 @@ class FilterReader {
     const found: Comparison[] = [];
     this.#skip();
     while (this.#at < this.#text.length) {
+      if (found.length === MAX_COMPARISONS) this.#fail(`A filter can have at most ${MAX_COMPARISONS} comparisons`);
       found.push(this.#comparison());
       this.#skip();
       if (this.#at >= this.#text.length) break;
@@ -220,6 +227,7 @@ class FilterReader {
       const value = this.#quoted("'\"");
       if (value === undefined) return wrong();
       values.push(value);
+      if (values.length > MAX_LISTED) this.#fail(`A list can have at most ${MAX_LISTED} values`);
       this.#skip();
       const next = this.#text[this.#at++];
       if (next === ")") return values;

@@ -36,6 +36,8 @@ export interface SearchPlan {
   readonly scope: unknown;
 }
 
+const MAX_ORDERS = 20;
+
 /** @returns rows as they come from the database: the caller knows which columns it asked for */
 export async function searchPage(
   store: Store,
@@ -45,6 +47,7 @@ export async function searchPage(
   const invalid = (message: string) => err<TrackingRefusal>({ kind: "invalid", message });
   const filter = parseFilter(search.filter, plan.grammar);
   if (!filter.ok) return invalid(filter.error);
+  if (search.orderBy.length > MAX_ORDERS) return invalid(`\`order_by\` can have at most ${MAX_ORDERS} fields`);
   const orders: Order[] = [];
   for (const text of search.orderBy) {
     const order = parseOrder(text, plan.orderGrammar ?? plan.grammar);

@@ -107,7 +107,7 @@ export function pathIn(raw: string): string {
     const segments = read.split("/");
     const isBad =
       // oxlint-disable-next-line no-control-regex
-      /[\\\u0000-\u001f\u007f#\uFFFD]/.test(read) ||
+      /[\\\u0000-\u001f\u007f#\uFFFD\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(read) ||
       !read.isWellFormed() ||
       /^[a-zA-Z]:/.test(read) ||
       (read !== "" && segments.some((segment) => segment === "" || segment === "." || segment === ".."));
@@ -136,7 +136,7 @@ async function received({ store }: MlflowParts, folder: string, { body, id }: Fa
 
 /** A file to be saved, never to be shown in a page: whatever it says of itself. */
 export async function sendFile(
-  { store }: Pick<MlflowParts, "store">,
+  { store, reads }: Pick<MlflowParts, "store" | "reads">,
   { request, reply, file }: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly file: ArtifactFile | undefined },
 ): Promise<FastifyReply> {
   if (!file) throw new MlflowError("RESOURCE_DOES_NOT_EXIST", "No such artifact");
@@ -144,10 +144,12 @@ export async function sendFile(
   if (!mayDo(principal, "registry:write") && !mayDo(principal, "protected:read"))
     throw new ProblemError("forbidden", "Raw files may hold people's data: registry:write or protected:read is needed.");
   const { bytes, pieces } = await store.blobs.read(file.blob);
+  await reads.note(principal, { object: `blob/${file.blob}`, asked: { path: file.path }, shown: 1 });
   const name = file.path.split("/").at(-1) ?? "";
   return reply
     .type(contentTypeOf(name))
     .header("content-disposition", `attachment; filename=${headerName(name)}`)
+    .header("content-security-policy", "sandbox")
     .header("content-length", bytes)
     .send(Readable.from(pieces, { objectMode: false }));
 }

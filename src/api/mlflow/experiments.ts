@@ -128,6 +128,14 @@ export function decoded(text: string): string {
   return read;
 }
 
+/** Ids of experiments to search in. */
+export function experimentIdsIn(fields: Fields): readonly number[] {
+  const ids = [...new Set(fields.texts("experiment_ids").map(experimentIdIn))];
+  if (ids.length <= MAX_EXPERIMENTS) return ids;
+  throw invalid(`A search can name at most ${MAX_EXPERIMENTS} experiments. Got ${ids.length}.`);
+}
+const MAX_EXPERIMENTS = 10_000;
+
 export const viewIn = (fields: Fields, name: string): LifecycleView =>
   VIEWS[fields.choice(name, { ACTIVE_ONLY: 1, DELETED_ONLY: 2, ALL: 3 }) ?? "ACTIVE_ONLY"];
 const VIEWS = { ACTIVE_ONLY: "active", DELETED_ONLY: "deleted", ALL: "all" } as const;

@@ -2,7 +2,7 @@
 import type { Texts } from "../../registry/index.ts";
 import type { Server } from "../server.ts";
 import { invalid, orError } from "./errors.ts";
-import { cleanKey, experimentIdIn, searchIn } from "./experiments.ts";
+import { cleanKey, experimentIdIn, experimentIdsIn, searchIn } from "./experiments.ts";
 import { atMost, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
 import { runIn } from "./runs.ts";
@@ -37,7 +37,7 @@ export function loggedModelRoutes(app: Server, { registry }: MlflowParts): void 
     return { model: loggedModelView(model) };
   });
   mount(app, { method: "POST", path: "logged-models/search", summary: "Search logged models", ...reads }, async ({ fields }) => {
-    const experiments = fields.required("experiment_ids").texts("experiment_ids").map(experimentIdIn);
+    const experiments = experimentIdsIn(fields.required("experiment_ids"));
     const datasets = fields
       .list("datasets")
       .map((each) => ({ name: each.requiredText("dataset_name"), digest: each.text("dataset_digest") }));

@@ -1,6 +1,6 @@
 /** How MLflow's routes are mounted: under both of its prefixes, with its reading of bodies and its form of errors. */
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { actorOf, type Right } from "../../access/index.ts";
+import { actorOf, type ProtectedReads, type Right } from "../../access/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { ModelIntake } from "../model-intake.ts";
@@ -15,6 +15,7 @@ export interface MlflowParts {
   readonly store: Store;
   readonly registry: Registry;
   readonly intake: ModelIntake;
+  readonly reads: ProtectedReads;
   readonly onError?: (error: Error, requestId: string) => void;
 }
 

@@ -2,7 +2,7 @@
 import { runIdIn, type LoggedPoint, type RunStatus } from "../../registry/index.ts";
 import type { Server } from "../server.ts";
 import { MlflowError, invalid, orError } from "./errors.ts";
-import { MAX_SEARCH, cleanKey, experimentIdIn, searchIn, viewIn } from "./experiments.ts";
+import { MAX_SEARCH, cleanKey, experimentIdIn, experimentIdsIn, searchIn, viewIn } from "./experiments.ts";
 import { atMost, keyOf, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
 import { metricView, runInfoView, runView } from "./views.ts";
@@ -119,7 +119,7 @@ export function runRoutes(app: Server, { registry }: MlflowParts): void {
     return {};
   });
   mount(app, { method: "POST", path: "runs/search", summary: "Search runs", ...reads }, async ({ fields }) => {
-    const experiments = fields.texts("experiment_ids").map(experimentIdIn);
+    const experiments = experimentIdsIn(fields);
     const page = orError(
       await search.runs({ ...searchIn(fields, { most: MAX_SEARCH }), experiments, view: viewIn(fields, "run_view_type") }),
     );
