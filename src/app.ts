@@ -287,7 +287,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
-      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
+      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       uiRoutes(ui),
       eventRoutes(events),
       webRoutes(),
