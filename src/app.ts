@@ -8,6 +8,7 @@ import {
   accessRoutes,
   batchRoutes,
   buildServer,
+  decisionLineageRoutes,
   decisionRoutes,
   endpointRoutes,
   eventRoutes,
@@ -16,6 +17,7 @@ import {
   homeView,
   incidentRoutes,
   kserveRoutes,
+  lineageRoutes,
   logRoutes,
   metricsRoutes,
   mlflowScoringRoutes,
@@ -39,6 +41,7 @@ import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import {
   AbControl,
+  DecisionLineage,
   Drills,
   FailureControl,
   GuardrailControl,
@@ -285,6 +288,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
+      lineageRoutes({ registry, releases }),
+      decisionLineageRoutes({ registry, releases, lineage: new DecisionLineage({ store, registry }) }),
       uiRoutes(ui),
       eventRoutes(events),
       webRoutes(),

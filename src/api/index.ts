@@ -39,7 +39,15 @@ export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";
 export type { FeatureSetView } from "./feature-set-routes.ts";
-export type { LineageView } from "./lineage-routes.ts";
+export {
+  decisionLineageRoutes,
+  type DecidedWithView,
+  type DecisionTraceView,
+  type MadeWithPageView,
+  type RouteAtView,
+} from "./decision-lineage-routes.ts";
+export { lineageRoutes, type LineageView } from "./lineage-routes.ts";
+export type { MadeOfView } from "./made-of-view.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";

@@ -1,10 +1,9 @@
-/** Blobs, datasets, feature sets, runs, models, steps and lineage: what goes into a model, over HTTP. */
+/** Blobs, datasets, feature sets, runs, models and steps: what goes into a model, over HTTP. */
 import { Type } from "typebox";
 import { StepOutcomeRecord } from "../pipelines/index.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
-import { lineageRoutes } from "./lineage-routes.ts";
 import { modelRoutes } from "./model-routes.ts";
 import { ProblemError } from "./problem.ts";
 import { readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
@@ -18,7 +17,6 @@ export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server)
   runRoutes(app, parts);
   modelRoutes(app, parts);
   stepRoutes(app, parts);
-  lineageRoutes(app, parts);
 };
 
 function stepRoutes(app: Server, { steps }: RegistryRouteParts): void {

@@ -17,6 +17,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/drills",
     "GET /v1/endpoints/{endpoint}/releases",
     "GET /v1/endpoints/{endpoint}/releases/{release}",
+    "GET /v1/endpoints/{endpoint}/lineage",
+    "GET /v1/lineage/decided-with",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -48,6 +50,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
     "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
+    "GET /v1/lineage/decisions/{id}",
+    "GET /v1/lineage/decided-with/decisions",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],
@@ -121,6 +125,8 @@ const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/datasets/{dataset}/diff": () => ({ from: "1", to: "1" }),
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
+  "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 

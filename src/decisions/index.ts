@@ -15,6 +15,7 @@ export {
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
+export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
   isReplayable,
   readDecision,

@@ -34,6 +34,7 @@ export interface Schema {
   counted: CountedTable;
   tally: TallyTable;
   tally_total: TallyTotalTable;
+  tally_day: TallyDayTable;
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
@@ -307,6 +308,19 @@ export interface TallyTotalTable extends TallyCounts {
   writer: string;
   source: string;
   action: string;
+}
+/** Answers of a release in a day (whole days since 1970, UTC), erased people's among them: nothing here is personal. Only grows. */
+export interface TallyDayTable {
+  release: string;
+  endpoint: string;
+  day: number;
+  arm: string;
+  writer: string;
+  /** Of `shadow` only those that the release itself gave. */
+  decisions: number;
+  /** All of them lie in this range of the log, others among them. Means nothing for `shadow`. */
+  first_seq: number;
+  last_seq: number;
 }
 /** What the live release and a shadow said to the same counted people. Only grows. */
 export interface FlipTotalTable {
