@@ -126,7 +126,7 @@ test("the ids come page by page, none twice, none left out", async () => {
 });
 
 test("a time leads to the release that answered then, with its upstream", async () => {
-  const at = (query: object) => analyst.get<RouteAtView>("/v1/endpoints/loans/lineage", query);
+  const at = (query: { readonly at?: string }) => analyst.get<RouteAtView>("/v1/endpoints/loans/lineage", query);
   const now = await at({});
   expect(now.since?.reason).toBe("better still");
   expect(now.releases.map(({ places, madeOf }) => [madeOf.release, places])).toEqual([

@@ -12,7 +12,18 @@ export interface RunCode {
   readonly source: string | null;
   /** The recipe that makes the run again, with every file of its steps by content; null where no pipeline of ours ran. */
   readonly recipe: BlobId | null;
-  readonly steps: readonly { readonly name: string; readonly role: StepRole; readonly files: Readonly<Record<string, BlobId>> }[];
+  readonly steps: readonly CodeStep[];
+}
+export interface CodeStep {
+  readonly pipeline: string;
+  readonly name: string;
+  readonly role: StepRole;
+  readonly files: Readonly<Record<string, BlobId>>;
+  readonly deps: readonly (
+    | { readonly kind: "dataset"; readonly version: string }
+    | { readonly kind: "step"; readonly step: string; readonly out: string }
+  )[];
+  readonly outs: readonly string[];
 }
 
 export interface UsedRun {
@@ -56,7 +67,7 @@ export async function partsIn(
 ): Promise<Pick<MadeOf, "models" | "featureSets" | "runs" | "datasets">> {
   const models: ModelVersion[] = [];
   const featureSets: FeatureSetVersion[] = [];
-  const runs: (UsedRun & Pick<CodeFound, "read">)[] = [];
+  const runs: (UsedRun & CodeFound)[] = [];
   const versions: DatasetVersion[] = [];
   for (const { kind, id } of nodes) {
     if (kind === "model_version") keep(models, await registry.models.resolve(id));
@@ -67,7 +78,7 @@ export async function partsIn(
     }
     if (kind === "run") {
       const run = await registry.runs.get(id);
-      if (run.ok) runs.push({ run: run.value, ...(await codeOf(blobs, run.value)) });
+      if (run.ok) runs.push(await usedRun(blobs, run.value));
     }
   }
   const read = new Map(runs.flatMap((run) => [...run.read]));
@@ -87,19 +98,29 @@ function keep<T>(list: T[], found: { readonly ok: true; readonly value: T } | { 
 const RECIPE = "recipe.json";
 
 interface CodeFound {
-  readonly code: RunCode;
   /** Dataset versions by id: the bytes that the run read. */
   readonly read: ReadonlyMap<string, BlobId>;
 }
 
-async function codeOf(blobs: MadeOfParts["blobs"], { artifacts, tags }: RunDetail): Promise<CodeFound> {
+/** A run with the code that it kept, or that its client named. */
+export async function usedRun(blobs: MadeOfParts["blobs"], run: RunDetail): Promise<UsedRun & CodeFound> {
+  const { artifacts, tags } = run;
   const said = { commit: tags["mlflow.source.git.commit"] ?? tags["git.commit"] ?? null, source: tags["mlflow.source.name"] ?? null };
   const recipe = artifacts.find(({ path }) => path === RECIPE)?.blob;
   const parsed = recipe && (await blobs.has(recipe)) ? parseRecipe(jsonOf(await blobs.get(recipe))) : undefined;
-  if (recipe === undefined || !parsed?.ok) return { code: { ...said, recipe: null, steps: [] }, read: new Map() };
-  const { steps, datasets } = parsed.value;
+  if (recipe === undefined || !parsed?.ok) return { run, code: { ...said, recipe: null, steps: [] }, read: new Map() };
+  const { pipeline, steps, datasets } = parsed.value;
+  const stepsKept = steps.map(({ name, role, capsule, deps, outs }): CodeStep => {
+    const known = Object.values(deps).flatMap((dep): CodeStep["deps"][number][] => {
+      if (dep.kind === "step") return [{ kind: "step", step: dep.step, out: dep.out }];
+      const version = datasets[dep.reference]?.version;
+      return version === undefined ? [] : [{ kind: "dataset", version }];
+    });
+    return { pipeline, name, role, files: capsule, deps: known, outs: Object.keys(outs) };
+  });
   return {
-    code: { ...said, recipe, steps: steps.map(({ name, role, capsule }) => ({ name, role, files: capsule })) },
+    run,
+    code: { ...said, recipe, steps: stepsKept },
     read: new Map(Object.values(datasets).map(({ version, blob }) => [version, blob])),
   };
 }
