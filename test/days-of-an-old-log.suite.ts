@@ -1,7 +1,7 @@
 /** The table of days comes into a database that has a log already: run by the tests beside it on each database. */
 import { expect, test } from "vitest";
 import { DecisionLog, readDays, recount } from "../src/decisions/index.ts";
-import { up } from "../src/store/migrations/0007-lineage.ts";
+import { migrations } from "../src/store/migrations/index.ts";
 import { decisionRecord, releaseId, shadowAnswer } from "./decisions.ts";
 import type { FreshStore } from "./sqlite.ts";
 
@@ -17,7 +17,8 @@ export function describeOldLog(open: () => Promise<FreshStore>): void {
     log.appendShadow(shadowAnswer(store.runtime, id, { release: releaseId("e"), because: "model_error" }));
     await log.flush();
     await store.db.schema.dropTable("tally_day").execute();
-    await up(store.db);
+    await store.db.schema.dropTable("openlineage_export").execute();
+    await migrations["0007-lineage"]?.up(store.db);
     const days = await readDays(store.db, [releaseId("a"), releaseId("e"), releaseId("f")]);
     expect(days.map(({ arm, decisions }) => [arm, decisions]).toSorted()).toEqual([
       ["canary", 1],

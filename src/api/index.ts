@@ -25,6 +25,7 @@ export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadVie
 export { logRoutes, type LogView } from "./log-routes.ts";
 export { metricsRoutes } from "./metrics-routes.ts";
 export { oipRoutes, type ProtocolParts } from "./oip-routes.ts";
+export { openLineageRoutes, type OpenLineageEventsView, type OpenLineageStatusView } from "./openlineage-routes.ts";
 export type { Problem } from "./problem.ts";
 export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";
 export type {

@@ -98,7 +98,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "targets:write": [], // over and above the right to release: server-targets.ts
   "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
-  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
+  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict", "GET /v1/openlineage", "GET /v1/openlineage/events"],
 };
 
 interface Asker {

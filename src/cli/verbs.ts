@@ -11,6 +11,7 @@ import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { openlineage } from "./openlineage.ts";
 import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
 import { runs } from "./runs.ts";
@@ -49,6 +50,7 @@ export const verbs: readonly Verb[] = [
   models,
   runs,
   lineage,
+  openlineage,
   audit,
   token,
 ];

@@ -20,6 +20,8 @@ export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
 export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
 export { MemoryBudget } from "./memory-budget.ts";
+export { OpenLineage } from "./openlineage/exporter.ts";
+export type { TargetSpec as OpenLineageTarget } from "./openlineage/targets.ts";
 export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";
 export type { ReleaseInfo } from "./release-rows.ts";

@@ -50,6 +50,7 @@ export interface Schema {
   drill: DrillTable;
   incident: IncidentTable;
   incident_event: IncidentEventTable;
+  openlineage_export: OpenlineageExportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -468,6 +469,22 @@ export interface IncidentEventTable {
   kind: string;
   actor: string;
   body_json: string;
+}
+/** How far a receiver of OpenLineage events was told. The audit log is the queue: `position` is the `seq` of its last entry that was. */
+export interface OpenlineageExportTable {
+  /** The address, or the file's path. */
+  target: string;
+  position: number;
+  /** Bytes of the file up to there; 0 for an address. */
+  mark: number;
+  delivered: number;
+  /** Events that the receiver won't ever take: told, counted, and passed over. */
+  refused: number;
+  /** In a row. */
+  failures: number;
+  last_error: string | null;
+  last_error_at_ms: number | null;
+  last_success_at_ms: number | null;
 }
 export interface BlameReportTable {
   incident: number;

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 
-/** Counts by day, so that what was decided with a dataset is known without reading decisions or minutes. */
+/** Counts by day, so that what was decided with a dataset is known without reading decisions or minutes; how far OpenLineage was told. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const isPostgres = db.getExecutor().adapter.supportsTransactionalDdl === true;
   const tallyDay = db.schema
@@ -16,6 +16,18 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint("tally_day_key", ["release", "endpoint", "day", "arm", "writer"]);
   await (isPostgres ? tallyDay : tallyDay.modifyEnd(sql`without rowid`)).execute();
   await countWhatWas(db, isPostgres);
+  await db.schema
+    .createTable("openlineage_export")
+    .addColumn("target", "text", (c) => c.primaryKey().notNull())
+    .addColumn("position", "bigint", (c) => c.notNull())
+    .addColumn("mark", "bigint", (c) => c.notNull())
+    .addColumn("delivered", "bigint", (c) => c.notNull())
+    .addColumn("refused", "bigint", (c) => c.notNull())
+    .addColumn("failures", "bigint", (c) => c.notNull())
+    .addColumn("last_error", "text")
+    .addColumn("last_error_at_ms", "bigint")
+    .addColumn("last_success_at_ms", "bigint")
+    .execute();
 }
 
 /** So many numbers of the log in one statement: none may take longer than a server waits for one. */
