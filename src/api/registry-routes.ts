@@ -1,8 +1,7 @@
-/** Blobs, datasets, feature sets, runs, models, steps and lineage: what goes into a model, over HTTP. */
+/** Blobs, datasets, feature sets, runs, models and steps: what goes into a model, over HTTP. */
 import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
-import { lineageRoutes } from "./lineage-routes.ts";
 import { mlflowTrackingRoutes } from "./mlflow/index.ts";
 import { ModelIntake } from "./model-intake.ts";
 import { modelRoutes } from "./model-routes.ts";
@@ -19,6 +18,5 @@ export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server)
   const intake = new ModelIntake(parts.store.blobs);
   modelRoutes(app, parts, intake);
   stepRoutes(app, parts);
-  lineageRoutes(app, parts);
   await mlflowTrackingRoutes(app, { ...parts, intake });
 };

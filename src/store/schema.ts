@@ -44,6 +44,7 @@ export interface Schema {
   counted: CountedTable;
   tally: TallyTable;
   tally_total: TallyTotalTable;
+  tally_day: TallyDayTable;
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
@@ -59,6 +60,7 @@ export interface Schema {
   drill: DrillTable;
   incident: IncidentTable;
   incident_event: IncidentEventTable;
+  openlineage_export: OpenlineageExportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -439,6 +441,19 @@ export interface TallyTotalTable extends TallyCounts {
   source: string;
   action: string;
 }
+/** Answers of a release in a day (whole days since 1970, UTC), erased people's among them: nothing here is personal. Only grows. */
+export interface TallyDayTable {
+  release: string;
+  endpoint: string;
+  day: number;
+  arm: string;
+  writer: string;
+  /** Of `shadow` only those that the release itself gave. */
+  decisions: number;
+  /** All of them lie in this range of the log, others among them. Means nothing for `shadow`. */
+  first_seq: number;
+  last_seq: number;
+}
 /** What the live release and a shadow said to the same counted people. Only grows. */
 export interface FlipTotalTable {
   endpoint: string;
@@ -585,6 +600,22 @@ export interface IncidentEventTable {
   kind: string;
   actor: string;
   body_json: string;
+}
+/** How far a receiver of OpenLineage events was told. The audit log is the queue: `position` is the `seq` of its last entry that was. */
+export interface OpenlineageExportTable {
+  /** The address, or the file's path. */
+  target: string;
+  position: number;
+  /** Bytes of the file up to there; 0 for an address. */
+  mark: number;
+  delivered: number;
+  /** Events that the receiver won't ever take: told, counted, and passed over. */
+  refused: number;
+  /** In a row. */
+  failures: number;
+  last_error: string | null;
+  last_error_at_ms: number | null;
+  last_success_at_ms: number | null;
 }
 export interface BlameReportTable {
   incident: number;
