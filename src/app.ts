@@ -48,7 +48,7 @@ import {
   Rollbacks,
   RolloutControl,
 } from "./releases/index.ts";
-import { Attributor, Gateway } from "./serving/index.ts";
+import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
 import { repeatedly } from "./repeatedly.ts";
 import { asError, type ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
@@ -152,9 +152,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
+    const pressure = new MemoryPressure(runtime.clock);
+    const isShortOfMemory = () => pressure.isHigh();
     const gateway = new Gateway({
       log,
       runtime,
+      isShortOfMemory,
       subjectKey: await subjectKey(store),
       onTrouble(trouble) {
         onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
@@ -295,6 +298,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       tokens,
       ids: runtime.ids,
       timers: runtime.timers,
+      isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
     };

@@ -31,6 +31,8 @@ declare module "fastify" {
     takesUpload?: true;
     /** Whether the endpoint has more to do than it can: then nothing else is done for the request. */
     turnsAway?: (endpoint: string) => boolean;
+    /** Takes much memory and can wait: refused while memory runs short, so that decisions about single people go on. */
+    needsMemory?: true;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
     /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
@@ -54,6 +56,8 @@ export interface ServerOptions {
   readonly localPrincipal?: Principal;
   /** For a server that may have to hand its connections on. */
   readonly connections?: Connections;
+  /** Whether memory runs short. Never by default. */
+  readonly isShortOfMemory?: () => boolean;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
@@ -126,6 +130,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.addHook("onRequest", async (request) => {
     const { turnsAway } = request.routeOptions.config;
     if (turnsAway?.(asParams(request.params).endpoint ?? "")) throw ONE_TOO_MANY;
+    if (request.routeOptions.config.needsMemory && options.isShortOfMemory?.()) throw SHORT_OF_MEMORY;
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
@@ -177,6 +182,10 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
 
 /** Made once: where it is thrown, every microsecond counts. */
 const ONE_TOO_MANY = new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
+const SHORT_OF_MEMORY = new ProblemError(
+  "overloaded",
+  "The server is short of memory: decisions about single people go on, what takes more memory has to wait. Nothing was changed.",
+);
 
 /** The system's limit of open files for this process, where it can be read; else a common one. */
 function openFilesAtMost(): number {
