@@ -2,7 +2,7 @@ import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
-import { giveBackMemory } from "./give-back-memory.ts";
+import { giveBackMemory } from "../give-back-memory.ts";
 import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";

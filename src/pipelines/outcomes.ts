@@ -1,7 +1,8 @@
 /** The cache of steps, as the server keeps it: the first outcome of a key is the canonical one. */
+import type { Selectable } from "kysely";
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
-import { canonicalJson, parseBlobId, type Store } from "../store/index.ts";
+import { canonicalJson, parseBlobId, type Schema, type Store } from "../store/index.ts";
 import { assert } from "../std.ts";
 
 /** One outcome as it travels and is stored. */
@@ -14,6 +15,12 @@ export const StepOutcomeRecord = Type.Object(
     metrics: Type.Record(Type.String({ maxLength: 250 }), Type.Number()),
     log: Type.String({ maxLength: 65_536 }),
     durationMs: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    facts: Type.Optional(
+      Type.String({
+        pattern: "^sha256:[0-9a-f]{64}$",
+        description: "The blob that says what it was made of: code, parameters, inputs, times",
+      }),
+    ),
   },
   { title: "StepOutcome", additionalProperties: false },
 );
@@ -31,25 +38,36 @@ export class StepOutcomes {
 
   async find(key: string): Promise<StepOutcomeRecord | undefined> {
     const row = await this.#store.db.selectFrom("step_run").selectAll().where("key", "=", key).executeTakeFirst();
-    if (!row) return undefined;
+    return row && this.#recordOf(row);
+  }
+
+  /** The newest of a step, whatever it was made of. */
+  async newest(pipeline: string, step: string): Promise<StepOutcomeRecord | undefined> {
+    const query = this.#store.db.selectFrom("step_run").selectAll().where("pipeline", "=", pipeline).where("step", "=", step);
+    const row = await query.orderBy("created_at_ms", "desc").limit(1).executeTakeFirst();
+    return row && this.#recordOf(row);
+  }
+
+  async #recordOf(row: Selectable<Schema["step_run"]>): Promise<StepOutcomeRecord> {
     const outs = parseTexts(JSON.parse(row.outs_json));
     const metrics = parseNumbers(JSON.parse(row.metrics_json));
     assert(outs.ok && metrics.ok, "a stored outcome has the form it was stored in");
     const log = row.log_blob === null ? undefined : parseBlobId(row.log_blob);
     return {
-      key,
+      key: row.key,
       pipeline: row.pipeline,
       step: row.step,
       outs: outs.value,
       metrics: metrics.value,
       log: log ? (await this.#store.blobs.get(log)).toString("utf8") : "",
       durationMs: row.duration_ms,
+      ...(row.facts_blob === null ? {} : { facts: row.facts_blob }),
     };
   }
 
   /** Keeps an outcome unless one is known already. @returns whether every blob that it names is in the store; nothing is kept otherwise */
   async save(outcome: StepOutcomeRecord): Promise<boolean> {
-    for (const text of Object.values(outcome.outs)) {
+    for (const text of [...Object.values(outcome.outs), ...(outcome.facts === undefined ? [] : [outcome.facts])]) {
       const id = parseBlobId(text);
       if (!id || !(await this.#store.blobs.has(id))) return false;
     }
@@ -65,6 +83,7 @@ export class StepOutcomes {
         log_blob: logBlob,
         duration_ms: Math.round(outcome.durationMs),
         run: null,
+        facts_blob: outcome.facts ?? null,
         created_at_ms: this.#store.runtime.clock.nowMs(),
       })
       .onConflict((conflict) => conflict.column("key").doNothing())

@@ -197,6 +197,8 @@ export interface StepRunTable {
   duration_ms: number;
   run: string | null;
   created_at_ms: number;
+  /** What it was made of and when it ran; null when it was recorded before there were facts. */
+  facts_blob: string | null;
 }
 
 /** What is kept of an answer for ever; nothing personal (that is in `decision_payload`). */
