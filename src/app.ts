@@ -54,7 +54,7 @@ import {
   RolloutControl,
   type OpenLineageTarget,
 } from "./releases/index.ts";
-import { Attributor, Gateway } from "./serving/index.ts";
+import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
 import { repeatedly } from "./repeatedly.ts";
 import { asError, type ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
@@ -161,9 +161,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
+    const pressure = new MemoryPressure(runtime.clock);
+    const isShortOfMemory = () => pressure.isHigh();
     const gateway = new Gateway({
       log,
       runtime,
+      isShortOfMemory,
       subjectKey: await subjectKey(store),
       onTrouble(trouble) {
         onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
@@ -317,6 +320,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       tokens,
       ids: runtime.ids,
       timers: runtime.timers,
+      isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
     };
