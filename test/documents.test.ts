@@ -7,10 +7,9 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import type { ChangeView, ReleaseView } from "../src/api/index.ts";
-import { commandLine } from "../src/cli/command-line.ts";
-import type { Io } from "../src/cli/io.ts";
 import { parsePipeline } from "../src/pipelines/index.ts";
 import { parsePlan } from "../src/releases/rollout-plan.ts";
+import { said } from "./said.ts";
 import { freshServer } from "./server.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -58,10 +57,11 @@ test.each(DOCUMENTS)("the commands of %s do what they say, in their order", { ti
       const words = wordsOf(inner ?? line).map((word) =>
         word.replace(/^tour\b/, tour).replace(/^\$(\w+)$/, (_, name: string) => variables.get(name) ?? ""),
       );
-      const said = await run(words, server.folder);
+      const ran = await run(words, server.folder);
       // 3: done, and something needs a person.
-      expect(said.exitCode, `${line}\n${said.note}`).toBeOneOf([0, 3]);
-      if (variable !== undefined) variables.set(variable, said.out);
+      expect(ran.code, `${line}\n${ran.err}`).toBeOneOf([0, 3]);
+      // As a shell does: without the newline at the end.
+      if (variable !== undefined) variables.set(variable, ran.out.trimEnd());
     }
   } finally {
     await server.drop();
@@ -70,13 +70,9 @@ test.each(DOCUMENTS)("the commands of %s do what they say, in their order", { ti
 });
 
 async function run([program = "", ...argv]: readonly string[], data: string) {
-  if (program === "npx")
-    return { exitCode: 0, out: execFileSync(process.execPath, argv.slice(1), { cwd: ROOT, encoding: "utf8" }), note: "" };
+  if (program === "npx") return { code: 0, out: execFileSync(process.execPath, argv.slice(1), { cwd: ROOT, encoding: "utf8" }), err: "" };
   expect(program).toBe("evenkeel");
-  const [out, note]: [string[], string[]] = [[], []];
-  const io: Io = { isTerminal: false, out: (text) => out.push(text), note: (text) => note.push(text), progress: () => undefined };
-  const exitCode = await commandLine(argv, io, { EVENKEEL_DATA: data }, ROOT);
-  return { exitCode, out: out.join("\n"), note: note.join("\n") };
+  return said(argv, { EVENKEEL_DATA: data }, ROOT);
 }
 
 test("the YAML and JSON of the guide is what the server takes", async () => {

@@ -1,6 +1,6 @@
 /** One Fastify server: strict bodies, a right on every route, problem details for every error. Routes are added by their own files. */
 import { readFileSync } from "node:fs";
-import { STATUS_CODES } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
@@ -12,7 +12,17 @@ import Fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { Type, type TSchema } from "typebox";
-import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
+import {
+  basicPasswordOf,
+  bearerOf,
+  isBeyondLimits,
+  mayDo,
+  reaches,
+  rolesWith,
+  type Principal,
+  type Right,
+  type Tokens,
+} from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
@@ -22,6 +32,7 @@ import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { SlowRequests } from "./slow-requests.ts";
 import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
+import { TurnedAway, type TurnsAway } from "./turned-away.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -29,10 +40,14 @@ declare module "fastify" {
     right?: Right | "public";
     /** Takes bytes as many as they are: may take as long as they keep coming. */
     takesUpload?: true;
-    /** Whether the endpoint has more to do than it can: then nothing else is done for the request. */
-    turnsAway?: (endpoint: string) => boolean;
+    /** Asked of every POST before anything else is done for it. */
+    turnsAway?: TurnsAway;
+    /** Takes much memory and can wait: refused while memory runs short, so that decisions about single people go on. */
+    needsMemory?: true;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
+    /** Takes a token also as the password of Basic authentication, as MLflow's client sends it. */
+    takesBasic?: true;
     /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
     takesRelease?: true;
   }
@@ -54,6 +69,8 @@ export interface ServerOptions {
   readonly localPrincipal?: Principal;
   /** For a server that may have to hand its connections on. */
   readonly connections?: Connections;
+  /** Whether memory runs short. Never by default. */
+  readonly isShortOfMemory?: () => boolean;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
@@ -81,15 +98,23 @@ const DOCUMENTATION: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
 };
 
 export async function buildServer(options: ServerOptions, routes: readonly ((app: Server) => void | Promise<void>)[]): Promise<Server> {
+  const turnedAway = new TurnedAway(options.ids);
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: 0, // Node's own knows one time for all routes: `SlowRequests` instead
-    connectionTimeout: 0,
-    keepAliveTimeout: 65_000,
+    serverFactory: (handle) =>
+      createServer(
+        {
+          requestTimeout: 0, // Node's own knows one time for all routes: `SlowRequests` instead
+          keepAliveTimeout: 65_000,
+          headersTimeout: 5_000,
+          maxHeaderSize: 16_384,
+          connectionsCheckingInterval: 1_000,
+        },
+        (request, response) => void (turnedAway.answers(request, response) || handle(request, response)),
+      ),
     genReqId: () => options.ids.next(),
     routerOptions: { maxParamLength: 300, querystringParser: queryIn },
-    http: { headersTimeout: 5_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 },
     // Who still has a connection when the server stops gets an answer, and is told that it was the last one.
     return503OnClosing: false,
     forceCloseConnections: "idle",
@@ -120,12 +145,12 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
+    if (route.config.turnsAway) turnedAway.add(route.path, route.config.turnsAway);
     // The description of the API says who may call what.
     if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
-    const { turnsAway } = request.routeOptions.config;
-    if (turnsAway?.(asParams(request.params).endpoint ?? "")) throw ONE_TOO_MANY;
+    if (request.routeOptions.config.needsMemory && options.isShortOfMemory?.()) throw SHORT_OF_MEMORY;
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
@@ -175,8 +200,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   return app;
 }
 
-/** Made once: where it is thrown, every microsecond counts. */
-const ONE_TOO_MANY = new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
+/** Made once. */
+const SHORT_OF_MEMORY = new ProblemError(
+  "overloaded",
+  "The server is short of memory: decisions about single people go on, what takes more memory has to wait. Nothing was changed.",
+);
 
 /** The system's limit of open files for this process, where it can be read; else a common one. */
 function openFilesAtMost(): number {
@@ -221,7 +249,8 @@ export const notFound = (what: string) => new ProblemError("not-found", `There i
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
   if (request.headers.authorization === undefined && options.localPrincipal) return options.localPrincipal;
   if (request.headers.authorization !== undefined) {
-    const token = bearerOf(request.headers.authorization);
+    const { authorization } = request.headers;
+    const token = bearerOf(authorization) ?? (request.routeOptions.config.takesBasic ? basicPasswordOf(authorization) : undefined);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);
     if (!found)
       throw new ProblemError("bad-token", "The token is unknown, expired, revoked or mistyped. `evenkeel token create` makes a new one.");

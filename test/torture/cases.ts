@@ -1,12 +1,15 @@
 /** All cases, in the order of the report. */
 import type { Case } from "./case.ts";
 import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
+import { commitWorker } from "./commit-worker.ts";
 import { connectionFlood } from "./connection-flood.ts";
+import { containerFaults } from "./container-faults.ts";
 import { diskFull, writesRefused } from "./disk-full.ts";
 import { slowDisk } from "./disk-slow.ts";
 import { clientGone } from "./client-gone.ts";
 import { clockJumps } from "./clock-jumps.ts";
 import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
+import { handOvers } from "./hand-overs.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
@@ -40,6 +43,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   logTarget,
   clockJumps,
+  commitWorker,
   stopped,
   memoryLimit,
   connectionFlood,
@@ -47,10 +51,12 @@ export const cases: readonly Case[] = [
   clientGone,
   sameRequest,
   toldToStop,
+  handOvers,
   oddModels,
   sticky,
   scorersAtRandom,
   scorerFaults,
+  containerFaults,
   loadsAndUnloads,
   ssrf,
   fsyncOff,
