@@ -364,7 +364,9 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
     const late = made(0);
     await log.append(late);
     const days = await readDays(store.db, [release, releaseId("b")]);
-    expect(days.map(({ day, arm, decisions }) => [day - today, arm, decisions]).toSorted()).toEqual([
+    expect(
+      days.map(({ day, arm, decisions }) => [day - today, arm, decisions] as const).toSorted(([, a], [, b]) => a.localeCompare(b)),
+    ).toEqual([
       [0, "fallback", 1],
       [0, "live", 2],
       [1, "live", 1],

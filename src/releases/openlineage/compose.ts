@@ -287,7 +287,12 @@ const modelDataset = (namespace: string, { model, number, id, blob, signature }:
   name: `models/${model}`,
   facets: {
     version: versionFacet(id),
-    evenkeel_model: ownFacet("Model", { number, blob, features: [...signature.features], scoreOutput: signature.scoreOutput }),
+    evenkeel_model: ownFacet("Model", {
+      number,
+      blob,
+      // A version that no release can be made of has none.
+      ...(signature ? { features: [...signature.features], scoreOutput: signature.scoreOutput } : {}),
+    }),
   },
 });
 
