@@ -35,7 +35,11 @@ export const handOvers: Case = {
     const [startMs, goneMs]: [number[], number[]] = [[], []];
     for (let i = 0; i < times; i++) {
       await sleep(torment.random.between(100, 800));
-      const next = await ServerProcess.start({ folder, takeOverAt: port });
+      const next = await ServerProcess.start({ folder, takeOverAt: port }).catch((error: unknown) => error);
+      if (!(next instanceof ServerProcess)) {
+        failures.push(`hand-over ${i + 1}: ${String(next)}; the one that ${server.isRunning ? "runs" : "has ended"} said ${server.said}`);
+        break;
+      }
       const sinceMs = performance.now();
       const how = await Promise.race([server.ended, sleep(GONE_WITHIN_MS, null)]);
       goneMs.push(performance.now() - sinceMs);
