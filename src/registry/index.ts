@@ -14,6 +14,7 @@ export type { Distribution } from "./diff-distributions.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
+export { derivationOf, featureChangeText, featureSetChanges, type FeatureChange } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {
