@@ -36,6 +36,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/datasets/{dataset}/versions/{version}",
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
+    "GET /v1/datasets/{dataset}/diff/rows",
     "GET /v1/feature-sets",
     "GET /v1/feature-set",
     "GET /v1/runs",
@@ -123,10 +124,13 @@ async function asker(role: Role, endpoints: readonly string[] | null = null): Pr
   return { token, principal: { tokenId: "", name: "", role, endpoints, grants: [] } };
 }
 
+/** What answers with rows of people: for those who write to the registry as well, or may see protected attributes. */
+const ROWS_OF_PEOPLE = ["GET /v1/blobs/{id}", "GET /v1/datasets/{dataset}/diff/rows"];
 /** Enough of a query that a read gets to its work. */
 const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/dataset-version": () => ({ reference: "people/1" }),
   "GET /v1/datasets/{dataset}/diff": () => ({ from: "1", to: "1" }),
+  "GET /v1/datasets/{dataset}/diff/rows": () => ({ from: "1", to: "1" }),
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
   "GET /v1/feature-set": () => ({ reference: "loans/1" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
@@ -217,7 +221,7 @@ describe.each(roles)("the role %s", (role) => {
       if (right !== "public" && !mayDo(principal, right)) {
         expect([name, status]).toEqual([name, 403]);
         expect(text).toContain(`lacks the right ${right}`);
-      } else if (name === "GET /v1/blobs/{id}" && !mayDo(principal, "registry:write")) {
+      } else if (ROWS_OF_PEOPLE.includes(name) && !mayDo(principal, "registry:write")) {
         expect([name, status]).toEqual([name, 403]);
       } else if (operation.method === "GET") {
         expect([name, status]).toEqual([name, 200]);

@@ -2,7 +2,7 @@ export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
-export type { ColumnChange, DiffKey, RowChanges } from "./dataset-diff.ts";
+export type { ColumnChange, RowChanges } from "./dataset-diff.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
 export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
 export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
@@ -11,6 +11,8 @@ export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView } f
 export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
 export type { Differential } from "./diff-differentials.ts";
 export type { Distribution } from "./diff-distributions.ts";
+export type { DiffKey } from "./diff-prepare.ts";
+export type { DiffRows } from "./diff-rows.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
