@@ -39,7 +39,8 @@ export async function makingsOf(client: EvenkeelClient, incident: number): Promi
   return bad.ok ? ok({ good: good.value, bad: bad.value }) : bad;
 }
 
-async function makingOf(client: EvenkeelClient, endpoint: string, release: string): Promise<Result<RecordedMaking, string>> {
+/** How a release was made, as its run recorded it; a sentence where that isn't known. @param client - may read the registry's bytes */
+export async function makingOf(client: EvenkeelClient, endpoint: string, release: string): Promise<Result<RecordedMaking, string>> {
   const view = await client.get<ReleaseView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/releases/${encodeURIComponent(release)}`);
   const run = runIn(view.origin);
   if (run === undefined)

@@ -174,6 +174,48 @@ test(
     expect(table.out).toMatch(/^run +train\.depth +auc +model\n[0-9a-f-]{36} +4 +0\.7 *\n[0-9a-f-]{36} +8 +0\.7 *\n$/);
   },
 );
+test("the status says which steps are up to date, and of the others what changed and what they wait for", { timeout: 60_000 }, async () => {
+  declare("looked");
+  writeFileSync(join(folder, "go"), "");
+  const states = async (...argv: string[]) => {
+    const { code, out } = await evenkeel("pipeline", "status", ...argv);
+    return {
+      code,
+      lines: out
+        .trimEnd()
+        .split("\n")
+        .slice(1)
+        .map((line) => line.trimEnd().replaceAll(/ {2,}/g, " | ")),
+    };
+  };
+  expect(await states()).toEqual({ code: 3, lines: ["extract | must run | it never ran", "train | waits | for extract"] });
+  expect((await evenkeel("run")).code).toBe(0);
+  expect(await states()).toEqual({ code: 0, lines: ["extract | up to date", "train | up to date"] });
+  expect(await states("--set", "train.depth=5")).toEqual({
+    code: 3,
+    lines: ["extract | up to date", "train | must run | train.depth 3 → 5"],
+  });
+  writeFileSync(join(folder, "work.sh"), `${readFileSync(join(folder, "work.sh"), "utf8")}\n# a comment\n`);
+  expect(await states("--seed", "2")).toEqual({
+    code: 3,
+    lines: ["extract | must run | code work.sh changed; seed 1 → 2", "train | waits | for extract; code work.sh changed; seed 1 → 2"],
+  });
+});
+
+test("verifying runs a step again, and the status says what was seen", { timeout: 60_000 }, async () => {
+  declare("verified");
+  writeFileSync(join(folder, "go"), "");
+  const same = await evenkeel("pipeline", "verify", "train");
+  expect(same.out).toBe("train is deterministic as far as 1 repetition can tell: the same bytes each time\n");
+  expect(ran()).toEqual(["extract", "train", "train"]);
+  expect((await evenkeel("pipeline", "status")).out).toContain("the same again, 1 time");
+  writeFileSync(join(folder, "work.sh"), "date +%N > out.txt; echo '{}' > metrics.json");
+  const other = await evenkeel("pipeline", "verify", "extract");
+  expect(other).toMatchObject({ code: 3, out: "extract is not deterministic: rows differed; other bytes came out this time\n" });
+  expect((await evenkeel("pipeline", "status")).out).toContain("not deterministic: rows differed");
+  rmSync(join(folder, "go"));
+});
+
 interface SweepRuns {
   readonly runs: readonly { readonly run: string; readonly set: Readonly<Record<string, unknown>> }[];
 }
@@ -188,7 +230,9 @@ test.each([
   [["run", "-f", "nothing.yaml"], 1, "nothing.yaml can't be read: there is no such file"],
   [["run", "--parallel", "0"], 2, "--parallel takes a whole number from 1 to 64"],
   [["pipeline", "log", "none"], 1, "no run of the pipeline odd"],
-  [["pipeline"], 2, "what about it?"],
+  [["pipeline"], 2, "pipeline can status, verify, log or diff"],
+  [["pipeline", "status", "--set", "train.depth=1,2"], 2, "this looks at a single run"],
+  [["pipeline", "diff", "loans", "r1"], 2, "an endpoint and two releases are needed"],
 ])("%j is refused in a sentence", { timeout: 30_000 }, async (argv, code, says) => {
   declare("odd");
   const said = await evenkeel(...argv);

@@ -4,11 +4,11 @@ import type { EvenkeelClient } from "../client.ts";
 import type {
   AddedDatasetVersionView,
   DatasetDetailView,
-  DatasetDiffView,
   DatasetVersionDetailView,
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+import type { DatasetDiffView } from "./dataset-diff-view.ts";
 
 let server: FreshServer;
 let trainer: EvenkeelClient;
@@ -67,7 +67,10 @@ test("a diff says what is missing, and whom it concerns to those who may know", 
   const path = "/v1/datasets/credit/diff";
   const analyst = await server.as("analyst", ["protected:read"]);
   const seen = await analyst.get<DatasetDiffView>(path, { from: "clean", to: "2", by: "sex" });
-  expect(seen).toMatchObject({ identity: "different", rows: { by: "key", before: 400, after: 325, missing: 75, changed: 0 } });
+  expect(seen).toMatchObject({
+    identity: "different",
+    rows: { key: { columns: ["id"], source: "declared" }, before: 400, after: 325, missing: 75, changed: 0 },
+  });
   expect(seen.verdict).toContain("sex female");
   expect(seen.groups?.[0]).toMatchObject({ group: { sex: "female" }, label: "1", missing: 75 });
   expect(await analyst.get<DatasetDiffView>(path, { from: "credit/1", to: "plain/1" })).toMatchObject({ identity: "identical" });

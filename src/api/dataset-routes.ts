@@ -7,16 +7,15 @@ import { ProblemError } from "./problem.ts";
 import {
   AddedDatasetVersionView,
   DatasetDetailView,
-  DatasetDiffView,
   DatasetVersionDetailView,
   DatasetVersionView,
   DatasetView,
   datasetDetailView,
   datasetView,
-  diffView,
   versionDetailView,
   versionView,
 } from "./dataset-view.ts";
+import { DatasetDiffView, diffView } from "./dataset-diff-view.ts";
 import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
 import { uploadRoutes } from "./uploads.ts";
@@ -165,20 +164,25 @@ export async function datasetRoutes(app: Server, { store, registry, reads }: Reg
           from: Type.String({ description: "A number or tag of this dataset, or a reference to any version" }),
           to: Type.String(),
           by: Type.Optional(Type.String({ description: "Protected attributes to look at, with commas between; all when left out" })),
+          key: Type.Optional(Type.String({ description: "Columns that name a row, with commas between; the declared ones when left out" })),
         }),
         response: { 200: DatasetDiffView },
       },
     },
     async (request) => {
       const { dataset } = request.params;
-      const { from, to, by } = request.query;
+      const { from, to, by, key } = request.query;
       const versions = { from: within(dataset, from), to: within(dataset, to) };
-      for (const side of ["from", "to"] as const) orProblem(await datasets.get(versions[side]), `/${side}`);
-      const diff = orProblem(await datasets.diff(versions.from, versions.to, by?.split(",")));
+      const before = orProblem(await datasets.get(versions.from), "/from");
+      const after = orProblem(await datasets.get(versions.to), "/to");
+      const how = { ...(by === undefined ? {} : { by: by.split(",") }), ...(key === undefined ? {} : { key: key.split(",") }) };
+      const diff = orProblem(await datasets.diff(versions.from, versions.to, how));
       const seesGroups = mayDo(principalOf(request), "protected:read");
       const shown = seesGroups ? diff.groups.length : 0;
       await reads.note(principalOf(request), { object: `dataset/${dataset}`, asked: { view: "diff", ...request.query }, shown });
-      return diffView(diff, seesGroups);
+      const specs = [(await known(before.dataset)).spec, (await known(after.dataset)).spec];
+      const guarded = seesGroups ? [] : specs.flatMap((spec) => spec.protected ?? []).map(({ column }) => column);
+      return diffView(diff, { seesGroups, guarded });
     },
   );
 }

@@ -17,6 +17,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/drills",
     "GET /v1/endpoints/{endpoint}/releases",
     "GET /v1/endpoints/{endpoint}/releases/{release}",
+    "GET /v1/endpoints/{endpoint}/lineage",
+    "GET /v1/lineage/decided-with",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -35,6 +37,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
     "GET /v1/feature-sets",
+    "GET /v1/feature-set",
     "GET /v1/runs",
     "GET /v1/run-comparison",
     "GET /v1/runs/{run}",
@@ -42,12 +45,16 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/models/{model}",
     "GET /v1/model-version",
     "GET /v1/steps/{key}",
+    "GET /v1/steps/{key}/repeats",
+    "GET /v1/pipelines/{pipeline}/steps/{step}",
     "GET /v1/lineage",
   ],
   "decisions:read": [
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
     "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
+    "GET /v1/lineage/decisions/{id}",
+    "GET /v1/lineage/decided-with/decisions",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],
@@ -68,6 +75,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/models/{model}/versions",
     "POST /v1/models/{model}/aliases",
     "POST /v1/steps",
+    "POST /v1/steps/{key}/repeats",
   ],
   apply: ["POST /v1/apply"],
   "route:write": [
@@ -94,7 +102,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "targets:write": [], // over and above the right to release: server-targets.ts
   "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
-  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
+  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict", "GET /v1/openlineage", "GET /v1/openlineage/events"],
 };
 
 interface Asker {
@@ -120,7 +128,10 @@ const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/dataset-version": () => ({ reference: "people/1" }),
   "GET /v1/datasets/{dataset}/diff": () => ({ from: "1", to: "1" }),
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
+  "GET /v1/feature-set": () => ({ reference: "loans/1" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
+  "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 

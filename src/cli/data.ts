@@ -24,7 +24,7 @@ usage: evenkeel data add <file.csv> --dataset <name> [--key <column>]… [--labe
                          [--tag <tag>] [--reason <text>]
        evenkeel data ls
        evenkeel data show <name> | <version>
-       evenkeel data diff <version> <version> [--by <attribute>]…
+       evenkeel data diff <version> <version> [--by <attribute>,…] [--key <column>]…
        evenkeel data tag <name> <tag> <number>|none --reason <text>
 
   <version>    credit/2, credit@clean or tbl:…
@@ -101,7 +101,7 @@ examples:
       case "diff": {
         if (!first || !second) throw new UsageError("two versions are needed, such as credit@clean credit/2");
         const { dataset } = await versionNamed(client(), first);
-        const query = { from: first, to: second, by: values.by?.join(",") };
+        const query = { from: first, to: second, by: values.by?.join(","), key: values.key?.join(",") };
         show(await client().get<DatasetDiffView>(`${path(dataset)}/diff`, query), (view) => diffText(io, view));
         return 0;
       }

@@ -18,9 +18,9 @@ import { brokenText } from "./files.ts";
 import { milliseconds, plural } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
 import { PIPELINE_FILE, combinationsOf, readPipeline, stepsNamed, widthOf } from "./pipeline-file.ts";
+import { spoiledText } from "./run-trouble.ts";
 import { UsageError, verb } from "./verb.ts";
 
-const LOG_LINES_SHOWN = 20;
 const STEPS_MAX = 100;
 
 export const run = verb({
@@ -150,21 +150,9 @@ function failed(io: Io, trouble: RunTrouble | undefined, json: boolean): number 
 
 function runTroubleText(io: Io, trouble: RunTrouble): string {
   if (trouble.kind === "declaration") return brokenText(styled(io, "red", "what the pipeline declares isn't there:"), trouble.issues);
-  const { failures, kept, notRun } = trouble.spoiled;
-  return [
-    ...failures.flatMap((failure) => {
-      const log = failure.log.trimEnd();
-      const last = log === "" ? [] : log.split("\n").slice(-LOG_LINES_SHOWN);
-      const head = `step ${failure.step} ${troubleText(failure)}`;
-      return [
-        styled(io, "red", last.length > 0 ? `${head}; the end of its log:` : `${head}; it printed nothing`),
-        ...last.map((line) => `  ${line}`),
-      ];
-    }),
-    kept.length > 0 ? `kept, and not run again: ${kept.map(({ step }) => step).join(", ")}` : "nothing was kept",
-    ...(notRun.length > 0 ? [`not run: ${notRun.join(", ")}`] : []),
-    `recorded as run ${trouble.run}, failed; whole logs: evenkeel pipeline log ${failures[0].step} --run ${trouble.run}`,
-  ].join("\n");
+  const [first] = trouble.spoiled.failures;
+  const where = `recorded as run ${trouble.run}, failed; whole logs: evenkeel pipeline log ${first.step} --run ${trouble.run}`;
+  return `${spoiledText(io, trouble.spoiled)}\n${where}`;
 }
 
 function troubleJson(trouble: RunTrouble): unknown {

@@ -1,6 +1,6 @@
 /** What differs between how a step was made once and how it would be made now: why it isn't up to date. Pure. */
 import { canonicalJson, type Json } from "../store/index.ts";
-import type { BlobId } from "../std.ts";
+import { unreachable, type BlobId } from "../std.ts";
 import { isTree } from "./capture.ts";
 import type { RecipeStep } from "./recipe.ts";
 import type { StepFacts, StepInput } from "./step-outcome.ts";
@@ -61,13 +61,18 @@ function codeChanges(before: CodeSide, step: RecipeStep): StepChange[] {
 export function codeDifferences(before: CodeSide, now: CodeSide): Extract<StepChange, { kind: "code" }>[] {
   const paths = [...new Set([...Object.keys(before.code), ...Object.keys(now.code)])].toSorted();
   return paths.flatMap((path) => {
-    const [was, is] = [before.code[path], now.code[path]];
-    if (was === undefined) return [{ kind: "code", path, how: "added" } as const];
-    if (is === undefined) return [{ kind: "code", path, how: "removed" } as const];
-    if (was !== is) return [{ kind: "code", path, how: "changed" } as const];
-    const [ran, runs] = [before.executable.includes(path), now.executable.includes(path)];
-    return ran === runs ? [] : [{ kind: "code", path, how: runs ? "made a program" : "no program any more" } as const];
+    const how = howCodeDiffers(path, before, now);
+    return how === undefined ? [] : [{ kind: "code", path, how } as const];
   });
+}
+
+function howCodeDiffers(path: string, before: CodeSide, now: CodeSide): Extract<StepChange, { kind: "code" }>["how"] | undefined {
+  const [was, is] = [before.code[path], now.code[path]];
+  if (was === undefined) return "added";
+  if (is === undefined) return "removed";
+  if (was !== is) return "changed";
+  const runs = now.executable.includes(path);
+  return before.executable.includes(path) === runs ? undefined : runs ? "made a program" : "no program any more";
 }
 
 /** Value by value, with dotted paths. */
@@ -125,5 +130,7 @@ export function changeText(change: StepChange): string {
       return `seed ${change.before} → ${change.now}`;
     case "environment":
       return `environment ${change.before} → ${change.now}`;
+    default:
+      return unreachable(change);
   }
 }

@@ -3,7 +3,7 @@ export { parsePipeline, withUpstream, type DepSource, type Out, type Pipeline, t
 export { inlineExecutor, spawnExecutor, type Ending, type Execution, type ExecutionResult, type Executor } from "./executor.ts";
 export { trainHybrids, type HybridOptions, type HybridPlan, type PlayerGroup, type TrainedHybrid } from "./hybrids.ts";
 export { KnownFiles } from "./known-files.ts";
-export { StepOutcomeRecord, StepOutcomes } from "./outcomes.ts";
+export { StepOutcomeRecord, StepOutcomes, StepRepeat, type Determinism } from "./outcomes.ts";
 export { differingPlayers, makingPlayers, stepKey, type MakingPlayer, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
 export { parseRecipe } from "./recipe-record.ts";
 export {
@@ -20,7 +20,7 @@ export {
 } from "./run.ts";
 export { Slots, inParallel } from "./slots.ts";
 export { combinations, settingsOf, type Combination, type Setting } from "./sweep.ts";
-export { parseStepsOfRun, stepFactsOf, type StepOfRun } from "./step-facts.ts";
+export { parseStepFacts, parseStepsOfRun, stepFactsOf, type StepOfRun } from "./step-facts.ts";
 export {
   failureLine,
   troubleText,

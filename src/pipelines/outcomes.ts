@@ -26,6 +26,25 @@ export const StepOutcomeRecord = Type.Object(
 );
 export type StepOutcomeRecord = Static<typeof StepOutcomeRecord>;
 
+/** What came out when a step ran again with the very same things. */
+export const StepRepeat = Type.Object(
+  {
+    outs: StepOutcomeRecord.properties.outs,
+    metrics: StepOutcomeRecord.properties.metrics,
+    durationMs: StepOutcomeRecord.properties.durationMs,
+  },
+  { title: "StepRepeat", additionalProperties: false },
+);
+export type StepRepeat = Static<typeof StepRepeat>;
+
+/** Whether a step does the same again. */
+export interface Determinism {
+  /** How often it was looked. */
+  readonly repeats: number;
+  /** Outputs that weren't the same bytes every time; with none of them it is deterministic, as far as was looked. */
+  readonly differing: readonly string[];
+}
+
 const parseTexts = checked(Type.Record(Type.String(), Type.String()));
 const parseNumbers = checked(Type.Record(Type.String(), Type.Number()));
 
@@ -90,4 +109,46 @@ export class StepOutcomes {
       .execute();
     return true;
   }
+
+  /** Keeps a repetition of a known step. @returns undefined when its first outcome isn't known, or bytes are not in the store */
+  async addRepeat(key: string, repeat: StepRepeat, actor: string): Promise<Determinism | undefined> {
+    const { db, runtime, blobs } = this.#store;
+    if (!(await this.find(key))) return undefined;
+    for (const text of Object.values(repeat.outs)) {
+      const id = parseBlobId(text);
+      if (!id || !(await blobs.has(id))) return undefined;
+    }
+    await db
+      .insertInto("step_repeat")
+      .values({
+        id: runtime.ids.next(),
+        key,
+        outs_json: canonicalJson(repeat.outs),
+        metrics_json: canonicalJson(repeat.metrics),
+        duration_ms: Math.round(repeat.durationMs),
+        repeated_at_ms: runtime.clock.nowMs(),
+        repeated_by: actor,
+      })
+      .execute();
+    return this.determinism(key);
+  }
+
+  /** @returns undefined when the key isn't known */
+  async determinism(key: string): Promise<Determinism | undefined> {
+    const first = await this.#store.db.selectFrom("step_run").select("outs_json").where("key", "=", key).executeTakeFirst();
+    if (!first) return undefined;
+    const rows = await this.#store.db.selectFrom("step_repeat").select("outs_json").where("key", "=", key).limit(REPEATS_MAX).execute();
+    const outs = textsIn(first.outs_json);
+    const all = rows.map((row) => textsIn(row.outs_json));
+    const differing = Object.keys(outs).filter((name) => all.some((one) => one[name] !== outs[name]));
+    return { repeats: all.length, differing };
+  }
+}
+
+const REPEATS_MAX = 1000;
+
+function textsIn(json: string): Readonly<Record<string, string>> {
+  const texts = parseTexts(JSON.parse(json));
+  assert(texts.ok, "stored outputs have the form they were stored in");
+  return texts.value;
 }

@@ -25,7 +25,7 @@ export async function stepFactsOf(
     const own = { pipeline: recipe.pipeline, step: name, role };
     const outcome = outcomes.find(({ step }) => step === name);
     if (outcome?.facts)
-      found.push({ ...asFacts(JSON.parse((await getBlob(outcome.facts)).toString("utf8"))), ...own, isCached: cached.has(name) });
+      found.push({ ...parseStepFacts((await getBlob(outcome.facts)).toString("utf8")), ...own, isCached: cached.has(name) });
     const failure = failures.find(({ step }) => step === name);
     if (failure) found.push({ ...failure.facts, ...own, isCached: false });
   }
@@ -41,33 +41,37 @@ export function parseStepsOfRun(text: string): readonly StepOfRun[] {
   throw new Error(`steps.json can't be read: ${first?.path ?? ""} should be ${first?.expected ?? "a list of steps"}`);
 }
 
+/** The facts of one step, as its outcome names them. @throws Error when somebody else has put something else there */
+export function parseStepFacts(text: string): StepFacts {
+  const facts = checkFacts(JSON.parse(text));
+  if (facts.ok) return asFacts(facts.value);
+  const [first] = facts.error;
+  throw new Error(`the facts of a step can't be read: ${first?.path ?? ""} should be ${first?.expected ?? "there"}`);
+}
+
 const Blob = Type.String({ pattern: "^sha256:[0-9a-f]{64}$" });
-const check = checked(
-  Type.Array(
-    Type.Object({
-      pipeline: Type.String(),
-      step: Type.String(),
-      role: Role,
-      key: Type.String(),
-      cmd: Type.String(),
-      code: Type.Record(Type.String(), Blob),
-      executable: Type.Array(Type.String()),
-      params: Type.Record(Type.String(), Type.Unknown()),
-      inputs: Type.Record(Type.String(), Type.Object({ kind: Type.String(), blob: Blob })),
-      outs: Type.Record(Type.String(), Type.Object({ path: Type.String(), kind: Type.String(), blob: Blob })),
-      metrics: Type.Record(Type.String(), Type.Number()),
-      seed: Type.Integer(),
-      environment: Type.String(),
-      startedAtMs: Type.Number(),
-      endedAtMs: Type.Number(),
-      log: orNull(Blob),
-      failure: orNull(Type.String()),
-      isCached: Type.Boolean(),
-    }),
-  ),
-);
+const Facts = Type.Object({
+  pipeline: Type.String(),
+  step: Type.String(),
+  role: Role,
+  key: Type.String(),
+  cmd: Type.String(),
+  code: Type.Record(Type.String(), Blob),
+  executable: Type.Array(Type.String()),
+  params: Type.Record(Type.String(), Type.Unknown()),
+  inputs: Type.Record(Type.String(), Type.Object({ kind: Type.String(), blob: Blob })),
+  outs: Type.Record(Type.String(), Type.Object({ path: Type.String(), kind: Type.String(), blob: Blob })),
+  metrics: Type.Record(Type.String(), Type.Number()),
+  seed: Type.Integer(),
+  environment: Type.String(),
+  startedAtMs: Type.Number(),
+  endedAtMs: Type.Number(),
+  log: orNull(Blob),
+  failure: orNull(Type.String()),
+});
+const checkFacts = checked(Facts);
+const check = checked(Type.Array(Type.Object({ ...Facts.properties, isCached: Type.Boolean() })));
 
 /** Checked above; what is `unknown` in it came from JSON. */
 const asStepsOfRun = (value: readonly unknown[]): readonly StepOfRun[] => value as readonly StepOfRun[];
-/** The blob is the one that the runner made of facts: its id is in the outcome. */
 const asFacts = (value: unknown): StepFacts => value as StepFacts;

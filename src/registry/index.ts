@@ -2,14 +2,19 @@ export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
-export type { Contrast, GroupChange, RowChanges } from "./dataset-diff.ts";
+export type { ColumnChange, DiffKey, RowChanges } from "./dataset-diff.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
 export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
 export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
 export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
-export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView, type TableSource } from "./datasets.ts";
-export type { DiffIdentity, SchemaChanges } from "./diff-verdict.ts";
+export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView } from "./datasets.ts";
+export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
+export type { Differential } from "./diff-differentials.ts";
+export type { Distribution } from "./diff-distributions.ts";
+export type { SchemaChanges } from "./diff-schema.ts";
+export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
+export { derivationOf, featureChangeText, featureSetChanges, type FeatureChange } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {
@@ -38,6 +43,8 @@ export {
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
+export type { TableSource } from "./table-intake.ts";
+export { tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {

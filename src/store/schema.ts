@@ -34,6 +34,7 @@ export interface Schema {
   lineage_edge: LineageEdgeTable;
   // pipelines
   step_run: StepRunTable;
+  step_repeat: StepRepeatTable;
   // decisions
   decision: DecisionTable;
   decision_payload: DecisionPayloadTable;
@@ -43,6 +44,7 @@ export interface Schema {
   counted: CountedTable;
   tally: TallyTable;
   tally_total: TallyTotalTable;
+  tally_day: TallyDayTable;
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
@@ -58,6 +60,7 @@ export interface Schema {
   drill: DrillTable;
   incident: IncidentTable;
   incident_event: IncidentEventTable;
+  openlineage_export: OpenlineageExportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -108,8 +111,12 @@ export interface DatasetVersionTable {
   id: string;
   dataset: string;
   number: number;
-  /** Byte id of the file as it came. */
+  /** Byte id of the file as it came, or of the manifest of a folder. */
   blob: string;
+  /** `csv`, `ndjson`, `parquet`, or `none` for a folder without a table. */
+  format: string;
+  /** `file` or `folder`. */
+  layout: string;
   bytes: number;
   rows: number;
   columns_json: string;
@@ -314,6 +321,17 @@ export interface StepRunTable {
   facts_blob: string | null;
 }
 
+/** A step that ran again with the very same things, to see whether the same comes out. */
+export interface StepRepeatTable {
+  id: string;
+  key: string;
+  outs_json: string;
+  metrics_json: string;
+  duration_ms: number;
+  repeated_at_ms: number;
+  repeated_by: string;
+}
+
 /** What is kept of an answer for ever; nothing personal (that is in `decision_payload`). */
 export interface DecisionTable {
   seq: Generated<number>;
@@ -422,6 +440,19 @@ export interface TallyTotalTable extends TallyCounts {
   writer: string;
   source: string;
   action: string;
+}
+/** Answers of a release in a day (whole days since 1970, UTC), erased people's among them: nothing here is personal. Only grows. */
+export interface TallyDayTable {
+  release: string;
+  endpoint: string;
+  day: number;
+  arm: string;
+  writer: string;
+  /** Of `shadow` only those that the release itself gave. */
+  decisions: number;
+  /** All of them lie in this range of the log, others among them. Means nothing for `shadow`. */
+  first_seq: number;
+  last_seq: number;
 }
 /** What the live release and a shadow said to the same counted people. Only grows. */
 export interface FlipTotalTable {
@@ -569,6 +600,22 @@ export interface IncidentEventTable {
   kind: string;
   actor: string;
   body_json: string;
+}
+/** How far a receiver of OpenLineage events was told. The audit log is the queue: `position` is the `seq` of its last entry that was. */
+export interface OpenlineageExportTable {
+  /** The address, or the file's path. */
+  target: string;
+  position: number;
+  /** Bytes of the file up to there; 0 for an address. */
+  mark: number;
+  delivered: number;
+  /** Events that the receiver won't ever take: told, counted, and passed over. */
+  refused: number;
+  /** In a row. */
+  failures: number;
+  last_error: string | null;
+  last_error_at_ms: number | null;
+  last_success_at_ms: number | null;
 }
 export interface BlameReportTable {
   incident: number;

@@ -67,7 +67,7 @@ describePostgres("several processes on one database", () => {
   });
 
   test("one process delivers; another takes over when that one gives up, or is no longer heard of", async () => {
-    const [first, second] = [new Lease(storeAt(0)), new Lease(storeAt(1))];
+    const [first, second] = [new Lease(storeAt(0), "sinks"), new Lease(storeAt(1), "sinks")];
     expect([await first.hold(), await second.hold()]).toEqual([true, false]);
     await first.giveUp();
     expect([await second.hold(), await first.hold()]).toEqual([true, false]);

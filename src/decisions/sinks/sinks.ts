@@ -52,7 +52,7 @@ export class Sinks {
     this.#installation = installation;
     this.#cursors = new Cursors(options.store);
     this.#end = new LogEnd(options.store);
-    this.#lease = new Lease(options.store);
+    this.#lease = new Lease(options.store, "sinks");
   }
 
   static async open(options: SinksOptions): Promise<Sinks> {
