@@ -287,7 +287,11 @@ const modelDataset = (namespace: string, { model, number, id, blob, signature }:
   name: `models/${model}`,
   facets: {
     version: versionFacet(id),
-    evenkeel_model: ownFacet("Model", { number, blob, features: [...signature.features], scoreOutput: signature.scoreOutput }),
+    evenkeel_model: ownFacet("Model", {
+      number,
+      blob,
+      ...(signature ? { features: [...signature.features], scoreOutput: signature.scoreOutput } : {}),
+    }),
   },
 });
 
