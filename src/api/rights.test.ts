@@ -173,7 +173,8 @@ const withoutNames = (text: string, ...names: string[]) =>
   names.reduce((left, name) => left.replaceAll(name, "…"), text.replace(/"requestId":"[^"]+"/, ""));
 
 test("routes of other projects' protocols stand under the rights that were meant for them", async () => {
-  const byRight = Object.groupBy(await foreignOperationsOf(server.url), ({ right }) => right);
+  const foreign = (await foreignOperationsOf(server.url)).filter(({ path }) => !/^\/(ajax-)?api\//.test(path));
+  const byRight = Object.groupBy(foreign, ({ right }) => right);
   const named = Object.entries(byRight).map(([right, some]) => [right, some.map(({ name }) => name).toSorted()]);
   expect(Object.fromEntries(named)).toEqual({
     public: ["GET /health", "GET /ping", "GET /v2", "GET /v2/", "GET /v2/health/live", "GET /v2/health/ready", "GET /version"],
@@ -188,6 +189,7 @@ test("routes of other projects' protocols stand under the rights that were meant
       "POST /v2/repository/models/{endpoint}/load",
       "POST /v2/repository/models/{endpoint}/unload",
     ],
+    "registry:read": ["GET /get-artifact", "GET /model-versions/get-artifact"],
     decide: [
       "POST /endpoints/{endpoint}/invocations",
       "POST /invocations",
@@ -196,6 +198,16 @@ test("routes of other projects' protocols stand under the rights that were meant
     ],
     "decide:pinned": ["POST /v2/models/{endpoint}/versions/{version}/infer"],
   });
+});
+
+test("routes of MLflow's protocol write with the right to write, whatever their method, and read with that to read", async () => {
+  const tracking = (await foreignOperationsOf(server.url)).filter(({ path }) => /^\/(ajax-)?api\/[23]\.0\/mlflow/.test(path));
+  expect(tracking.length).toBeGreaterThan(60);
+  const reads = /^GET |\/search(-datasets)?$|\/get-latest-versions$/;
+  for (const { name, right } of tracking) {
+    const meant = name.endsWith("/server-info") ? "public" : reads.test(name) ? "registry:read" : "registry:write";
+    expect([name, right]).toEqual([name, meant]);
+  }
 });
 
 test("every route stands under the right that was meant for it", () => {

@@ -67,7 +67,7 @@ export type { MetricValue } from "./metric-points.ts";
 export { stages, type RegisteredVersion, type Stage } from "./model-versions.ts";
 export type { RegisteredModel } from "./registered-models.ts";
 export type { DatasetInput, RunLinks } from "./run-links.ts";
-export type { FoundRun, LifecycleView } from "./run-search.ts";
+export type { DatasetSummary, FoundRun, LifecycleView } from "./run-search.ts";
 export type { Page, Search } from "./search-page.ts";
 export type { Texts } from "./texts.ts";
 export { hexOf, runIdIn, type LoggedPoint, type TrackedRun } from "./tracked-runs.ts";
