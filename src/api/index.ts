@@ -51,6 +51,7 @@ export { lineageRoutes, type LineageView } from "./lineage-routes.ts";
 export type { MadeOfView } from "./made-of-view.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
+export type { DeterminismView } from "./step-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
 export { reasonRoutes, type ReasonsView } from "./reason-routes.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";

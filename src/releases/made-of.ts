@@ -113,7 +113,7 @@ export async function usedRun(blobs: MadeOfParts["blobs"], run: RunDetail): Prom
   const stepsKept = steps.map(({ name, role, capsule, deps, outs }): CodeStep => {
     const known = Object.values(deps).flatMap((dep): CodeStep["deps"][number][] => {
       if (dep.kind === "step") return [{ kind: "step", step: dep.step, out: dep.out }];
-      const version = datasets[dep.reference]?.version;
+      const version = dep.kind === "dataset" ? datasets[dep.reference]?.version : undefined;
       return version === undefined ? [] : [{ kind: "dataset", version }];
     });
     return { pipeline, name, role, files: capsule, deps: known, outs: Object.keys(outs) };

@@ -25,6 +25,7 @@ export interface Schema {
   lineage_edge: LineageEdgeTable;
   // pipelines
   step_run: StepRunTable;
+  step_repeat: StepRepeatTable;
   // decisions
   decision: DecisionTable;
   decision_payload: DecisionPayloadTable;
@@ -199,6 +200,19 @@ export interface StepRunTable {
   duration_ms: number;
   run: string | null;
   created_at_ms: number;
+  /** What it was made of and when it ran; null when it was recorded before there were facts. */
+  facts_blob: string | null;
+}
+
+/** A step that ran again with the very same things, to see whether the same comes out. */
+export interface StepRepeatTable {
+  id: string;
+  key: string;
+  outs_json: string;
+  metrics_json: string;
+  duration_ms: number;
+  repeated_at_ms: number;
+  repeated_by: string;
 }
 
 /** What is kept of an answer for ever; nothing personal (that is in `decision_payload`). */
