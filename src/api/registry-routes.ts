@@ -2,6 +2,8 @@
 import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
+import { mlflowTrackingRoutes } from "./mlflow/index.ts";
+import { ModelIntake } from "./model-intake.ts";
 import { modelRoutes } from "./model-routes.ts";
 import type { RegistryRouteParts } from "./registry-parts.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -13,6 +15,8 @@ export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server)
   await datasetRoutes(app, parts);
   featureSetRoutes(app, parts);
   runRoutes(app, parts);
-  modelRoutes(app, parts);
+  const intake = new ModelIntake(parts.store.blobs);
+  modelRoutes(app, parts, intake);
   stepRoutes(app, parts);
+  await mlflowTrackingRoutes(app, { ...parts, intake });
 };

@@ -12,7 +12,17 @@ import Fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { Type, type TSchema } from "typebox";
-import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
+import {
+  basicPasswordOf,
+  bearerOf,
+  isBeyondLimits,
+  mayDo,
+  reaches,
+  rolesWith,
+  type Principal,
+  type Right,
+  type Tokens,
+} from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
@@ -34,6 +44,8 @@ declare module "fastify" {
     turnsAway?: TurnsAway;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
+    /** Takes a token also as the password of Basic authentication, as MLflow's client sends it. */
+    takesBasic?: true;
     /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
     takesRelease?: true;
   }
@@ -226,7 +238,8 @@ export const notFound = (what: string) => new ProblemError("not-found", `There i
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
   if (request.headers.authorization === undefined && options.localPrincipal) return options.localPrincipal;
   if (request.headers.authorization !== undefined) {
-    const token = bearerOf(request.headers.authorization);
+    const { authorization } = request.headers;
+    const token = bearerOf(authorization) ?? (request.routeOptions.config.takesBasic ? basicPasswordOf(authorization) : undefined);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);
     if (!found)
       throw new ProblemError("bad-token", "The token is unknown, expired, revoked or mistyped. `evenkeel token create` makes a new one.");

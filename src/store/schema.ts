@@ -16,11 +16,20 @@ export interface Schema {
   dataset_version: DatasetVersionTable;
   dataset_tag: DatasetTagTable;
   feature_set: FeatureSetTable;
+  experiment: ExperimentTable;
   run: RunTable;
   run_metric: RunMetricTable;
+  run_metric_latest: RunMetricTable;
   run_artifact: RunArtifactTable;
+  run_dataset: RunDatasetTable;
+  run_model: RunModelTable;
+  tracked_dataset: TrackedDatasetTable;
+  logged_model: LoggedModelTable;
+  logged_model_metric: LoggedModelMetricTable;
+  artifact_file: ArtifactFileTable;
   model: ModelTable;
   model_version: ModelVersionTable;
+  model_version_file: ModelVersionFileTable;
   model_alias: ModelAliasTable;
   lineage_edge: LineageEdgeTable;
   // pipelines
@@ -129,8 +138,21 @@ export interface FeatureSetTable {
   created_at_ms: number;
   created_by: string;
 }
+/** Groups runs. Its name is what `run.experiment` says; number 0 is there from the start. */
+export interface ExperimentTable {
+  id: number;
+  name: string;
+  /** Address below which its runs and logged models keep their files. */
+  artifact_location: string;
+  tags_json: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+  deleted_at_ms: number | null;
+  created_by: string;
+}
 export interface RunTable {
   id: string;
+  /** Name of its experiment. */
   experiment: string;
   name: string;
   status: string;
@@ -139,13 +161,77 @@ export interface RunTable {
   started_at_ms: number;
   ended_at_ms: number | null;
   created_by: string;
+  /** As an MLflow client calls its user. */
+  user_name: string | null;
+  deleted_at_ms: number | null;
 }
+/** All points, in `run_metric`; of each key the greatest by step, time and value, in `run_metric_latest`, written with it. */
 export interface RunMetricTable {
   run: string;
   key: string;
   step: number;
-  value: number;
   at_ms: number;
+  /** 0 where it is NaN, which SQLite doesn't keep. */
+  value: number;
+  is_nan: Flag;
+}
+/** Data that a run names and that needn't be here: one row for each name and digest in an experiment. */
+export interface TrackedDatasetTable {
+  experiment: number;
+  name: string;
+  digest: string;
+  source_type: string;
+  source: string;
+  schema_text: string | null;
+  profile: string | null;
+}
+export interface RunDatasetTable {
+  run: string;
+  name: string;
+  digest: string;
+  tags_json: string;
+  /** In the order of logging. */
+  seq: number;
+}
+/** Logged models that a run took (`in`) or made (`out`). */
+export interface RunModelTable {
+  run: string;
+  direction: string;
+  model: string;
+  step: number;
+}
+/** A model that a run made, before anybody registers it: a candidate with a folder of files. */
+export interface LoggedModelTable {
+  /** `m-` and 32 hex digits. */
+  id: string;
+  experiment: number;
+  name: string;
+  model_type: string;
+  source_run: string | null;
+  /** `PENDING`, `READY` or `UPLOAD_FAILED`. */
+  status: string;
+  status_message: string | null;
+  params_json: string;
+  tags_json: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+  deleted_at_ms: number | null;
+  created_by: string;
+}
+/** Points of a run that are also about a logged model, and perhaps a dataset (empty texts where not). */
+export interface LoggedModelMetricTable extends RunMetricTable {
+  model: string;
+  dataset_name: string;
+  dataset_digest: string;
+}
+/** Files of logged models (`folder` is the model's id) and of addresses that belong to nothing (`folder` is empty). May be replaced. */
+export interface ArtifactFileTable {
+  folder: string;
+  path: string;
+  blob: string;
+  bytes: number;
+  at_ms: number;
+  put_by: string;
 }
 export interface RunArtifactTable {
   run: string;
@@ -156,18 +242,45 @@ export interface RunArtifactTable {
 export interface ModelTable {
   name: string;
   created_at_ms: number;
+  description: string | null;
+  tags_json: string | null;
+  updated_at_ms: number | null;
+  created_by: string | null;
+  /** Its name may be taken again; numbers of versions then go on. */
+  deleted_at_ms: number | null;
 }
 export interface ModelVersionTable {
   /** Content id, `mdl:…`, over artifact, signature and feature set. */
   id: string;
   model: string;
   number: number;
+  /** What serves; for a version that can't, the list of its files. */
   blob: string;
+  /** `null` for a version that can't be served. */
   signature_json: string;
   feature_set: string | null;
   run: string | null;
   created_at_ms: number;
   created_by: string;
+  /** Where its registrar found it: `models:/m-…`, `runs:/…`, `s3://…`. */
+  source: string | null;
+  run_link: string | null;
+  description: string | null;
+  stage: string | null;
+  tags_json: string | null;
+  logged_model: string | null;
+  /** Why it can't be served. */
+  unservable: string | null;
+  updated_at_ms: number | null;
+  deleted_at_ms: number | null;
+}
+/** The files of a version as they were when it was registered. Immutable. */
+export interface ModelVersionFileTable {
+  model: string;
+  number: number;
+  path: string;
+  blob: string;
+  bytes: number;
 }
 /** History of aliases, like `dataset_tag`. */
 export interface ModelAliasTable {

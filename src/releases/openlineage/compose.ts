@@ -287,7 +287,12 @@ const modelDataset = (namespace: string, { model, number, id, blob, signature }:
   name: `models/${model}`,
   facets: {
     version: versionFacet(id),
-    evenkeel_model: ownFacet("Model", { number, blob, features: [...signature.features], scoreOutput: signature.scoreOutput }),
+    evenkeel_model: ownFacet("Model", {
+      number,
+      blob,
+      features: signature ? [...signature.features] : null,
+      scoreOutput: signature?.scoreOutput ?? null,
+    }),
   },
 });
 

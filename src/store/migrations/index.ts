@@ -3,6 +3,7 @@ import * as first from "./0001-first.ts";
 import * as drills from "./0002-drills.ts";
 import * as sinks from "./0003-sinks.ts";
 import * as reasons from "./0004-reasons.ts";
+import * as mlflow from "./0005-mlflow.ts";
 import * as lineage from "./0007-lineage.ts";
 import * as pipelines from "./0008-pipelines.ts";
 
@@ -12,6 +13,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0002-drills": drills,
   "0003-sinks": sinks,
   "0004-reasons": reasons,
+  "0005-mlflow": mlflow,
   "0007-lineage": lineage,
   "0008-pipelines": pipelines,
 };
