@@ -4,7 +4,7 @@ import { parse, stringify } from "yaml";
 import { tellStory } from "../examples/loans/data.ts";
 import { FOLDER, make, registerData } from "../examples/loans/making.ts";
 import type { Teller } from "../examples/loans/teller.ts";
-import { EvenkeelClient, inlineExecutor, startApp, type ReleaseView } from "../src/index.ts";
+import { EvenkeelClient, inlineExecutor, startApp, systemRuntime, type ReleaseView } from "../src/index.ts";
 
 export const MODELS = ["no model", "rules", "logistic regression", "random forest"] as const;
 export type ModelName = (typeof MODELS)[number];
@@ -39,7 +39,7 @@ export async function makeLender(folder: string, tell: Teller): Promise<Lender> 
     await registerData(admin, version1, "v1", "for the benchmark");
     // The forest's own declaration trains on v2: here on the same rows, for the benchmark is about speed.
     await registerData(admin, version1, "v2", "for the benchmark");
-    const kitchen = { client: admin, folder: FOLDER, execute: inlineExecutor, now: () => performance.now() };
+    const kitchen = { client: admin, folder: FOLDER, execute: inlineExecutor, clock: systemRuntime().clock };
     const [logistic, forest] = [await make(kitchen, tell, "logistic", SEED), await make(kitchen, tell, "forest", SEED)];
     await admin.post("/v1/apply", { yaml: watchedOnly(readFileSync(new URL("../examples/loans/loans.yaml", import.meta.url), "utf8")) });
     const release = async (spec: object) => (await admin.post<ReleaseView>(`${LOANS}/releases`, spec)).release;

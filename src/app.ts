@@ -84,6 +84,8 @@ export interface AppOptions {
   readonly takeOver?: boolean;
   /** Told of errors that are our fault, and of what an operator should see. */
   readonly onError?: (error: Error, reference: string) => void;
+  /** How many lines about such errors reached nobody: a metric. */
+  readonly dropped?: () => number;
   /** Told once when the process can't promise anything any more and must end. */
   readonly onFatal?: (why: string) => void;
 }
@@ -281,7 +283,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
-      metricsRoutes({ version: VERSION, log, gateway, releases, sinks }),
+      metricsRoutes({ version: VERSION, log, gateway, releases, sinks, dropped: options.dropped ?? (() => 0) }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),

@@ -1,4 +1,8 @@
 /** Talks to an Evenkeel server over HTTP, or over the control socket in its data folder. Used by programs, by the command line and by the examples. */
+import { createReadStream, createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import type { Readable } from "node:stream";
 import { request, Agent, type Dispatcher } from "undici";
 import type { Problem } from "./api/index.ts";
 
@@ -61,6 +65,26 @@ export class EvenkeelClient {
   put<T>(path: string, bytes: Uint8Array, options: RequestOptions = {}): Promise<T> {
     return this.#json<T>("PUT", path, bytes, { ...options, headers: { "content-type": "application/octet-stream", ...options.headers } });
   }
+  /** Uploads a file of any size, as a stream. */
+  async putFile<T>(path: string, file: string, options: RequestOptions = {}): Promise<T> {
+    const bytes = createReadStream(file, { highWaterMark: 1 << 20 });
+    try {
+      return await this.#json<T>("PUT", path, bytes, { ...LONG, ...options, headers: { "content-type": "application/octet-stream" } });
+    } finally {
+      bytes.destroy();
+    }
+  }
+  /** Writes an answer's bytes into a file, as they come; no file is left where they don't all come. */
+  async getFile(path: string, file: string, options: RequestOptions = {}): Promise<void> {
+    const answer = await this.#send("GET", path, undefined, { ...LONG, ...options });
+    if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, await answer.body.text()));
+    try {
+      await pipeline(answer.body, createWriteStream(file));
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
+  }
   async getBytes(path: string): Promise<Buffer> {
     const answer = await this.#send("GET", path, undefined, {});
     const bytes = Buffer.from(await answer.body.arrayBuffer());
@@ -71,7 +95,12 @@ export class EvenkeelClient {
     await this.#agent.close();
   }
 
-  async #json<T>(method: Dispatcher.HttpMethod, path: string, body: string | Uint8Array | undefined, options: RequestOptions): Promise<T> {
+  async #json<T>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body: string | Uint8Array | Readable | undefined,
+    options: RequestOptions,
+  ): Promise<T> {
     const answer = await this.#send(method, path, body, options);
     const text = await answer.body.text();
     if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, text));
@@ -81,7 +110,7 @@ export class EvenkeelClient {
   async #send(
     method: Dispatcher.HttpMethod,
     path: string,
-    body: string | Uint8Array | undefined,
+    body: string | Uint8Array | Readable | undefined,
     options: RequestOptions,
   ): Promise<Dispatcher.ResponseData> {
     const limitMs = options.timeoutMs ?? this.#timeoutMs;
@@ -101,6 +130,9 @@ export class EvenkeelClient {
     }
   }
 }
+
+/** What moves as much as there is. */
+const LONG = { timeoutMs: 3_600_000 };
 
 /** The server's answers have the types of its API: the same schemas made both. */
 const asAnswer = <T>(value: unknown): T => value as T;

@@ -31,7 +31,15 @@ export type {
   TransitionRecordView,
 } from "./api/index.ts";
 export { EvenkeelClient, EvenkeelProblem, EvenkeelUnreachable, type ClientOptions, type RequestOptions } from "./client.ts";
-export { inlineExecutor, outOfKind, parsePipeline, spawnExecutor, type Executor } from "./pipelines/index.ts";
+export { failureLine, inlineExecutor, outOfKind, parsePipeline, spawnExecutor, type Executor } from "./pipelines/index.ts";
 export { makingsOf, retrain, type RecordedMakings, type RetrainOrder, type Retrained } from "./retraining.ts";
-export { train, type Kitchen, type TrainOrder, type Trained } from "./training.ts";
+export {
+  runPipeline,
+  runPipelines,
+  type Kitchen,
+  type PipelineRun,
+  type RunOrder,
+  type RunSettings,
+  type RunTrouble,
+} from "./pipeline-run.ts";
 export { simulatedRuntime, systemRuntime, type Runtime, type SimulatedRuntime } from "./store/index.ts";

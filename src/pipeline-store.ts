@@ -8,6 +8,8 @@ import type { BlobId } from "./std.ts";
 export function pipelineStoreOf(client: EvenkeelClient): PipelineStore {
   return {
     putBlob: async (bytes) => (await client.put<{ readonly id: BlobId }>("/v1/blobs", bytes)).id,
+    putFile: async (path) => (await client.putFile<{ readonly id: BlobId }>("/v1/blobs", path)).id,
+    getFile: (id, path) => client.getFile(`/v1/blobs/${id}`, path),
     getBlob: (id) => client.getBytes(`/v1/blobs/${id}`),
     async dataset(reference) {
       const { id, blob } = await client.get<Omit<DatasetVersionView, "blob"> & { readonly blob: BlobId }>("/v1/dataset-version", {

@@ -4,9 +4,11 @@
  */
 import type { BlameReportView, IncidentDetailView, ReleaseView, RunDetailView } from "./api/index.ts";
 import type { EvenkeelClient } from "./client.ts";
-import { outOfKind, parseRecipe, trainHybrids, type PlayerGroup, type Recipe } from "./pipelines/index.ts";
+import { environmentOf } from "./pipeline-environment.ts";
+import { RECIPE_ARTIFACT, scratchOf, type Kitchen } from "./pipeline-run.ts";
+import { pipelineStoreOf } from "./pipeline-store.ts";
+import { Slots, outOfKind, parseRecipe, trainHybrids, type PlayerGroup, type Recipe } from "./pipelines/index.ts";
 import { err, ok, type BlobId, type Result } from "./std.ts";
-import { RECIPE_ARTIFACT, cookOptions, type Kitchen } from "./training.ts";
 
 /** Same seeds for every mixture: what differs between two of them is then what was swapped, not luck. */
 const SEEDS = [1, 2, 3, 4, 5];
@@ -37,18 +39,19 @@ export async function makingsOf(client: EvenkeelClient, incident: number): Promi
   return bad.ok ? ok({ good: good.value, bad: bad.value }) : bad;
 }
 
-async function makingOf(client: EvenkeelClient, endpoint: string, release: string): Promise<Result<RecordedMaking, string>> {
+/** How a release was made, as its run recorded it; a sentence where that isn't known. @param client - may read the registry's bytes */
+export async function makingOf(client: EvenkeelClient, endpoint: string, release: string): Promise<Result<RecordedMaking, string>> {
   const view = await client.get<ReleaseView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/releases/${encodeURIComponent(release)}`);
   const run = runIn(view.origin);
   if (run === undefined)
     return err(
       view.scorer === "rules"
         ? `${release} is a rule: nothing of it was trained, so there is nothing to train again`
-        : `the model of ${release} names no run that made it: register models by \`evenkeel train\`, or with --run`,
+        : `the model of ${release} names no run that made it: register models by \`evenkeel run\`, or with --run`,
     );
   const { artifacts, createdBy: recordedBy } = await client.get<RunDetailView>(`/v1/runs/${encodeURIComponent(run)}`);
   const artifact = artifacts.find(({ path }) => path === RECIPE_ARTIFACT);
-  if (!artifact) return err(`run ${run}, which made the model of ${release}, has no ${RECIPE_ARTIFACT}: \`evenkeel train\` records one`);
+  if (!artifact) return err(`run ${run}, which made the model of ${release}, has no ${RECIPE_ARTIFACT}: \`evenkeel run\` records one`);
   const recipe = parseRecipe(JSON.parse((await client.getBytes(`/v1/blobs/${artifact.blob}`)).toString("utf8")));
   if (recipe.ok) return ok({ release, run, recordedBy, recipe: recipe.value });
   const [first] = recipe.error;
@@ -76,9 +79,14 @@ export interface Retrained {
 /** @throws Error when one of the two can't be built again, or they are nothing that can be mixed; EvenkeelProblem when the server refuses */
 export async function retrain(kitchen: Kitchen, { incident, makings, judge, onProgress }: RetrainOrder): Promise<Retrained> {
   const { groups, hybrids } = await trainHybrids(makings.good.recipe, makings.bad.recipe, {
-    ...(await cookOptions(kitchen)),
+    store: pipelineStoreOf(kitchen.client),
+    execute: kitchen.execute,
+    scratch: scratchOf(kitchen),
+    clock: kitchen.clock,
+    // One for all mixtures: this machine's, whatever theirs were when they were recorded.
+    environment: await environmentOf(kitchen.folder, makings.good.recipe.locks ?? []),
     seeds: SEEDS,
-    parallel: SIDE_BY_SIDE,
+    slots: new Slots(SIDE_BY_SIDE),
     ...(onProgress ? { onProgress } : {}),
   });
   const body = {

@@ -250,7 +250,13 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
         metrics: { auc: 0.7 },
         log: "done",
         durationMs: 1,
+        facts: blob,
       },
+      optional: ["/outs/model", "/metrics/auc", "/facts"],
+      open: ["/outs", "/metrics"],
+    },
+    "POST /v1/steps/{key}/repeats": {
+      value: { outs: { model: blob }, metrics: { auc: 0.7 }, durationMs: 1 },
       optional: ["/outs/model", "/metrics/auc"],
       open: ["/outs", "/metrics"],
     },

@@ -47,6 +47,8 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
     "blobs/id": blob.id,
     "tokens/id": gone.id,
     key: step.key,
+    pipeline: step.pipeline,
+    step: step.step,
     dataset: "people",
     version: "1",
     model: "credit",

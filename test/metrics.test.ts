@@ -36,6 +36,7 @@ test("counts equal what was decided, and a scrape names nobody and no group", as
   expect(sum(metrics, "evenkeel_sink_lag_decisions")).toBe(0);
   expect(samples(metrics, "evenkeel_build_info")[0]?.value).toBe(1);
   expect(sum(metrics, "evenkeel_unanswered_requests_total")).toBe(0);
+  expect(samples(metrics, "evenkeel_log_dropped_total")).toEqual([{ labels: {}, value: 0 }]);
   for (const [name, { type }] of metrics) expect([name, type]).toEqual([name, name.endsWith("_total") ? "counter" : "gauge"]);
   expect(JSON.stringify([...metrics])).not.toMatch(/university|high_school|education/);
 });

@@ -16,6 +16,7 @@ export async function said(words: readonly string[], env: Readonly<Record<string
     out: (text) => void (out += `${text}\n`),
     note: (text) => void (err += `${text}\n`),
     progress: () => undefined,
+    dropped: () => 0,
   };
   const code = await commandLine(words, io, env, folder);
   return { code, out, err };

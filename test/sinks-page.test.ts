@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SinkView } from "../src/api/index.ts";
-import { commandLine } from "../src/cli/command-line.ts";
-import type { Io } from "../src/cli/io.ts";
 import { Receiver } from "./fixtures/receiver.ts";
 import { parsedMetrics } from "./prometheus.ts";
+import { said } from "./said.ts";
 import { freshServer, type FreshServer } from "./server.ts";
 import { LENDING, applied, caughtUp, decided, linesOf, told } from "./sinks.ts";
 
@@ -48,15 +47,9 @@ test("its commands do what they say, in their order", async () => {
   writeFileSync(join(folder, "sink.yaml"), first);
   for (const command of commands) {
     const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "").slice(1);
-    const said: string[] = [];
-    const io: Io = {
-      isTerminal: false,
-      out: (line) => void said.push(line),
-      note: (line) => void said.push(line),
-      progress: () => undefined,
-    };
-    expect([command, await commandLine([...words, "--data", server.folder], io, {}, folder), said]).toEqual([command, 0, said]);
-    expect(said.join("\n")).toContain("archive");
+    const done = await said([...words, "--data", server.folder], {}, folder);
+    expect([command, done.code, done]).toEqual([command, 0, done]);
+    expect(done.out + done.err).toContain("archive");
   }
   await caughtUp(server.admin, "archive");
 });

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { outOfKind, parsePipeline, train, type EvenkeelClient, type Kitchen } from "../../src/index.ts";
+import { failureLine, outOfKind, parsePipeline, runPipeline, type EvenkeelClient, type Kitchen } from "../../src/index.ts";
 import type { Teller } from "./teller.ts";
 
 export interface Made {
@@ -31,16 +31,17 @@ export async function registerData(
 export async function make(kitchen: Kitchen, tell: Teller, kind: "logistic" | "forest", seed: number): Promise<Made> {
   const pipeline = parsePipeline(await readFile(join(FOLDER, `evenkeel.${kind}.yaml`), "utf8"));
   if (!pipeline.ok) throw new Error(JSON.stringify(pipeline.error));
-  const trained = await train(kitchen, {
+  const order = {
     pipeline: pipeline.value,
     params: parse(await readFile(join(FOLDER, `params.${kind}.yaml`), "utf8")),
     seed,
     experiment: "loans",
     name: kind === "forest" ? "random-forest" : "logistic-regression",
     model: "credit",
-    onProgress: ({ step, state }) => tell.progress(`${kind}: ${step} ${state}`),
-  });
-  if (!trained.ok) throw new Error(`step ${trained.error.step} of ${kind} failed: ${trained.error.log}`);
+  };
+  const trained = await runPipeline(kitchen, order, { onProgress: ({ step, state }) => tell.progress(`${kind}: ${step} ${state}`) });
+  if (!trained.ok)
+    throw new Error(`${kind}: ${trained.error.kind === "spoiled" ? failureLine(trained.error.spoiled.failures[0]) : "its files are gone"}`);
   const { model, cooked, metrics } = trained.value;
   const policy: unknown = JSON.parse((await kitchen.client.getBytes(`/v1/blobs/${must(outOfKind(cooked, "policy"))}`)).toString("utf8"));
   return { model: must(model), policy, metrics };

@@ -52,7 +52,7 @@ const points = (value: number) => `${(value * 100).toFixed(1)} points`;
 export async function playStory(world: World, tell: Teller, seed: number): Promise<StoryResult> {
   const startedMs = performance.now();
   const { admin, trainer, analyst } = world.people;
-  const kitchen: Kitchen = { client: trainer, folder: FOLDER, execute: world.execute, now: world.now };
+  const kitchen: Kitchen = { client: trainer, folder: FOLDER, execute: world.execute, clock: world.clock };
 
   tell.chapter("Data, pipelines, models");
   const { version1, version2 } = tellStory(seed);

@@ -5,7 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { EvenkeelClient, inlineExecutor, simulatedRuntime, spawnExecutor, startApp, type App, type Executor } from "../../src/index.ts";
+import {
+  EvenkeelClient,
+  inlineExecutor,
+  simulatedRuntime,
+  spawnExecutor,
+  startApp,
+  systemRuntime,
+  type App,
+  type Executor,
+  type Runtime,
+} from "../../src/index.ts";
 import { tellStory } from "./data.ts";
 import type { ApplicantsOrder } from "./applicants.ts";
 import type { Application, LoopCounts } from "./open-loop.ts";
@@ -24,7 +34,7 @@ export interface World {
   /** With it the browser shows groups, affected people and causes; an admin's token doesn't, unless it is given the right. */
   readonly analystToken: string;
   readonly execute: Executor;
-  readonly now: () => number;
+  readonly clock: Runtime["clock"];
   /** Opens the web application: from now on people apply. */
   openDoors(): Promise<void>;
   counts(): LoopCounts;
@@ -97,7 +107,7 @@ export async function realWorld(options: WorldOptions): Promise<World> {
     analystToken: tokens.analyst,
     people: tokens.people,
     execute: spawnExecutor,
-    now: () => performance.now(),
+    clock: systemRuntime().clock,
     async openDoors() {
       const order: ApplicantsOrder = {
         url,
@@ -224,7 +234,7 @@ export async function simulatedWorld(options: WorldOptions): Promise<World> {
     analystToken: tokens.analyst,
     people: tokens.people,
     execute: inlineExecutor,
-    now: () => runtime.clock.nowMs(),
+    clock: runtime.clock,
     async openDoors() {
       applications = tellStory(options.seed).applications.values();
     },

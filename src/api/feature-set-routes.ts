@@ -4,6 +4,7 @@ import { iso } from "./iso.ts";
 import { actorOf } from "../access/index.ts";
 import { FeatureSetSpec, type FeatureSetVersion } from "../registry/index.ts";
 import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { featureSetNamed } from "./model-routes.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export const FeatureSetView = Type.Object(
@@ -31,6 +32,19 @@ export function featureSetRoutes(app: Server, { registry: { featureSets } }: Reg
       },
     },
     async () => ({ featureSets: (await featureSets.list()).map(featureSetView) }),
+  );
+  app.get(
+    "/v1/feature-set",
+    {
+      config: readsRegistry,
+      schema: {
+        summary: "One version of a feature set",
+        tags: ["feature sets"],
+        querystring: Type.Object({ reference: Type.String({ description: "name/3 or fs:…" }) }),
+        response: { 200: FeatureSetView },
+      },
+    },
+    async (request) => featureSetView(await featureSetNamed(featureSets, request.query.reference)),
   );
   app.post(
     "/v1/feature-sets",

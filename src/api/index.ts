@@ -42,6 +42,7 @@ export type { FeatureSetView } from "./feature-set-routes.ts";
 export type { LineageView } from "./lineage-routes.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
+export type { DeterminismView } from "./step-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
 export { reasonRoutes, type ReasonsView } from "./reason-routes.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";

@@ -14,6 +14,8 @@ export interface MetricsParts {
   readonly gateway: Gateway;
   readonly releases: Releases;
   readonly sinks: Sinks;
+  /** Lines of the server's own log that reached nobody. */
+  readonly dropped: () => number;
 }
 
 export const metricsRoutes = (parts: MetricsParts) => (app: Server) => {
@@ -125,7 +127,7 @@ const numberOf = (room: EndpointRoom, release: string): string => {
 };
 
 /** Of the whole process: nothing for whoever reaches only some endpoints. */
-function ofProcess({ gateway, log }: MetricsParts, principal: Principal): readonly MetricFamily[] {
+function ofProcess({ gateway, log, dropped }: MetricsParts, principal: Principal): readonly MetricFamily[] {
   if (principal.endpoints !== null) return [];
   const { inFlight, shadows } = gateway.stats();
   const { queued, overloaded, lost } = log.metrics();
@@ -141,6 +143,12 @@ function ofProcess({ gateway, log }: MetricsParts, principal: Principal): readon
     one("evenkeel_shadows_shed_total", "counter", "Shadow answers left out because too many waited.", shadows.shed),
     one("evenkeel_log_queued_decisions", "gauge", "Decisions that wait to be recorded.", queued),
     one("evenkeel_log_overloaded_total", "counter", "Decisions refused because too many waited to be recorded.", overloaded),
+    one(
+      "evenkeel_log_dropped_total",
+      "counter",
+      "Lines of the server's own log that nobody could be told: its target is full or gone.",
+      dropped(),
+    ),
     one("evenkeel_log_lost_total", "counter", "Decisions acknowledged from memory and then not recorded.", lost),
   ];
 }

@@ -35,6 +35,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
     "GET /v1/feature-sets",
+    "GET /v1/feature-set",
     "GET /v1/runs",
     "GET /v1/run-comparison",
     "GET /v1/runs/{run}",
@@ -42,6 +43,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/models/{model}",
     "GET /v1/model-version",
     "GET /v1/steps/{key}",
+    "GET /v1/steps/{key}/repeats",
+    "GET /v1/pipelines/{pipeline}/steps/{step}",
     "GET /v1/lineage",
   ],
   "decisions:read": [
@@ -68,6 +71,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/models/{model}/versions",
     "POST /v1/models/{model}/aliases",
     "POST /v1/steps",
+    "POST /v1/steps/{key}/repeats",
   ],
   apply: ["POST /v1/apply"],
   "route:write": [
@@ -120,6 +124,7 @@ const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/dataset-version": () => ({ reference: "people/1" }),
   "GET /v1/datasets/{dataset}/diff": () => ({ from: "1", to: "1" }),
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
+  "GET /v1/feature-set": () => ({ reference: "loans/1" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };

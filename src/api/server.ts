@@ -1,6 +1,6 @@
 /** One Fastify server: strict bodies, a right on every route, problem details for every error. Routes are added by their own files. */
 import { readFileSync } from "node:fs";
-import { STATUS_CODES } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
@@ -22,6 +22,7 @@ import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { SlowRequests } from "./slow-requests.ts";
 import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
+import { TurnedAway, type TurnsAway } from "./turned-away.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -29,8 +30,8 @@ declare module "fastify" {
     right?: Right | "public";
     /** Takes bytes as many as they are: may take as long as they keep coming. */
     takesUpload?: true;
-    /** Whether the endpoint has more to do than it can: then nothing else is done for the request. */
-    turnsAway?: (endpoint: string) => boolean;
+    /** Asked of every POST before anything else is done for it. */
+    turnsAway?: TurnsAway;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
     /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
@@ -81,15 +82,23 @@ const DOCUMENTATION: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
 };
 
 export async function buildServer(options: ServerOptions, routes: readonly ((app: Server) => void | Promise<void>)[]): Promise<Server> {
+  const turnedAway = new TurnedAway(options.ids);
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: 0, // Node's own knows one time for all routes: `SlowRequests` instead
-    connectionTimeout: 0,
-    keepAliveTimeout: 65_000,
+    serverFactory: (handle) =>
+      createServer(
+        {
+          requestTimeout: 0, // Node's own knows one time for all routes: `SlowRequests` instead
+          keepAliveTimeout: 65_000,
+          headersTimeout: 5_000,
+          maxHeaderSize: 16_384,
+          connectionsCheckingInterval: 1_000,
+        },
+        (request, response) => void (turnedAway.answers(request, response) || handle(request, response)),
+      ),
     genReqId: () => options.ids.next(),
     routerOptions: { maxParamLength: 300, querystringParser: queryIn },
-    http: { headersTimeout: 5_000, maxHeaderSize: 16_384, connectionsCheckingInterval: 1_000 },
     // Who still has a connection when the server stops gets an answer, and is told that it was the last one.
     return503OnClosing: false,
     forceCloseConnections: "idle",
@@ -120,12 +129,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (route.path.startsWith("/v1/")) route.schema = { ...route.schema, querystring: onlyTheseOf(route.schema?.querystring) };
     if (route.method === "HEAD" || route.method === "OPTIONS") return;
     if (!route.config?.right) throw new Error(`route ${String(route.method)} ${route.url} declares no right`);
+    if (route.config.turnsAway) turnedAway.add(route.path, route.config.turnsAway);
     // The description of the API says who may call what.
     if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
-    const { turnsAway } = request.routeOptions.config;
-    if (turnsAway?.(asParams(request.params).endpoint ?? "")) throw ONE_TOO_MANY;
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
@@ -174,9 +182,6 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.get("/openapi.json", { config: { right: "public" }, schema: { hide: true } }, async () => app.swagger());
   return app;
 }
-
-/** Made once: where it is thrown, every microsecond counts. */
-const ONE_TOO_MANY = new ProblemError("overloaded", "Nothing was recorded. Try again in a second.");
 
 /** The system's limit of open files for this process, where it can be read; else a common one. */
 function openFilesAtMost(): number {

@@ -68,8 +68,7 @@ interface Retraining {
 }
 
 async function trainAgain(client: EvenkeelClient, { incident, makings, folder }: Retraining, io: Io): Promise<void> {
-  const { clock } = systemRuntime();
-  const kitchen = { client, folder, execute: spawnExecutor, now: () => clock.monotonicUs() / 1000 };
+  const kitchen = { client, folder, execute: spawnExecutor, clock: systemRuntime().clock };
   const onProgress = (done: number, total: number) =>
     io.progress(done === total ? "the server judges them" : `${done} of ${total} mixtures trained`, done, total);
   const { mixtures } = await retrain(kitchen, { incident, makings, judge: client, onProgress });

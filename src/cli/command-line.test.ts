@@ -1,10 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { said } from "../../test/said.ts";
 import { freshServer, type FreshServer } from "../../test/server.ts";
-import { commandLine } from "./command-line.ts";
-import type { Io } from "./io.ts";
 import { verbs } from "./verbs.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -18,18 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.drop());
 
-interface Said {
-  readonly exitCode: number;
-  readonly out: string;
-  readonly note: string;
-}
-
-async function evenkeel(...argv: string[]): Promise<Said> {
-  const [out, note]: [string[], string[]] = [[], []];
-  const io: Io = { isTerminal: false, out: (text) => out.push(text), note: (text) => note.push(text), progress: () => undefined };
-  const exitCode = await commandLine(argv, io, { EVENKEEL_DATA: server.folder }, ROOT);
-  return { exitCode, out: out.join("\n"), note: note.join("\n") };
-}
+const evenkeel = (...argv: string[]) => said(argv, { EVENKEEL_DATA: server.folder }, ROOT);
 
 /** Words of a line as a shell would split them. */
 const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
@@ -38,11 +26,11 @@ test("every verb has help with a usage and examples, by --help and by help <verb
   for (const { name, help } of verbs) {
     expect(help).toMatch(/\nusage: evenkeel /);
     expect(help).toMatch(/\nexamples?:\n {2}(TOKEN=\$\()?evenkeel /);
-    expect(await evenkeel(name, "--help")).toEqual({ exitCode: 0, out: help, note: "" });
-    expect((await evenkeel("help", name)).out).toBe(help);
+    expect(await evenkeel(name, "--help")).toEqual({ code: 0, out: `${help}\n`, err: "" });
+    expect((await evenkeel("help", name)).out).toBe(`${help}\n`);
   }
   const overview = await evenkeel("--help");
-  expect(overview.exitCode).toBe(0);
+  expect(overview.code).toBe(0);
   for (const { name } of verbs) expect(overview.out).toContain(`  ${name} `);
 });
 
@@ -51,13 +39,12 @@ test("every example in a help is a call that its verb takes", async () => {
   const calls = examples.map((line) => wordsOf(line.trim())).filter(([program, verb]) => program === "evenkeel" && verb !== "up");
   expect(calls.length).toBeGreaterThan(25);
   for (const [, ...argv] of calls) {
-    const said = await evenkeel(...argv);
-    expect({ argv, ...said }).not.toMatchObject({ exitCode: 2 });
+    expect({ argv, ...(await evenkeel(...argv)) }).not.toMatchObject({ code: 2 });
   }
 });
 
 /** What a user typed wrong; what is said of it; the exit code. */
-const nonsense: readonly (readonly [call: string, said: string, exitCode: number])[] = [
+const nonsense: readonly (readonly [call: string, says: string, code: number])[] = [
   [
     "up --allow-egress 127.0.0.1",
     'evenkeel up: --allow-egress takes host:port, [::1]:8080 or 10.0.0.0/8:8080, not "127.0.0.1" (evenkeel up --help shows options and examples)',
@@ -83,6 +70,8 @@ const nonsense: readonly (readonly [call: string, said: string, exitCode: number
     "evenkeel up: --postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel (evenkeel up --help shows options and examples)",
     2,
   ],
+  ["up --data /dev/null/x --port 0", "evenkeel up: /dev/null/x is not a folder: choose another --data", 1],
+  ['up --data "" --port 0', "evenkeel up: --data takes a folder, not an empty word (evenkeel up --help shows options and examples)", 2],
   ["up --data package.json --port 0", "evenkeel up: package.json is not a folder: choose another --data", 1],
   [
     "token create --name a --role viewer --days soon",
@@ -97,41 +86,63 @@ const nonsense: readonly (readonly [call: string, said: string, exitCode: number
   ["status --token ek_viewer_x", "The token is unknown, expired, revoked or mistyped. `evenkeel token create` makes a new one.", 1],
   ["status --url http://127.0.0.1:1", "evenkeel status: no answer from http://127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1", 1],
 ];
-test.each(nonsense)("evenkeel %s: one clear line, and the documented exit code", async (call, said, exitCode) => {
-  expect(await evenkeel(...wordsOf(call))).toEqual({ exitCode, out: "", note: said });
+test.each(nonsense)("evenkeel %s: one clear line, and the documented exit code", async (call, says, code) => {
+  expect(await evenkeel(...wordsOf(call))).toEqual({ code, out: "", err: `${says}\n` });
 });
 
 test("a server that can't listen says why, and leaves nothing running", async () => {
   const { port } = new URL(server.url);
   const other = join(server.folder, "other");
   const taken = await evenkeel("up", "--data", other, "--port", port);
-  expect(taken).toEqual({ exitCode: 1, out: "", note: `evenkeel up: another program listens on 127.0.0.1:${port}: choose another --port` });
+  expect(taken).toEqual({ code: 1, out: "", err: `evenkeel up: another program listens on 127.0.0.1:${port}: choose another --port\n` });
   const away = await evenkeel("up", "--data", other, "--port", "0", "--postgres", "postgresql://nobody:secret@127.0.0.1:1/none");
-  expect(away).toEqual({ exitCode: 1, out: "", note: "evenkeel up: PostgreSQL doesn't answer: connect ECONNREFUSED 127.0.0.1:1" });
+  expect(away).toEqual({ code: 1, out: "", err: "evenkeel up: PostgreSQL doesn't answer: connect ECONNREFUSED 127.0.0.1:1\n" });
+});
+
+test.skipIf(!existsSync("/proc/self"))("a folder in which none can be made is refused at once, instead of tried for ever", async () => {
+  for (const folder of ["/proc/self", "/proc/absent/folder"])
+    expect(await evenkeel("up", "--data", folder, "--port", "0")).toEqual({
+      code: 1,
+      out: "",
+      err: `evenkeel up: no folder can be made at ${folder}: choose another --data\n`,
+    });
+});
+
+test("a folder of another server, or with files of others in it, is refused in a line", async () => {
+  const others = join(server.folder, "others");
+  mkdirSync(others);
+  writeFileSync(join(others, "evenkeel.db"), "x".repeat(4096));
+  const db = await evenkeel("up", "--data", others, "--port", "0");
+  expect(db).toEqual({ code: 1, out: "", err: `evenkeel up: ${others}/evenkeel.db can't be opened: file is not a database\n` });
+  writeFileSync(join(others, "lock.db"), "x".repeat(4096));
+  const lock = await evenkeel("up", "--data", others, "--port", "0");
+  expect(lock).toEqual({ code: 1, out: "", err: `evenkeel up: ${others}/lock.db can't be locked: file is not a database\n` });
+  const used = await evenkeel("up", "--data", server.folder, "--port", "0");
+  expect(used).toMatchObject({ code: 1, err: expect.stringMatching(/^evenkeel up: another Evenkeel server .* already uses .*\n$/) });
 });
 
 test("a broken file is named, with what is wrong in it", async () => {
   const file = (name: string) => join(server.folder, name);
   const json = await evenkeel("decide", "loans", "--file", file("broken.json"));
-  expect(json.exitCode).toBe(1);
-  expect(json.note).toMatch(/broken[.]json is no JSON: /);
+  expect(json.code).toBe(1);
+  expect(json.err).toMatch(/broken[.]json is no JSON: /);
   const yaml = await evenkeel("deploy", "loans", "--model", "credit/1", "--policy", file("broken.yaml"));
-  expect(yaml.exitCode).toBe(1);
-  expect(yaml.note).toMatch(/broken[.]yaml is no YAML:\n {2}line \d, column \d+: expected valid YAML/);
+  expect(yaml.code).toBe(1);
+  expect(yaml.err).toMatch(/broken[.]yaml is no YAML:\n {2}line \d, column \d+: expected valid YAML/);
 });
 
 test("everything that reads gives JSON with --json", async () => {
   for (const call of ["status", "incidents", "data ls", "models ls", "runs ls", "audit ls", "audit verify", "token ls"]) {
-    const said = await evenkeel(...call.split(" "), "--json");
-    expect({ call, exitCode: said.exitCode, read: typeof JSON.parse(said.out) }).toEqual({ call, exitCode: 0, read: "object" });
+    const { code, out } = await evenkeel(...call.split(" "), "--json");
+    expect({ call, code, read: typeof JSON.parse(out) }).toEqual({ call, code: 0, read: "object" });
   }
 });
 
 test("a token on the control socket acts as its holder, not as the machine's owner", async () => {
   const made = await evenkeel("token", "create", "--name", "web", "--role", "application");
-  const refused = await evenkeel("token", "ls", "--token", made.out);
-  expect(refused.exitCode).toBe(1);
-  expect(refused.note).toMatch(/The token "web" \(application\) lacks the right tokens:write/);
+  const refused = await evenkeel("token", "ls", "--token", made.out.trim());
+  expect(refused.code).toBe(1);
+  expect(refused.err).toMatch(/The token "web" \(application\) lacks the right tokens:write/);
 });
 
 test("--version says the version of the package", async () => {

@@ -13,6 +13,8 @@ export interface Io {
   note(text: string): void;
   /** Shows how far long work is, on a terminal only; `undefined` clears the line. */
   progress(label: string | undefined, done?: number, total?: number): void;
+  /** How much of what was said reached nobody: its reader is gone, or the disk that it goes to is full. */
+  dropped(): number;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -28,6 +30,11 @@ export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly 
   for (const stream of [streams.out, streams.err]) stream.on("error", () => undefined);
   const isTerminal = streams.out.isTTY && !process.env["NO_COLOR"];
   let hasProgress = false;
+  let dropped = 0;
+  const say = (stream: NodeJS.WriteStream, text: string) =>
+    void stream.write(`${text}\n`, (error) => {
+      if (error) dropped++;
+    });
   const clear = () => {
     if (hasProgress) streams.err.write("\r\u001b[2K");
     hasProgress = false;
@@ -36,12 +43,12 @@ export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly 
     isTerminal,
     out(text) {
       clear();
-      streams.out.write(`${withoutControls(text, isTerminal)}\n`);
+      say(streams.out, withoutControls(text, isTerminal));
     },
     note(text) {
       clear();
       // Colours were chosen for standard output; they go to standard error only where that is a terminal as well.
-      streams.err.write(`${streams.err.isTTY ? withoutControls(text, isTerminal) : withoutControls(withoutColours(text), false)}\n`);
+      say(streams.err, streams.err.isTTY ? withoutControls(text, isTerminal) : withoutControls(withoutColours(text), false));
     },
     progress(label, done, total) {
       if (!streams.err.isTTY) return;
@@ -55,6 +62,7 @@ export function streamsIo(streams: { readonly out: NodeJS.WriteStream; readonly 
       streams.err.write(`${bar}${label}`.slice(0, (streams.err.columns || 100) - 1));
       hasProgress = true;
     },
+    dropped: () => dropped,
   };
 }
 

@@ -25,6 +25,8 @@ export function startTrouble(thrown: Error, { folder, host, port, hasPostgres }:
     if (code === "EACCES") return `this user may not listen on port ${port}: choose one from 1024 on`;
     return undefined;
   }
+  // Where the kernel shows what it knows as files, a missing folder stays missing.
+  if (syscall === "mkdir" && code === "ENOENT") return `no folder can be made at ${folder}: choose another --data`;
   if (syscall === "mkdir" && (code === "EEXIST" || code === "ENOTDIR")) return `${folder} is not a folder: choose another --data`;
   if (["EACCES", "EPERM", "EROFS"].includes(code)) return `this user can't write to ${folder}: choose another --data`;
   if (hasPostgres && (syscall === "connect" || syscall === "getaddrinfo")) return `PostgreSQL doesn't answer: ${error.message}`;

@@ -2,7 +2,7 @@ import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
-import { giveBackMemory } from "./give-back-memory.ts";
+import { giveBackMemory } from "../give-back-memory.ts";
 import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
@@ -53,6 +53,7 @@ examples:
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
     const said = values.data ?? env["EVENKEEL_DATA"] ?? "evenkeel-data";
+    if (said === "") throw new UsageError("--data takes a folder, not an empty word");
     const folder = resolve(cwd, said);
     const host = values.host ?? "127.0.0.1";
     const postgresUrl = values.postgres ?? env["EVENKEEL_POSTGRES_URL"];
@@ -76,6 +77,7 @@ examples:
         ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
         onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        dropped: () => io.dropped(),
         onFatal: (why) => {
           io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
           process.kill(process.pid, "SIGKILL");

@@ -11,15 +11,16 @@ import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { pipeline } from "./pipeline.ts";
 import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
+import { run } from "./run.ts";
 import { runs } from "./runs.ts";
 import { score } from "./score.ts";
 import { sinks } from "./sinks.ts";
 import { status } from "./status.ts";
 import { promote, release, rollback } from "./switch.ts";
 import { token } from "./token.ts";
-import { train } from "./train.ts";
 import { up } from "./up.ts";
 import type { Verb } from "./verb.ts";
 
@@ -45,7 +46,8 @@ export const verbs: readonly Verb[] = [
   blame,
   affected,
   data,
-  train,
+  run,
+  pipeline,
   models,
   runs,
   lineage,

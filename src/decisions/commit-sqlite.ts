@@ -9,6 +9,8 @@ import { SubjectIndex } from "./subject-index.ts";
 import { REPEAT_WITHIN_MS, flipsUp, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
 
 const REMEMBERED_SUBJECTS = 50_000;
+/** Shadows answer within moments of the decision: most find it here, and the log needn't be asked. */
+const REMEMBERED_DECISIONS = 4096;
 
 type Database = Parameters<SqliteProcedure<unknown, unknown>>[0];
 type DecisionColumns = Schema["decision"];
@@ -25,6 +27,8 @@ class BatchWriter {
   /** Spares the log's index for those who come again and again, of whom it would otherwise read every decision of the day. */
   readonly #lastCountedMs = new Map<string, number>();
   readonly #subjects: SubjectIndex;
+  /** The latest decisions by id, oldest first. */
+  readonly #latest = new Map<string, RecordedDecision>();
   #chain: Chain;
 
   constructor(db: Database) {
@@ -42,6 +46,7 @@ class BatchWriter {
     } catch (error) {
       this.#chain = before;
       this.#lastCountedMs.clear();
+      this.#latest.clear();
       this.#subjects.reload();
       throw error;
     }
@@ -94,7 +99,7 @@ class BatchWriter {
   }
 
   #writeDecision(tuple: DecisionTuple, written: Written): Settled {
-    const [id, endpoint, release, arm, , cell, subject, payload, salt, , , , , , , decidedAtMs, , key, bodyHash, source] = tuple;
+    const [id, endpoint, release, arm, , cell, subject, payload, salt, , action, , , , , decidedAtMs, , key, bodyHash, source] = tuple;
     if (key !== null) {
       const known = this.#statements.byKey.get(endpoint, source, key);
       if (known) return known.body_hash === bodyHash ? storedReply(known) : "other-body";
@@ -131,6 +136,7 @@ class BatchWriter {
     );
     this.#statements.insertPayload.run(row.seq, subject, salt, payload);
     if (subject !== null) this.#subjects.add(subject, row.seq);
+    this.#remember(id, { seq: row.seq, endpoint, cell, source, release, action, subject });
     this.#chain.lastSeq = row.seq;
     written.decisions++;
     written.texts.push(decisionText(row));
@@ -138,13 +144,31 @@ class BatchWriter {
     return row.seq;
   }
 
+  #remember(id: string, decision: RecordedDecision): void {
+    this.#latest.set(id, decision);
+    if (this.#latest.size <= REMEMBERED_DECISIONS) return;
+    for (const oldest of this.#latest.keys()) {
+      this.#latest.delete(oldest);
+      break;
+    }
+  }
+
+  /** The decision that a shadow answered too; undefined where there is none, or where the person has been erased. */
+  #shadowed(id: string): RecordedDecision | undefined {
+    const latest = this.#latest.get(id);
+    // Whoever was erased meanwhile has no payload any more.
+    if (latest) return this.#statements.hasPayload.get(latest.seq) === undefined ? undefined : latest;
+    const stored = this.#statements.shadowed.get(id);
+    return stored?.cell === ERASED_CELL ? undefined : stored;
+  }
+
   /** @returns whether it is recorded now and was not before */
   #writeShadow(tuple: ShadowTuple, written: Written): boolean {
     const [decision, release, , , , , answeredAtMs] = tuple;
-    const of = this.#statements.shadowed.get(decision);
-    if (!of || of.cell === ERASED_CELL) return false;
+    const of = this.#shadowed(decision);
+    if (!of) return false;
     if (this.#statements.shadowKnown.get(decision, release)) return false;
-    const counted = isOwnAnswer(tuple) && (of.subject === null || this.#isFirstInADay("shadow", release, of.subject, answeredAtMs));
+    const counted = isOwnAnswer(tuple) && (of.subject === null || this.#isFirstInADay("shadow", release, of.subject, answeredAtMs, of.seq));
     const row = shadowRow(tuple, of, { n: written.shadows++, counted });
     this.#statements.insertShadow.run(
       written.batch,
@@ -174,21 +198,23 @@ class BatchWriter {
   /**
    * Whether this answer is the subject's first in a day for the release. The log itself knows: a table of who was counted when would
    * be written at one more random place for every decision, which costs a third of the throughput.
+   * @param ownSeq - of the decision that the answer itself belongs to
    */
-  #isFirstInADay(armClass: ArmClass, release: string, subject: string, atMs: number): boolean {
+  #isFirstInADay(armClass: ArmClass, release: string, subject: string, atMs: number, ownSeq?: number): boolean {
     const key = `${subject}\0${release}\0${armClass}`;
     const lastMs = this.#lastCountedMs.get(key);
     if (lastMs !== undefined && Math.abs(atMs - lastMs) < REPEAT_WITHIN_MS) return false;
-    const countedMs = this.#countedMsAround(armClass, release, subject, atMs);
+    const countedMs = this.#countedMsAround(armClass, release, subject, atMs, ownSeq);
     if (this.#lastCountedMs.size >= REMEMBERED_SUBJECTS) this.#lastCountedMs.clear();
     this.#lastCountedMs.set(key, countedMs ?? atMs);
     return countedMs === undefined;
   }
 
   /** When, within a day before or after, an answer of the release to the subject was counted. */
-  #countedMsAround(armClass: ArmClass, release: string, subject: string, atMs: number): number | undefined {
+  #countedMsAround(armClass: ArmClass, release: string, subject: string, atMs: number, ownSeq: number | undefined): number | undefined {
     const [fromMs, toMs] = [atMs - REPEAT_WITHIN_MS, atMs + REPEAT_WITHIN_MS];
     for (const seq of this.#subjects.waiting(subject)) {
+      if (seq === ownSeq) continue;
       const found = this.#statements.countedIn[armClass].get(seq, release, fromMs, toMs);
       if (found) return found.atMs;
     }
@@ -223,6 +249,10 @@ interface Chain {
   lastId: string;
   lastBatch: number;
   digest: string;
+}
+
+interface RecordedDecision extends ShadowedDecision {
+  readonly seq: number;
 }
 
 interface Written {
@@ -274,8 +304,9 @@ function prepare(db: Database) {
        decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, batch) values (${marks(21)})`,
     ),
     insertPayload: db.prepare("insert into decision_payload (seq, subject, salt, payload) values (?, ?, ?, ?)"),
-    shadowed: db.prepare<[string], ShadowedDecision>(
-      `select d.endpoint, d.cell, d.source, d.release, d.action, p.subject
+    hasPayload: db.prepare<[number], unknown>("select 1 from decision_payload where seq = ?"),
+    shadowed: db.prepare<[string], RecordedDecision>(
+      `select d.seq, d.endpoint, d.cell, d.source, d.release, d.action, p.subject
        from decision d left join decision_payload p on p.seq = d.seq where d.id = ?`,
     ),
     shadowKnown: db.prepare<[string, string], unknown>("select 1 from shadow_answer where decision = ? and release = ?"),

@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import { nearest } from "../checked.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
 import { checkedYaml, parseYaml } from "../yaml.ts";
+import { wordsOf } from "./command-words.ts";
 
 /** Which part of the making a step is. Its code and its parameters are different players of blame. */
 export const Role = Type.Enum(["data", "features", "algorithm", "threshold"]);
@@ -20,17 +21,24 @@ const DatasetInput = Type.Object(
   { dataset: Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}@.{1,100}$", description: "name@tag or name@number" }) },
   { additionalProperties: false },
 );
+const FileInput = Type.Object(
+  { file: Type.Unsafe<string>({ ...InnerPath, description: "A file in the pipeline's folder, by its content" }) },
+  { additionalProperties: false },
+);
 const StepSpec = Type.Object(
   {
     role: Role,
     cmd: Type.String({
       minLength: 1,
       maxLength: 4096,
-      description: "Run without a shell; {code}, {params}, {seed}, {deps.…} and {outs.…} are replaced",
+      description:
+        "Run without a shell; quotes keep words together; {code}, {params}, {seed}, {metrics}, {deps.…} and {outs.…} are replaced",
     }),
-    code: Type.Array(InnerPath, { minItems: 1, maxItems: 1000 }),
+    code: Type.Optional(Type.Array(InnerPath, { maxItems: 1000, description: "Files, and folders with all that is in them" })),
     params: Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 50, description: "Subtrees of params.yaml" })),
-    deps: Type.Optional(Type.Record(Name, Type.Union([Type.String({ pattern: "^[a-z][a-z0-9_-]*\\.[a-z][a-z0-9_-]*$" }), DatasetInput]))),
+    deps: Type.Optional(
+      Type.Record(Name, Type.Union([Type.String({ pattern: "^[a-z][a-z0-9_-]*\\.[a-z][a-z0-9_-]*$" }), DatasetInput, FileInput])),
+    ),
     outs: Type.Record(Name, OutSpec),
     metrics: Type.Optional(InnerPath),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400_000 })),
@@ -38,7 +46,17 @@ const StepSpec = Type.Object(
   { additionalProperties: false },
 );
 const PipelineSpec = Type.Object(
-  { version: Type.Literal(1), pipeline: Name, steps: Type.Record(Name, StepSpec, { minProperties: 1, maxProperties: 100 }) },
+  {
+    version: Type.Literal(1),
+    pipeline: Name,
+    environment: Type.Optional(
+      Type.Object(
+        { lock: Type.Array(InnerPath, { maxItems: 20, description: "Files that say what is installed: uv.lock, Dockerfile" }) },
+        { additionalProperties: false },
+      ),
+    ),
+    steps: Type.Record(Name, StepSpec, { minProperties: 1, maxProperties: 100 }),
+  },
   { title: "Pipeline", additionalProperties: false },
 );
 type PipelineSpec = Static<typeof PipelineSpec>;
@@ -46,7 +64,8 @@ type PipelineSpec = Static<typeof PipelineSpec>;
 /** Where an input of a step comes from. */
 export type DepSource =
   | { readonly kind: "step"; readonly step: string; readonly out: string }
-  | { readonly kind: "dataset"; readonly reference: string };
+  | { readonly kind: "dataset"; readonly reference: string }
+  | { readonly kind: "file"; readonly path: string };
 export interface Out {
   readonly path: string;
   readonly kind: "table" | "matrix" | "feature-set" | "model" | "policy" | "file";
@@ -64,6 +83,8 @@ export interface Step {
 }
 export interface Pipeline {
   readonly name: string;
+  /** Files that say what is installed; without any, the nearest lock file of a package manager does. */
+  readonly locks: readonly string[];
   /** In an order in which they can run. */
   readonly steps: readonly Step[];
 }
@@ -81,9 +102,19 @@ export function parsePipeline(text: string): Result<Pipeline, readonly Issue[]> 
   const spec = check(document);
   if (!spec.ok) return spec;
   const steps = toSteps(spec.value);
-  const issues = [...danglingDeps(steps), ...unknownPlaceholders(steps)];
+  const issues = [...danglingDeps(steps), ...badCommands(steps), ...sharedPaths(steps)];
   const order = issues.length > 0 ? err(issues) : inOrder(steps);
-  return order.ok ? ok({ name: spec.value.pipeline, steps: order.value }) : err(order.error.map((issue) => document.locate(issue)));
+  return order.ok
+    ? ok({ name: spec.value.pipeline, locks: spec.value.environment?.lock ?? [], steps: order.value })
+    : err(order.error.map((issue) => document.locate(issue)));
+}
+
+/** Some steps of a pipeline with all that they need. */
+export function withUpstream(pipeline: Pipeline, names: ReadonlySet<string>): Pipeline {
+  const wanted = new Set(names);
+  for (const step of pipeline.steps.toReversed())
+    if (wanted.has(step.name)) for (const from of Object.values(step.deps)) if (from.kind === "step") wanted.add(from.step);
+  return { ...pipeline, steps: pipeline.steps.filter(({ name }) => wanted.has(name)) };
 }
 
 function toSteps(spec: PipelineSpec): Step[] {
@@ -91,11 +122,12 @@ function toSteps(spec: PipelineSpec): Step[] {
     name,
     role: step.role,
     cmd: step.cmd,
-    code: step.code,
+    code: (step.code ?? []).map((path) => path.replace(/\/+$/, "")),
     params: step.params ?? [],
     deps: Object.fromEntries(
       Object.entries(step.deps ?? {}).map(([dep, from]): [string, DepSource] => {
-        if (typeof from !== "string") return [dep, { kind: "dataset", reference: from.dataset }];
+        if (typeof from !== "string")
+          return [dep, "file" in from ? { kind: "file", path: from.file } : { kind: "dataset", reference: from.dataset }];
         const [of = "", out = ""] = from.split(".");
         return [dep, { kind: "step", step: of, out }];
       }),
@@ -111,7 +143,7 @@ function danglingDeps(steps: readonly Step[]): Issue[] {
   const byName = new Map(steps.map((step) => [step.name, step]));
   for (const step of steps) {
     for (const [dep, from] of Object.entries(step.deps)) {
-      if (from.kind === "dataset") continue;
+      if (from.kind !== "step") continue;
       const path = `/steps/${step.name}/deps/${dep}`;
       const source = byName.get(from.step);
       if (!source)
@@ -130,9 +162,12 @@ function danglingDeps(steps: readonly Step[]): Issue[] {
   return issues;
 }
 
-/** Everything in braces in a command must be something that will be there. */
-function unknownPlaceholders(steps: readonly Step[]): Issue[] {
+/** Everything in braces in a command must be something that will be there, and declared code is run from where it is captured. */
+function badCommands(steps: readonly Step[]): Issue[] {
   return steps.flatMap((step) => {
+    const path = `/steps/${step.name}/cmd`;
+    const words = wordsOf(step.cmd);
+    if (!words.ok) return [{ path, expected: "every quote to be closed", got: words.error }];
     const known = [
       "code",
       "params",
@@ -141,35 +176,66 @@ function unknownPlaceholders(steps: readonly Step[]): Issue[] {
       ...Object.keys(step.outs).map((out) => `outs.${out}`),
       ...(step.metrics ? ["metrics"] : []),
     ];
-    return [...step.cmd.matchAll(/\{([^{}]*)\}/g)]
+    const unknown = [...step.cmd.matchAll(/\{([a-z][a-z0-9_.-]*)\}/g)]
       .map(([, name = ""]) => name)
       .filter((name) => !known.includes(name))
       .map((name): Issue => ({
-        path: `/steps/${step.name}/cmd`,
+        path,
         expected: `one of ${known.map((one) => `{${one}}`).join(", ")}`,
         got: `{${name}}`,
         ...didYouMean(name, known),
       }));
+    const uncaptured = words.value
+      .filter((word) => step.code.some((code) => word === code || word.startsWith(`${code}/`)))
+      .map((word): Issue => ({ path, expected: "the captured copy of declared code", got: word, hint: `write {code}/${word}` }));
+    return [...unknown, ...uncaptured];
+  });
+}
+
+/** Two outputs of a step in one place would be one output under two names. */
+function sharedPaths(steps: readonly Step[]): Issue[] {
+  return steps.flatMap((step) => {
+    const owners = new Map<string, string>();
+    const outs = Object.entries(step.outs).map(([out, { path }]) => ({ at: `/outs/${out}/path`, path }));
+    const places = step.metrics ? [...outs, { at: "/metrics", path: step.metrics }] : outs;
+    return places.flatMap(({ at, path }): Issue[] => {
+      const owner = owners.get(path);
+      owners.set(path, at);
+      return owner === undefined
+        ? []
+        : [{ path: `/steps/${step.name}${at}`, expected: "a path of its own", got: path, hint: `${owner.slice(1)} has it already` }];
+    });
   });
 }
 
 function inOrder(steps: readonly Step[]): Result<readonly Step[], readonly Issue[]> {
   const done: Step[] = [];
   const waiting = new Set(steps);
+  const isWaiting = (name: string) => [...waiting].find((step) => step.name === name);
+  const waitedFor = (step: Step) => Object.values(step.deps).flatMap((from) => (from.kind === "step" ? (isWaiting(from.step) ?? []) : []));
   while (waiting.size > 0) {
-    const ready = [...waiting].find((step) =>
-      Object.values(step.deps).every((from) => from.kind === "dataset" || done.some((one) => one.name === from.step)),
-    );
-    if (!ready) {
-      const names = [...waiting].map((step) => step.name);
-      return err([
-        { path: `/steps/${names[0] ?? ""}`, expected: "steps that don't wait for each other in a circle", got: `${names.join(" → ")} → …` },
-      ]);
-    }
+    const ready = [...waiting].find((step) => waitedFor(step).length === 0);
+    if (!ready) return err([circleFrom([...waiting][0], waitedFor)]);
     waiting.delete(ready);
     done.push(ready);
   }
   return ok(done);
+}
+
+/** The circle itself, without the steps that merely wait for it. */
+function circleFrom(first: Step | undefined, waitedFor: (step: Step) => readonly Step[]): Issue {
+  const path: Step[] = [];
+  let at = first;
+  while (at && !path.includes(at)) {
+    path.push(at);
+    at = waitedFor(at)[0];
+  }
+  const circle = path.slice(at ? path.indexOf(at) : 0).map(({ name }) => name);
+  return {
+    path: `/steps/${circle[0] ?? ""}`,
+    expected: "steps that don't wait for each other in a circle",
+    got: [...circle, circle[0] ?? ""].map((name, i) => (i === 0 ? name : `needs ${name}`)).join(", which "),
+  };
 }
 
 function didYouMean(name: string, known: readonly string[]): { readonly hint?: string } {

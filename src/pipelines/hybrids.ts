@@ -1,7 +1,9 @@
 /** Trains the hybrids of a good and a bad recipe: every mixture of what differs, with several seeds. Runs where the pipeline's files can run. */
 import { assert } from "../std.ts";
 import { differingPlayers, hybrid, mixingTrouble, type MakingPlayer, type Recipe } from "./recipe.ts";
-import { cook, type Cooked, type RunOptions, type StepFailure, type UnderWay } from "./run.ts";
+import { cook, type Cooked, type RunOptions, type UnderWay } from "./run.ts";
+import { inParallel } from "./slots.ts";
+import { failureLine, type StepFailure } from "./step-outcome.ts";
 
 /** One player, or several that can't be told apart because no mixture of them works. */
 export interface PlayerGroup {
@@ -23,8 +25,6 @@ export interface HybridPlan {
 
 export interface HybridOptions extends Omit<RunOptions, "onProgress"> {
   readonly seeds: readonly number[];
-  /** Recipes cooked side by side. */
-  readonly parallel: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -50,9 +50,12 @@ export async function trainHybrids(good: Recipe, bad: Recipe, options: HybridOpt
   const jobs = options.seeds.flatMap((seed) => masks.map((mask) => ({ mask, seed })));
   const hybrids: TrainedHybrid[] = [];
   let done = 0;
-  await inParallel(jobs, options.parallel, async ({ mask, seed }) => {
+  await inParallel(jobs, options.slots.width, async ({ mask, seed }) => {
     const cooked = await cook(hybrid(good, bad, fromBad(groups, mask), seed), silent(options), underWay);
-    if (!cooked.ok) throw new Error(`step ${cooked.error.step} of a hybrid failed with seed ${seed}: ${lastLine(cooked.error.log)}`);
+    if (!cooked.ok) {
+      const [failure] = cooked.error.failures;
+      throw new Error(`step ${failure.step} of a hybrid failed with seed ${seed}: ${failureLine(failure)}`);
+    }
     hybrids.push({ mask, seed, cooked: cooked.value });
     options.onProgress?.(++done, jobs.length);
   });
@@ -78,12 +81,13 @@ async function firstFailure(
   for (let mask = 0; mask < 2 ** groups.length; mask++) {
     const cooked = await cook(hybrid(good, bad, fromBad(groups, mask), seed), silent(options), underWay);
     if (cooked.ok) continue;
+    const [failure] = cooked.error.failures;
     const isPure = mask === 0 || mask === 2 ** groups.length - 1;
     if (isPure)
       throw new Error(
-        `${mask === 0 ? "the good" : "the bad"} release can't be built again: step ${cooked.error.step} says ${lastLine(cooked.error.log)}`,
+        `${mask === 0 ? "the good" : "the bad"} release can't be built again: step ${failure.step} says ${failureLine(failure)}`,
       );
-    return { mask, failure: cooked.error };
+    return { mask, failure };
   }
   return undefined;
 }
@@ -110,17 +114,6 @@ function merged(groups: readonly PlayerGroup[], { mask, failure }: MixtureFailur
   const second = ranked.find((g) => first !== undefined && side(g) !== side(first));
   assert(first !== undefined && second !== undefined, "a mixture that failed has both sides in it");
   const members = [...(groups[first]?.members ?? []), ...(groups[second]?.members ?? [])];
-  const together: PlayerGroup = { members, mergedBecause: `step ${failure.step}: ${lastLine(failure.log)}` };
+  const together: PlayerGroup = { members, mergedBecause: `step ${failure.step}: ${failureLine(failure)}` };
   return groups.flatMap((group, g) => (g === Math.min(first, second) ? [together] : g === first || g === second ? [] : [group]));
-}
-
-const lastLine = (log: string) => log.trim().split("\n").at(-1) ?? "";
-
-/** Runs jobs with at most `width` under way; the first failure ends it once those have ended. */
-async function inParallel<T>(jobs: readonly T[], width: number, work: (job: T) => Promise<void>): Promise<void> {
-  const queue = jobs.values();
-  const worker = async () => {
-    for (const job of queue) await work(job);
-  };
-  await Promise.all(Array.from({ length: Math.max(1, width) }, worker));
 }

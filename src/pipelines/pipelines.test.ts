@@ -1,15 +1,18 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { sha256Hex } from "../store/index.ts";
-import { parseBlobId } from "../store/index.ts";
-import type { BlobId } from "../std.ts";
-import { parsePipeline } from "./declaration.ts";
+import { MemoryPipelineStore } from "../../test/fixtures/memory-pipeline-store.ts";
+import { systemRuntime } from "../store/index.ts";
+import { capture } from "./capture.ts";
+import { parsePipeline, type Pipeline } from "./declaration.ts";
 import { spawnExecutor } from "./executor.ts";
 import { trainHybrids } from "./hybrids.ts";
-import { differingPlayers, type StepKey } from "./recipe.ts";
-import { capture, cook, type PipelineStore, type RunOptions, type StepOutcome } from "./run.ts";
+import { differingPlayers } from "./recipe.ts";
+import { cook, type RunOptions } from "./run.ts";
+import { Slots } from "./slots.ts";
+import type { StepOutcome } from "./step-outcome.ts";
+import type { PipelineStore } from "./step-work.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -17,34 +20,6 @@ beforeEach(() => {
   mkdirSync(join(folder, "steps"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** What a server keeps, in memory. */
-class MemoryStore implements PipelineStore {
-  readonly blobs = new Map<BlobId, Buffer>();
-  readonly outcomes = new Map<StepKey, StepOutcome>();
-  saved = 0;
-  async putBlob(bytes: Uint8Array): Promise<BlobId> {
-    const id = parseBlobId(`sha256:${sha256Hex(bytes)}`);
-    if (!id) throw new Error("no id");
-    this.blobs.set(id, Buffer.from(bytes));
-    return id;
-  }
-  async getBlob(id: BlobId): Promise<Buffer> {
-    const bytes = this.blobs.get(id);
-    if (!bytes) throw new Error(`no blob ${id}`);
-    return bytes;
-  }
-  async dataset(reference: string) {
-    return { version: reference, blob: await this.putBlob(Buffer.from(reference.endsWith("v1") ? "1" : "2")) };
-  }
-  async outcome(key: StepKey) {
-    return this.outcomes.get(key);
-  }
-  async saveOutcome(outcome: StepOutcome) {
-    this.saved++;
-    this.outcomes.set(outcome.key, outcome);
-  }
-}
 
 const yaml = (tag: string, script: string) => `
 version: 1
@@ -71,37 +46,51 @@ const { train } = JSON.parse(fs.readFileSync(process.argv[3], "utf8"));
 for (const key of Object.keys(train)) if (key !== "${known}") { console.error("unknown hyperparameter " + key); process.exit(2); }
 fs.writeFileSync(process.argv[4], String(Number(fs.readFileSync(process.argv[2], "utf8")) * ${factor} + train["${known}"]));`;
 
-const options = (store: PipelineStore): Pick<RunOptions, "store" | "execute" | "scratch" | "environment" | "now"> => ({
+const options = (store: PipelineStore): Omit<RunOptions, "onProgress"> => ({
   store,
   execute: spawnExecutor,
   scratch: join(folder, "scratch"),
   environment: "test",
-  now: () => 0,
+  clock: systemRuntime().clock,
+  slots: new Slots(2),
 });
+
+function parsed(text: string): Pipeline {
+  const pipeline = parsePipeline(text);
+  if (!pipeline.ok) throw new Error(JSON.stringify(pipeline.error));
+  return pipeline.value;
+}
+
+async function captured(store: PipelineStore, pipeline: Pipeline, params = {}) {
+  const blobOf = (path: string) => store.putFile(path);
+  const dataset = (reference: string) => store.dataset(reference);
+  const recipe = await capture(pipeline, { folder, params, seed: 1, environment: "test", blobOf, dataset });
+  if (!recipe.ok) throw new Error(JSON.stringify(recipe.error));
+  return recipe.value;
+}
 
 async function recipe(store: PipelineStore, { tag = "v1", script = "a.cjs", known = "a", factor = 10, value = 1 } = {}) {
   writeFileSync(join(folder, "steps/copy.cjs"), COPY);
   writeFileSync(join(folder, "steps", script), train(known, factor));
-  const parsed = parsePipeline(yaml(tag, script));
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
-  return capture(parsed.value, { folder, params: { train: { [known]: value } }, seed: 1, store });
+  return captured(store, parsed(yaml(tag, script)), { train: { [known]: value } });
 }
-const modelOf = async (store: MemoryStore, outcomes: readonly StepOutcome[]) => {
+const modelOf = async (store: MemoryPipelineStore, outcomes: readonly StepOutcome[]) => {
   const id = outcomes.at(-1)?.outs["model"];
   return id ? (await store.getBlob(id)).toString() : undefined;
 };
 
 test("steps run in the order of what they need, and a second run takes all from the cache", async () => {
-  const store = new MemoryStore();
+  const store = new MemoryPipelineStore();
   const first = await cook(await recipe(store), options(store));
   expect(first.ok && (await modelOf(store, first.value.outcomes))).toBe("11");
   const second = await cook(await recipe(store), options(store));
-  expect(second).toEqual(first);
+  expect(second.ok && first.ok && second.value.outcomes).toEqual(first.ok && first.value.outcomes);
+  expect(second.ok && [...second.value.cached]).toEqual(["extract", "train"]);
   expect(store.saved).toBe(2);
 });
 
 test("a changed parameter runs the steps that name it, and no others", async () => {
-  const store = new MemoryStore();
+  const store = new MemoryPipelineStore();
   await cook(await recipe(store), options(store));
   const changed = await cook(await recipe(store, { value: 5 }), options(store));
   expect(changed.ok && (await modelOf(store, changed.value.outcomes))).toBe("15");
@@ -109,31 +98,37 @@ test("a changed parameter runs the steps that name it, and no others", async () 
 });
 
 test("a recipe runs from what it captured, whatever became of the working tree since", async () => {
-  const store = new MemoryStore();
-  const captured = await recipe(store);
+  const store = new MemoryPipelineStore();
+  const before = await recipe(store);
   writeFileSync(join(folder, "steps/a.cjs"), "process.exit(1)");
-  expect((await cook(captured, options(store))).ok).toBe(true);
+  expect((await cook(before, options(store))).ok).toBe(true);
 });
 
 test("a step that fails says which, with its exit code and what it printed, and leaves nothing", async () => {
-  const store = new MemoryStore();
+  const store = new MemoryPipelineStore();
   const cooked = await cook(await recipe(store, { known: "b", script: "b.cjs" }), options(store));
   expect(cooked.ok).toBe(true);
   const bad = await recipe(store, { script: "c.cjs" });
   writeFileSync(join(folder, "steps/c.cjs"), "");
   const failing = { ...bad, steps: bad.steps.map((step) => ({ ...step, params: { train: { z: 1 } } })) };
-  expect(await cook(failing, options(store))).toMatchObject({
+  const spoiled = await cook(failing, options(store));
+  expect(spoiled).toMatchObject({
     ok: false,
-    error: { step: "train", exitCode: 2, log: "unknown hyperparameter z\n" },
+    error: {
+      failures: [{ step: "train", trouble: { kind: "exited", code: 2 }, log: "unknown hyperparameter z\n", facts: { outs: {} } }],
+      kept: [{ step: "extract" }],
+      notRun: [],
+    },
   });
+  expect(readdirSync(join(folder, "scratch/work"))).toEqual([]);
 });
 
 test("hybrids: every mixture of what differs, and players that don't go together become one, with the reason", async () => {
-  const store = new MemoryStore();
+  const store = new MemoryPipelineStore();
   const good = await recipe(store, { tag: "v1", script: "a.cjs", known: "a", factor: 10, value: 1 });
   const bad = await recipe(store, { tag: "v2", script: "b.cjs", known: "b", factor: 100, value: 7 });
   expect(differingPlayers(good, bad)).toEqual(["data", "algorithm", "hyperparameters"]);
-  const plan = await trainHybrids(good, bad, { ...options(store), seeds: [1, 2], parallel: 2 });
+  const plan = await trainHybrids(good, bad, { ...options(store), seeds: [1, 2] });
   expect(plan.groups).toEqual([
     { members: ["data"], mergedBecause: null },
     { members: ["algorithm", "hyperparameters"], mergedBecause: "step train: unknown hyperparameter a" },

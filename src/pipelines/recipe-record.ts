@@ -10,6 +10,7 @@ const Name = Type.String({ maxLength: 250 });
 const Dep = Type.Union([
   object({ kind: Type.Literal("step"), step: Name, out: Name }),
   object({ kind: Type.Literal("dataset"), reference: Name }),
+  object({ kind: Type.Literal("file"), path: InnerPath }),
 ]);
 const RecipeRecord = object({
   pipeline: Name,
@@ -19,6 +20,7 @@ const RecipeRecord = object({
       role: Role,
       cmd: Type.String({ minLength: 1, maxLength: 4096 }),
       capsule: Type.Record(InnerPath, Blob, { additionalProperties: false }),
+      executable: Type.Optional(Type.Array(InnerPath)),
       params: Type.Record(Type.String(), Type.Unknown()),
       deps: Type.Record(Name, Dep),
       outs: Type.Record(Name, OutSpec),
@@ -28,6 +30,9 @@ const RecipeRecord = object({
     { minItems: 1, maxItems: 100 },
   ),
   datasets: Type.Record(Name, object({ version: Type.String(), blob: Blob })),
+  files: Type.Optional(Type.Record(InnerPath, Blob, { additionalProperties: false })),
+  environment: Type.Optional(Type.String()),
+  locks: Type.Optional(Type.Array(InnerPath)),
   seed: Type.Integer(),
 });
 

@@ -19,6 +19,8 @@ export interface RecipeStep {
   readonly cmd: string;
   /** The declared code, captured: path in the pipeline's folder → bytes. */
   readonly capsule: Readonly<Record<string, BlobId>>;
+  /** Those of the captured files that are programs; left out when none is. */
+  readonly executable?: readonly string[];
   /** The named subtrees of the parameters. */
   readonly params: Readonly<Record<string, Json>>;
   readonly deps: Readonly<Record<string, DepSource>>;
@@ -32,13 +34,19 @@ export interface Recipe {
   readonly steps: readonly RecipeStep[];
   /** Dataset references (`name@tag`) as they were when the recipe was written: version and bytes. */
   readonly datasets: Readonly<Record<string, { readonly version: string; readonly blob: BlobId }>>;
+  /** Files of the pipeline's folder that are inputs, by path; left out when there are none. */
+  readonly files?: Readonly<Record<string, BlobId>>;
+  /** What it ran in when it was recorded. Where it is cooked again, that machine's own counts. */
+  readonly environment?: string;
+  /** The files that say so, where the declaration names any. */
+  readonly locks?: readonly string[];
   readonly seed: number;
 }
 
 /** The key of a step whose inputs are `inputs`: the same key, the same outcome, as far as the step is deterministic. */
 export function stepKey(step: RecipeStep, inputs: Readonly<Record<string, BlobId>>, seed: number, environment: string): StepKey {
-  const { cmd, capsule, params, outs, metrics } = step;
-  return contentId<"StepKey">("step", { cmd, capsule, params, inputs, outs, metrics, seed, environment });
+  const { cmd, capsule, executable, params, outs, metrics } = step;
+  return contentId<"StepKey">("step", { cmd, capsule, executable, params, inputs, outs, metrics, seed, environment });
 }
 
 /** Which player a step's code, and which its parameters, belong to. */
@@ -50,11 +58,11 @@ function playersOf(role: StepRole): { readonly code: MakingPlayer; readonly para
 function shareOf(recipe: Recipe, player: MakingPlayer): Json {
   const steps = recipe.steps.flatMap((step): Json[] => {
     const owner = playersOf(step.role);
-    const code = owner.code === player ? { cmd: step.cmd, capsule: step.capsule } : null;
+    const code = owner.code === player ? { cmd: step.cmd, capsule: step.capsule, executable: step.executable } : null;
     const params = owner.params === player ? { params: step.params } : null;
     return code || params ? [{ step: step.name, ...code, ...params }] : [];
   });
-  return player === "data" ? { steps, datasets: Object.values(recipe.datasets).map(({ blob }) => blob) } : { steps };
+  return player === "data" ? { steps, datasets: Object.values(recipe.datasets).map(({ blob }) => blob), files: recipe.files } : { steps };
 }
 
 /** The players in which two recipes differ; one that is equal by content can't be to blame. */
@@ -68,7 +76,7 @@ export function mixingTrouble(good: Recipe, bad: Recipe): string | undefined {
     steps.map(({ name, role, deps }) => ({
       name,
       role,
-      deps: Object.entries(deps).map(([dep, from]) => [dep, from.kind === "step" ? `${from.step}.${from.out}` : "dataset"]),
+      deps: Object.entries(deps).map(([dep, from]) => [dep, from.kind === "step" ? `${from.step}.${from.out}` : from.kind]),
     }));
   return contentId("s", shape(good)) === contentId("s", shape(bad))
     ? undefined
@@ -84,7 +92,13 @@ export function hybrid(good: Recipe, bad: Recipe, fromBad: ReadonlySet<MakingPla
     const params = stepOf(pick(owner.params), step.name);
     return { ...code, params: params.params };
   });
-  return { pipeline: good.pipeline, steps, datasets: { ...good.datasets, ...bad.datasets, ...pick("data").datasets }, seed };
+  return {
+    pipeline: good.pipeline,
+    steps,
+    datasets: { ...good.datasets, ...bad.datasets, ...pick("data").datasets },
+    files: { ...good.files, ...bad.files, ...pick("data").files },
+    seed,
+  };
 }
 
 function stepOf(recipe: Recipe, name: string): RecipeStep {

@@ -1,54 +1,38 @@
-/** Runs a pipeline where its files are: captures code and parameters, runs what is not cached, stores what comes out. */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { contentId, type Json } from "../store/index.ts";
+/** Runs a recipe: what isn't cached, in the order of what needs what, independent steps side by side. */
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
-import type { Out, Pipeline } from "./declaration.ts";
-import type { Executor } from "./executor.ts";
+import type { Out } from "./declaration.ts";
 import { stepKey, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
+import { inputsKnown } from "./step-inputs.ts";
+import type { Slots } from "./slots.ts";
+import type { StepFailure, StepInput, StepOutcome } from "./step-outcome.ts";
+import { runStep, type StepSurroundings, type StepWork } from "./step-work.ts";
 
-/** What became of a step once: kept under its key, so that it needn't run again. */
-export interface StepOutcome {
-  readonly key: StepKey;
-  readonly pipeline: string;
+export interface RunOptions extends StepSurroundings {
+  /** Commands side by side, over all recipes that are cooked with these. */
+  readonly slots: Slots;
+  readonly onProgress?: (event: StepProgress) => void;
+}
+export interface StepProgress {
   readonly step: string;
-  readonly outs: Readonly<Record<string, BlobId>>;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly log: string;
-  readonly durationMs: number;
+  readonly state: "cached" | "running" | "done" | "failed";
 }
 
-/** What the runner needs of a server. The runner itself is wherever the pipeline's files are; a server never runs a command. */
-export interface PipelineStore {
-  putBlob(bytes: Uint8Array): Promise<BlobId>;
-  getBlob(id: BlobId): Promise<Buffer>;
-  /** @param reference - `name@tag` or `name@number` @throws when there is none */
-  dataset(reference: string): Promise<{ readonly version: string; readonly blob: BlobId }>;
-  outcome(key: StepKey): Promise<StepOutcome | undefined>;
-  saveOutcome(outcome: StepOutcome): Promise<void>;
-}
-
-export interface RunOptions {
-  readonly store: PipelineStore;
-  readonly execute: Executor;
-  /** Where steps work; a folder of its own below it for each step, removed afterwards. Inside the project, so that packages are found. */
-  readonly scratch: string;
-  /** Names what the steps run in (versions of programs and packages): part of every key. */
-  readonly environment: string;
-  readonly now: () => number;
-  readonly onProgress?: (event: { readonly step: string; readonly state: "cached" | "running" | "done" }) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface StepFailure {
-  readonly step: string;
-  readonly exitCode: number;
-  readonly log: string;
-}
 export interface Cooked {
   readonly recipe: Recipe;
   /** In the order of the steps. */
   readonly outcomes: readonly StepOutcome[];
+  /** Steps that didn't have to run. */
+  readonly cached: ReadonlySet<string>;
+}
+/** What is left of a recipe of which a step failed. */
+export interface Spoiled {
+  readonly recipe: Recipe;
+  /** Those that ran when the first failed, too, where they failed as well. */
+  readonly failures: readonly [StepFailure, ...StepFailure[]];
+  /** Finished and kept: they needn't run again. */
+  readonly kept: readonly StepOutcome[];
+  readonly cached: ReadonlySet<string>;
+  readonly notRun: readonly string[];
 }
 
 /** The bytes of the last output of a kind; undefined when no step gives one out. */
@@ -59,155 +43,134 @@ export function outOfKind({ recipe, outcomes }: Cooked, kind: Out["kind"]): Blob
   return found.at(-1);
 }
 
-/** Captures a pipeline as it is now: code, named parameters, dataset versions. @param folder - where `evenkeel.yaml` lies */
-export async function capture(
-  pipeline: Pipeline,
-  options: {
-    readonly folder: string;
-    readonly params: Readonly<Record<string, Json>>;
-    readonly seed: number;
-    readonly store: PipelineStore;
-  },
-): Promise<Recipe> {
-  const { folder, params, seed, store } = options;
-  const datasets: Record<string, { version: string; blob: BlobId }> = {};
-  const steps: RecipeStep[] = [];
-  for (const { name, role, cmd, code, params: named, deps, outs, metrics, timeoutMs } of pipeline.steps) {
-    const capsule: Record<string, BlobId> = {};
-    for (const path of code) capsule[path] = await store.putBlob(await readFile(join(folder, path)));
-    const chosen: Record<string, Json> = {};
-    for (const key of named) chosen[key] = subtree(params, key);
-    for (const from of Object.values(deps)) if (from.kind === "dataset") datasets[from.reference] ??= await store.dataset(from.reference);
-    steps.push({ name, role, cmd, capsule, params: chosen, deps, outs, metrics, timeoutMs });
-  }
-  return { pipeline: pipeline.name, steps, datasets, seed };
-}
-
-function subtree(params: Readonly<Record<string, Json>>, path: string): Json {
-  let at: Json | undefined = params;
-  for (const part of path.split("."))
-    at = typeof at === "object" && at !== null && !Array.isArray(at) ? (at as Readonly<Record<string, Json>>)[part] : undefined;
-  if (at === undefined) throw new Error(`params.yaml has no "${path}"`);
-  return at;
-}
-
 /** Steps that run at this moment, so that recipes cooked side by side run a shared step once. */
-export type UnderWay = Map<StepKey, Promise<Result<StepOutcome, StepFailure>>>;
+export type UnderWay = Map<StepKey, { readonly outcome: Promise<StepEnd>; readonly isWanted: (() => boolean)[] }>;
+/** Undefined: nobody wanted it any more when its turn came. */
+type StepEnd = Result<{ readonly outcome: StepOutcome; readonly isCached: boolean }, StepFailure> | undefined;
 
-/** Runs a recipe, step by step. A step that failed ends it, and nothing of that step is kept. */
-export async function cook(recipe: Recipe, options: RunOptions, underWay: UnderWay = new Map()): Promise<Result<Cooked, StepFailure>> {
-  const outcomes = new Map<string, StepOutcome>();
-  for (const step of recipe.steps) {
-    const inputs = inputsOf(step, recipe, outcomes);
-    const key = stepKey(step, inputs, recipe.seed, options.environment);
-    const running = underWay.get(key) ?? stepOnce({ recipe, step, inputs, key }, options);
-    underWay.set(key, running);
-    const done = await running.finally(() => underWay.delete(key));
-    if (!done.ok) return done;
-    outcomes.set(step.name, done.value);
-  }
-  return ok({ recipe, outcomes: [...outcomes.values()] });
+/**
+ * Runs a recipe. Once a step has failed nothing new starts; what runs already is waited for, and kept when it ends well.
+ * @throws Error when the server is lost; what had finished before is kept
+ */
+export async function cook(recipe: Recipe, options: RunOptions, underWay: UnderWay = new Map()): Promise<Result<Cooked, Spoiled>> {
+  const ends = new Map<string, Promise<StepOutcome | undefined>>();
+  const failures: StepFailure[] = [];
+  const cached = new Set<string>();
+  let isBroken = false;
+  const isGoingOn = () => failures.length === 0 && !isBroken && !(options.signal?.aborted ?? false);
+  const one = async (step: RecipeStep): Promise<StepOutcome | undefined> => {
+    const inputs = await inputsOf(step, recipe, ends);
+    if (!inputs || !isGoingOn()) return undefined;
+    const blobs = Object.fromEntries(Object.entries(inputs).map(([dep, { blob }]) => [dep, blob]));
+    const key = stepKey(step, blobs, recipe.seed, options.environment);
+    const end = await shared({ recipe, step, inputs, key }, options, { underWay, isWanted: isGoingOn });
+    if (!end) return undefined;
+    if (!end.ok) {
+      failures.push(end.error);
+      return undefined;
+    }
+    if (end.value.isCached) cached.add(step.name);
+    // Another step, of another pipeline even, may have been the same thing under another name.
+    return { ...end.value.outcome, pipeline: recipe.pipeline, step: step.name };
+  };
+  for (const step of recipe.steps)
+    ends.set(
+      step.name,
+      one(step).catch((error: unknown) => {
+        isBroken = true;
+        throw error;
+      }),
+    );
+  const settled = await Promise.allSettled(ends.values());
+  for (const end of settled) if (end.status === "rejected") throw end.reason;
+  const outcomes = settled.flatMap((end) => (end.status === "fulfilled" && end.value ? [end.value] : []));
+  const notRun = recipe.steps.map(({ name }) => name).filter((name) => !outcomes.some(({ step }) => step === name));
+  if (notRun.length === 0) return ok({ recipe, outcomes, cached });
+  const [first, ...others] = failures;
+  if (!first) throw new StoppedError();
+  const failed = new Set(failures.map(({ step }) => step));
+  return err({ recipe, failures: [first, ...others], kept: outcomes, cached, notRun: notRun.filter((name) => !failed.has(name)) });
 }
 
-function inputsOf(step: RecipeStep, recipe: Recipe, outcomes: ReadonlyMap<string, StepOutcome>): Record<string, BlobId> {
-  return Object.fromEntries(
-    Object.entries(step.deps).map(([dep, from]) => {
-      const blob = from.kind === "step" ? outcomes.get(from.step)?.outs[from.out] : recipe.datasets[from.reference]?.blob;
-      assert(blob, `${step.name} has its input ${dep}`);
-      return [dep, blob];
-    }),
-  );
+/** Somebody stopped it before a step had begun. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+  constructor() {
+    super("stopped before its next step began");
+  }
+}
+
+/** What goes into a step, once it is there; undefined where it never will be. */
+async function inputsOf(
+  step: RecipeStep,
+  recipe: Recipe,
+  ends: ReadonlyMap<string, Promise<StepOutcome | undefined>>,
+): Promise<Readonly<Record<string, StepInput>> | undefined> {
+  const done = new Map<string, StepOutcome>();
+  for (const from of Object.values(step.deps)) {
+    if (from.kind !== "step") continue;
+    const outcome = await ends.get(from.step);
+    if (!outcome) return undefined;
+    done.set(from.step, outcome);
+  }
+  return inputsKnown(step, recipe, done).inputs;
+}
+
+/** A step that ran twice with the very same things. */
+export interface Repeated {
+  readonly first: StepOutcome;
+  readonly again: StepOutcome;
+}
+
+/** Runs a step once more although its outcome is known; what it needs comes from the cache, or is run. */
+export async function repeat(recipe: Recipe, name: string, options: RunOptions): Promise<Result<Repeated, Spoiled>> {
+  const cooked = await cook(recipe, options);
+  if (!cooked.ok) return cooked;
+  const { outcomes } = cooked.value;
+  const [step, first] = [recipe.steps.find((one) => one.name === name), outcomes.find((one) => one.step === name)];
+  assert(step && first, `the recipe has the step ${name}`);
+  const { inputs } = inputsKnown(step, recipe, new Map(outcomes.map((outcome) => [outcome.step, outcome])));
+  options.onProgress?.({ step: name, state: "running" });
+  const again = await runStep({ recipe, step, inputs, key: first.key }, options);
+  if (again.ok) return ok({ first, again: again.value });
+  return err({ recipe, failures: [again.error], kept: outcomes, cached: cooked.value.cached, notRun: [] });
+}
+
+/** Once, however many recipes ask for it. */
+async function shared(
+  work: StepWork,
+  options: RunOptions,
+  { underWay, isWanted }: { readonly underWay: UnderWay; readonly isWanted: () => boolean },
+): Promise<StepEnd> {
+  const running = underWay.get(work.key);
+  if (running) {
+    running.isWanted.push(isWanted);
+    const end = await running.outcome;
+    if (!end?.ok) return end;
+    options.onProgress?.({ step: work.step.name, state: "cached" });
+    return ok({ ...end.value, isCached: true });
+  }
+  const askers = [isWanted];
+  const outcome = stepOnce(work, options, () => askers.some((asker) => asker())).finally(() => underWay.delete(work.key));
+  underWay.set(work.key, { outcome, isWanted: askers });
+  return outcome;
 }
 
 /** From the cache, else by running it. */
-async function stepOnce(work: Work, options: RunOptions): Promise<Result<StepOutcome, StepFailure>> {
-  const { name } = work.step;
-  const known = await options.store.outcome(work.key);
-  options.onProgress?.({ step: name, state: known ? "cached" : "running" });
-  if (known) return ok(known);
-  const done = await runStep(work, options);
-  if (!done.ok) return done;
-  await options.store.saveOutcome(done.value);
-  options.onProgress?.({ step: name, state: "done" });
-  return done;
-}
-
-interface Work {
-  readonly recipe: Recipe;
-  readonly step: RecipeStep;
-  readonly inputs: Readonly<Record<string, BlobId>>;
-  readonly key: StepKey;
-}
-
-async function runStep({ recipe, step, inputs, key }: Work, options: RunOptions): Promise<Result<StepOutcome, StepFailure>> {
-  const { store, scratch, execute, signal } = options;
-  const codeFolder = join(scratch, "code", contentId("c", step.capsule).slice(2, 22));
-  const work = join(scratch, "work", key.slice("step:".length, "step:".length + 20));
-  await rm(work, { recursive: true, force: true });
-  await mkdir(work, { recursive: true });
-  try {
-    for (const [path, blob] of Object.entries(step.capsule)) await layOut(join(codeFolder, path), await store.getBlob(blob));
-    const places: Record<string, string> = { code: codeFolder, seed: String(recipe.seed), params: join(work, "params.json") };
-    await writeFile(join(work, "params.json"), JSON.stringify(step.params));
-    for (const [dep, blob] of Object.entries(inputs)) {
-      places[`deps.${dep}`] = join(work, "deps", dep);
-      await layOut(join(work, "deps", dep), await store.getBlob(blob));
-    }
-    for (const [out, { path }] of Object.entries(step.outs)) {
-      places[`outs.${out}`] = join(work, path);
-      await mkdir(dirname(join(work, path)), { recursive: true });
-    }
-    if (step.metrics) places["metrics"] = join(work, step.metrics);
-    const argv = step.cmd.split(/\s+/).map((word) => word.replaceAll(/\{([^{}]*)\}/g, (_all, name: string) => places[name] ?? ""));
-    const startedMs = options.now();
-    const result = await execute({
-      argv,
-      cwd: work,
-      env: { EVENKEEL_SEED: String(recipe.seed) },
-      timeoutMs: step.timeoutMs,
-      ...(signal ? { signal } : {}),
-    });
-    const durationMs = options.now() - startedMs;
-    if (result.exitCode !== 0) return err({ step: step.name, exitCode: result.exitCode, log: result.log });
-    const outs = await collect(step.outs, work, store);
-    if (!outs.ok) return err({ step: step.name, exitCode: 0, log: `${result.log}\nthe step ended well but left no ${outs.error}` });
-    const metrics = step.metrics ? numbersIn(JSON.parse(await readFile(join(work, step.metrics), "utf8"))) : {};
-    return ok({ key, pipeline: recipe.pipeline, step: step.name, outs: outs.value, metrics, log: result.log, durationMs });
-  } finally {
-    await rm(work, { recursive: true, force: true });
+async function stepOnce(work: StepWork, options: RunOptions, isWanted: () => boolean): Promise<StepEnd> {
+  const { name: step } = work.step;
+  const { store, slots, onProgress } = options;
+  const known = await store.outcome(work.key);
+  if (known) {
+    onProgress?.({ step, state: "cached" });
+    return ok({ outcome: known, isCached: true });
   }
-}
-
-async function collect(
-  outs: Readonly<Record<string, Out>>,
-  work: string,
-  store: PipelineStore,
-): Promise<Result<Record<string, BlobId>, string>> {
-  const found: Record<string, BlobId> = {};
-  for (const [name, { path }] of Object.entries(outs)) {
-    let bytes: Buffer;
-    try {
-      bytes = await readFile(join(work, path));
-    } catch {
-      return err(path);
-    }
-    found[name] = await store.putBlob(bytes);
-  }
-  return ok(found);
-}
-
-/** Complete or not there at all: recipes that run side by side share folders of code, which are named by their content. */
-async function layOut(path: string, bytes: Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.${laidOut++}`;
-  await writeFile(temporary, bytes);
-  await rename(temporary, path);
-}
-let laidOut = 0;
-
-function numbersIn(value: unknown): Record<string, number> {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === "number" && Number.isFinite(entry[1])),
-  );
+  return slots.within(async () => {
+    if (!isWanted()) return undefined;
+    onProgress?.({ step, state: "running" });
+    const done = await runStep(work, options);
+    if (done.ok) await store.saveOutcome(done.value);
+    onProgress?.({ step, state: done.ok ? "done" : "failed" });
+    return done.ok ? ok({ outcome: done.value, isCached: false }) : done;
+  });
 }

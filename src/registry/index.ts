@@ -10,6 +10,7 @@ export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
 export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView } from "./datasets.ts";
 export type { DiffIdentity, SchemaChanges } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
+export { derivationOf, featureChangeText, featureSetChanges, type FeatureChange } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {

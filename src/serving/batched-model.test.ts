@@ -3,7 +3,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { failingModel, forestModel, hangingModel, logisticModel, nanModel, randomModel } from "../../test/fixtures/onnx-models.ts";
+import {
+  failingModel,
+  forestModel,
+  hangingModel,
+  logisticModel,
+  nanModel,
+  randomModel,
+  slowModel,
+} from "../../test/fixtures/onnx-models.ts";
 import { systemRuntime } from "../store/index.ts";
 import { BatchedModel, type BatchedModelOptions } from "./batched-model.ts";
 import { openInlineModel } from "./inline-model.ts";
@@ -18,6 +26,7 @@ beforeAll(async () => {
   await writeFile(path("forest"), forestModel({ width: 3, trees: 20, depth: 4, seed: 7 }));
   await writeFile(path("nan"), nanModel(3, 5));
   await writeFile(path("hanging"), hangingModel(3, 5));
+  await writeFile(path("slow"), slowModel(3, 20_000));
   await writeFile(path("failing"), failingModel(3));
   await writeFile(path("random"), randomModel(1));
   await writeFile(path("garbage"), Buffer.concat([logisticModel([1, 2, 3]).subarray(0, 120), Buffer.alloc(200, 0xff)]));
@@ -103,6 +112,24 @@ describe("a scorer process that stops answering", () => {
     await vi.waitFor(() => expect(model.pid).not.toBe(pid), 5000);
     await vi.waitFor(async () => expect((await model.run(new Float32Array(3), 1000))[0]).toBe(0.5), 10_000);
     expect(model.replacements).toBeGreaterThanOrEqual(1);
+  });
+
+  test("a process that is slow because its batch is big isn't killed; one that hangs with a big batch is, and is replaced", async () => {
+    const model = await open("slow", { hangMs: 100 });
+    const { pid } = model;
+    const rows = (count: number) => new Float32Array(count * 3);
+    for (let i = 0; i < 3; i++) await model.run(rows(4), 30_000); // how fast it is
+    const startedMs = performance.now();
+    const count = 100;
+    expect(await model.run(rows(count), 60_000)).toEqual(new Float64Array(count).fill(0.5));
+    const tookMs = performance.now() - startedMs;
+    expect(tookMs).toBeGreaterThan(200);
+    expect(model.pid).toBe(pid);
+    process.kill(pid ?? 0, "SIGSTOP");
+    expect(await trouble(model.run(rows(count), 60_000))).toBe("crashed");
+    expect(performance.now() - startedMs - tookMs).toBeLessThan(10_000);
+    await vi.waitFor(async () => expect((await model.run(rows(1), 1000))[0]).toBe(0.5), 10_000);
+    expect(model.pid).not.toBe(pid);
   });
 
   test("a killed process fails the rows it had at once, refuses while it is away, and comes back", async () => {

@@ -10,7 +10,10 @@ import { WaitingCalls, type Call } from "./waiting-calls.ts";
 
 export interface BatchedModelOptions extends ModelProcessOptions {
   readonly clock: Clock;
-  /** A process that holds a batch longer than this is killed. Those who wait have long been answered otherwise. Default 1,000. */
+  /**
+   * A process that holds a batch longer than this is killed, or longer than four times what so many rows have ever taken at best, up to ten
+   * seconds: a batch may be slow because it is big. Those who wait have long been answered otherwise. Default 1,000.
+   */
   readonly hangMs?: number;
   /** Wait before the first replacement, doubled up to 10 s while replacements fail. Default 100. */
   readonly backoffMs?: number;
@@ -19,6 +22,10 @@ export interface BatchedModelOptions extends ModelProcessOptions {
 }
 
 const MAX_BACKOFF_MS = 10_000;
+/** So many times what a batch should take, it may take. */
+const PATIENCE = 4;
+/** Nobody waits longer for a batch. */
+const MAX_HANG_MS = 10_000;
 /** A process that lived this long has proved itself: the next wait is short again. */
 const PROVEN_MS = 30_000;
 /** Beyond it nobody would be answered in time: refuse at once. */
@@ -37,6 +44,8 @@ export class BatchedModel implements Model {
   #backoffMs: number;
   #replacements = 0;
   #batches = 0;
+  /** Of all batches so far, in the one that went best; null before the first. */
+  #rowMs: number | null = null;
 
   private constructor(options: BatchedModelOptions, loaded: LoadedModel, process: ModelProcess) {
     this.#options = options;
@@ -125,11 +134,13 @@ export class BatchedModel implements Model {
     const killIfHanging = () => {
       if (this.#batch?.calls === calls) void process.kill();
     };
-    const hangTimer = setTimeout(() => setImmediate(killIfHanging), this.#options.hangMs ?? 1000);
-    this.#batch = { calls, sentUs: this.#clock.monotonicUs(), hangTimer };
+    const hangTimer = setTimeout(() => setImmediate(killIfHanging), this.#hangMsOf(count));
+    const sentUs = this.#clock.monotonicUs();
+    this.#batch = { calls, sentUs, hangTimer };
     process.run(rows, count).then(
       (scores) => {
         this.#endBatch();
+        this.#rowMs = Math.min(this.#rowMs ?? Number.POSITIVE_INFINITY, (this.#clock.monotonicUs() - sentUs) / 1000 / count);
         this.#calls.deliver(calls, scores);
         this.#send();
       },
@@ -143,6 +154,13 @@ export class BatchedModel implements Model {
         this.#send();
       },
     );
+  }
+
+  /** How long a batch may take. Of the first nothing is known but what a row by itself may take. */
+  #hangMsOf(count: number): number {
+    const { hangMs = 1000 } = this.#options;
+    const rowMs = this.#rowMs === null ? hangMs : PATIENCE * this.#rowMs;
+    return Math.max(hangMs, Math.min(MAX_HANG_MS, rowMs * count));
   }
 
   #endBatch(): void {

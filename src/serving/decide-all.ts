@@ -164,7 +164,10 @@ async function answerAll(parts: ManyParts, order: readonly Candidate[], rows: re
       const some = open.slice(at, at + ROWS_AT_ONCE);
       const scoring = release.scorer.scoreMany(some.map(({ request }) => request.inputs));
       const scores = isLast ? await scoring : await Promise.race([scoring, late.passed]);
-      if (scores === undefined) break;
+      if (scores === undefined) {
+        parts.noteFailure(release, new ScorerError("timeout", "no time was left for it"));
+        break;
+      }
       for (const [j, row] of some.entries()) {
         const scored = scores[j];
         if (scored === undefined || scored instanceof ScorerError) {

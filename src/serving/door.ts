@@ -23,8 +23,21 @@ interface Waiting {
 const REMEMBERED = 0.9;
 /** A turn that takes longer was held up from outside: it says nothing about what the next ones will take. */
 const LONGEST_TURN_US = 50_000;
-/** Of the limit: only when some have waited without a break for so long is it overload, and not a hiccup of the machine. */
+/**
+ * Of the limit: when some have waited without a break for so long, or whoever comes would have to, it is overload, and not a hiccup of
+ * the machine.
+ */
 const SUSTAINED = 2;
+/**
+ * Of the limit: under overload a long queue makes everybody late and nobody more likely to be answered, so that only as many wait as
+ * keep the next turns busy (Nichols and Jacobson, "Controlling queue delay", ACM Queue 10(5), 2012).
+ */
+const STANDING = 0.25;
+/**
+ * Reading and turning away take their time of the loop as well; who was let in gets so many times as much in the next turn, up to so
+ * many turns, or a flood of those who are turned away would leave no time to decide.
+ */
+const [OWN_SHARE, LONGEST_OWN_TURN] = [4, 4];
 /** Of the limit: who was let in stays for so long, even when the process is held up meanwhile. */
 const PATIENCE = 5;
 
@@ -39,8 +52,12 @@ export class Door {
   #turnSinceUs: number | null = null;
   /** Since when there has always been somebody waiting; null while nobody is. */
   #crowdedSinceUs: number | null = null;
+  /** Overload is over once nobody had to be turned away for a while, not whenever the short queue is empty. */
+  #overloadUntilUs = Number.NEGATIVE_INFINITY;
   /** The last turn that left some waiting: what the loop does until the next one is what it can do. */
   #busySinceUs: number | null = null;
+  /** When that turn's own work was done. */
+  #turnEndUs = 0;
   #begun = 0;
   /** The loop's time in busy turns, with all that is read, recorded, answered and turned away, and how many began in it; older ones fade. */
   #busyUs = 0;
@@ -72,10 +89,13 @@ export class Door {
     });
   }
 
-  /** Whether who comes now would wait too long, and not for a moment only. */
+  /** Whether who comes now would wait too long. */
   isFull(nowUs: number): boolean {
-    if (this.#crowdedSinceUs === null || nowUs - this.#crowdedSinceUs <= SUSTAINED * this.#maxWaitUs) return false;
-    return this.waiting * this.#busyUs > this.#maxWaitUs * this.#busyBegun;
+    const isCrowd = this.#crowdedSinceUs !== null && nowUs - this.#crowdedSinceUs > SUSTAINED * this.#maxWaitUs;
+    const share = isCrowd || nowUs <= this.#overloadUntilUs ? STANDING : SUSTAINED;
+    const isFull = this.waiting * this.#busyUs > share * this.#maxWaitUs * this.#busyBegun;
+    if (isFull) this.#overloadUntilUs = nowUs + SUSTAINED * this.#maxWaitUs;
+    return isFull;
   }
 
   #openTurn(nowUs: number): number {
@@ -86,7 +106,9 @@ export class Door {
   #nextTurn(): void {
     const startedUs = this.#clock.monotonicUs();
     this.#turnSinceUs = null;
+    let turnUs = this.#turnUs;
     if (this.#busySinceUs !== null) {
+      turnUs = Math.min(LONGEST_OWN_TURN * turnUs, Math.max(turnUs, OWN_SHARE * (startedUs - this.#turnEndUs)));
       // Sums, not a mean of means: one turn that was held up with a single request in it says little.
       this.#busyUs = this.#busyUs * REMEMBERED + Math.min(LONGEST_TURN_US, startedUs - this.#busySinceUs);
       this.#busyBegun = this.#busyBegun * REMEMBERED + this.#begun;
@@ -95,12 +117,14 @@ export class Door {
     this.#busySinceUs = null;
     if (this.waiting === 0) return;
     this.#turnSinceUs = this.#openTurn(startedUs);
-    for (let nowUs = startedUs; this.waiting > 0 && nowUs - startedUs < this.#turnUs; nowUs = this.#clock.monotonicUs()) {
+    let nowUs = startedUs;
+    for (; this.waiting > 0 && nowUs - startedUs < turnUs; nowUs = this.#clock.monotonicUs()) {
       const next = this.#waiting[this.#head++];
       // Its turn came later than was foreseen; whoever asked may have given up, and others still have time.
       if (next && nowUs - next.sinceUs > PATIENCE * this.#maxWaitUs) next.turnAway();
       else next?.begin();
     }
+    this.#turnEndUs = nowUs;
     if (this.waiting > 0) this.#busySinceUs = startedUs;
     else this.#crowdedSinceUs = null;
     if (this.#head > this.#waiting.length / 2) {

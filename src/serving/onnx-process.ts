@@ -5,6 +5,7 @@
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { giveBackMemory } from "../give-back-memory.ts";
 import { FAILED, FrameReader, LOAD, READY, REFUSED, SCORE, SCORES, TEXTS, writeFrame, type Frame } from "./frames.ts";
 import { readModelFiles, type ModelFiles } from "./model-files.ts";
 import { OnnxSession, messageOf, type SessionOptions } from "./onnx-session.ts";
@@ -59,6 +60,8 @@ async function load({ files, ...options }: Load): Promise<void> {
   if (!loaded.ok) return sendJson(REFUSED, loaded.error);
   session = loaded.value;
   sendJson(READY, { model: session.model, call: session.call });
+  // Of the file's bytes, which nobody needs any more: in a turn of its own, when this function no longer holds them.
+  setImmediate(giveBackMemory);
 }
 
 async function handle(frame: Frame): Promise<void> {

@@ -13,12 +13,14 @@ export class OnnxScorer implements Scorer {
   readonly #features: CompiledFeatures;
   readonly #model: Model;
   readonly #check: ReturnType<typeof rowCheck>;
+  readonly #chunkRows: number;
   readonly rows: ScorerRows;
 
   constructor(features: CompiledFeatures, model: Model & { readonly loaded: { readonly call: ScoreCall } }) {
     this.#features = features;
     this.#model = model;
     this.#check = rowCheck(model.loaded.call);
+    this.#chunkRows = Math.min(ROWS_AT_ONCE, model.maxRows);
     this.rows = {
       columns: { kind: "features", names: features.names },
       rowOf: (inputs) => {
@@ -39,8 +41,8 @@ export class OnnxScorer implements Scorer {
 
   async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
     const answers: (Scored | ScorerError)[] = [];
-    const some = Math.min(ROWS_AT_ONCE, this.#model.maxRows);
-    for (let at = 0; at < inputs.length; at += some) answers.push(...(await this.#scoreSome(inputs.slice(at, at + some))));
+    for (let at = 0; at < inputs.length; at += this.#chunkRows)
+      answers.push(...(await this.#scoreSome(inputs.slice(at, at + this.#chunkRows))));
     return answers;
   }
 
@@ -51,10 +53,9 @@ export class OnnxScorer implements Scorer {
   async #scoreRows(rows: readonly (readonly RowValue[])[]): Promise<Float64Array> {
     const { texts } = this.#features;
     const scores = new Float64Array(rows.length);
-    const size = Math.min(ROWS_AT_ONCE, this.#model.maxRows);
-    for (let at = 0; at < rows.length; at += size) {
+    for (let at = 0; at < rows.length; at += this.#chunkRows) {
       const values = rows
-        .slice(at, at + size)
+        .slice(at, at + this.#chunkRows)
         .flatMap((row) => row.map((value, i) => texts.get(i)?.codeOf(String(value ?? "")) ?? Number(value)));
       for (const [i, score] of (await this.#model.run(Float32Array.from(values), MANY_TIMEOUT_MS)).entries())
         scores[at + i] = checkedScore(score);

@@ -1,6 +1,7 @@
 export { BlobError, Blobs, parseBlobId } from "./blobs.ts";
 export { canonicalJson, contentId, sha256Hex, type Json } from "./content.ts";
 export { StorageError, type StorageTrouble } from "./errors.ts";
+export { ensureFolder } from "./folders.ts";
 export {
   simulatedRuntime,
   systemRuntime,

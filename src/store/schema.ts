@@ -15,6 +15,9 @@ export interface Schema {
   dataset: DatasetTable;
   dataset_version: DatasetVersionTable;
   dataset_tag: DatasetTagTable;
+  dataset_pin: DatasetPinTable;
+  dataset_protected_tag: DatasetProtectedTagTable;
+  dataset_redaction: DatasetRedactionTable;
   feature_set: FeatureSetTable;
   run: RunTable;
   run_metric: RunMetricTable;
@@ -25,6 +28,7 @@ export interface Schema {
   lineage_edge: LineageEdgeTable;
   // pipelines
   step_run: StepRunTable;
+  step_repeat: StepRepeatTable;
   // decisions
   decision: DecisionTable;
   decision_payload: DecisionPayloadTable;
@@ -109,8 +113,43 @@ export interface DatasetVersionTable {
   rows: number;
   columns_json: string;
   profile_json: string;
+  /** Blob with distributions by column and group; null where there are none. */
+  sketches: string | null;
   created_at_ms: number;
   created_by: string;
+  /** When its bytes were taken away; what is known of it stays. */
+  removed_at_ms: number | null;
+  removed_by: string | null;
+  removed_because: string | null;
+}
+/** A version whose bytes are kept because somebody said so. */
+export interface DatasetPinTable {
+  dataset: string;
+  number: number;
+  reason: string;
+  pinned_at_ms: number;
+  pinned_by: string;
+}
+export interface DatasetProtectedTagTable {
+  dataset: string;
+  tag: string;
+  reason: string;
+  protected_at_ms: number;
+  protected_by: string;
+}
+/** What a version was before rows were taken out of it for good. Whose rows they were is not kept. */
+export interface DatasetRedactionTable {
+  dataset: string;
+  number: number;
+  blob_before: string;
+  /** null where no row was left. */
+  blob_after: string | null;
+  id_before: string;
+  id_after: string | null;
+  rows: number;
+  reference: string;
+  redacted_at_ms: number;
+  redacted_by: string;
 }
 /** History of tags: the newest row of a (dataset, tag) says where it points; `number` null means removed. */
 export interface DatasetTagTable {
@@ -201,6 +240,19 @@ export interface StepRunTable {
   duration_ms: number;
   run: string | null;
   created_at_ms: number;
+  /** What it was made of and when it ran; null when it was recorded before there were facts. */
+  facts_blob: string | null;
+}
+
+/** A step that ran again with the very same things, to see whether the same comes out. */
+export interface StepRepeatTable {
+  id: string;
+  key: string;
+  outs_json: string;
+  metrics_json: string;
+  duration_ms: number;
+  repeated_at_ms: number;
+  repeated_by: string;
 }
 
 /** What is kept of an answer for ever; nothing personal (that is in `decision_payload`). */

@@ -1,6 +1,6 @@
 /** One data folder, or one PostgreSQL database with a folder of blobs: everything that Evenkeel remembers. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { Kysely, Transaction } from "kysely";
@@ -8,6 +8,7 @@ import { Migrator } from "kysely/migration";
 import { Ballast } from "./ballast.ts";
 import { Blobs } from "./blobs.ts";
 import { StorageError } from "./errors.ts";
+import { ensureFolder } from "./folders.ts";
 import { migrations } from "./migrations/index.ts";
 import { postgresDatabase, postgresError } from "./postgres.ts";
 import type { Runtime } from "./runtime.ts";
@@ -57,9 +58,8 @@ export type Store = SqliteStore | PostgresStore;
 
 /** Opens the store, bringing its schema up to date. @throws StorageError when another server holds the folder */
 export async function openStore(options: StoreOptions, runtime: Runtime): Promise<Store> {
-  await mkdir(options.folder, { recursive: true });
   const blobFolder = join(options.folder, "blobs");
-  await mkdir(blobFolder, { recursive: true });
+  await ensureFolder(blobFolder);
   const blobs = new Blobs(blobFolder, runtime.ids);
   return options.postgresUrl ? openPostgres(options, options.postgresUrl, blobs, runtime) : openSqlite(options, blobs, runtime);
 }
@@ -84,13 +84,17 @@ export async function viewStore({ folder, postgresUrl, onTrouble }: StoreOptions
 async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime): Promise<SqliteStore> {
   const lock = await holdFolder(options.folder, runtime, options.waitMs ?? 0);
   const file = join(options.folder, "evenkeel.db");
-  const onFatal = options.onFatal ?? (() => undefined);
+  // Until the store is open its opener hears what is wrong, as an error.
+  let isOpen = false;
+  const onFatal = (why: string) => {
+    if (isOpen) options.onFatal?.(why);
+  };
   const writer = new SqliteThread({ file, readonly: false }, onFatal);
   let reader: SqliteThread | undefined;
   try {
     // Half an upload of a server that died; of one that runs it would be a whole one soon.
     await rm(join(options.folder, "blobs", "tmp"), { recursive: true, force: true });
-    await writer.query("select 1", []); // the file exists before the reader opens it
+    await firstQuery(writer, file); // the file exists before the reader opens it
     reader = new SqliteThread({ file, readonly: true }, onFatal);
     const turn = new Turn();
     const db = sqliteDatabase(writer, reader, turn);
@@ -98,13 +102,15 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
     const ballast = new Ballast(join(options.folder, "ballast"));
     await ballast.fill();
     const threads = [reader, writer];
+    const name = await writerName(db, runtime);
+    isOpen = true;
     return {
       kind: "sqlite",
       folder: options.folder,
       db,
       blobs,
       runtime,
-      writer: await writerName(db, runtime),
+      writer: name,
       async transaction(work) {
         try {
           return await db.transaction().execute(work);
@@ -139,6 +145,15 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
     await writer.close();
     lock.close();
     throw error;
+  }
+}
+
+async function firstQuery(writer: SqliteThread, file: string): Promise<void> {
+  try {
+    await writer.query("select 1", []);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StorageError("storage-unavailable", `${file} can't be opened: ${why}`, { cause: error });
   }
 }
 
@@ -190,12 +205,24 @@ async function writerName(db: Kysely<Schema>, runtime: Runtime): Promise<string>
   return value;
 }
 
+const isHeld = (error: unknown): boolean => error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
+
 /**
  * Keeps a second server out of the folder. A lock of SQLite's on a file of its own is let go by the kernel when the process dies,
  * in whatever way, and unlike one on the main file it doesn't keep readers out.
  */
 async function holdFolder(folder: string, { clock, timers }: Runtime, waitMs: number): Promise<{ close(): void }> {
-  const lock = new Database(join(folder, "lock.db"), { timeout: 0 });
+  const lockFile = join(folder, "lock.db");
+  const cannot = (error: unknown) =>
+    new StorageError("storage-unavailable", `${lockFile} can't be locked: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  let lock: Database.Database;
+  try {
+    lock = new Database(lockFile, { timeout: 0 });
+  } catch (error) {
+    throw cannot(error);
+  }
   const pidFile = join(folder, "server.pid");
   const untilUs = clock.monotonicUs() + waitMs * 1000;
   const hold = () => {
@@ -207,12 +234,13 @@ async function holdFolder(folder: string, { clock, timers }: Runtime, waitMs: nu
     }
   };
   let failed = hold();
-  while (failed && clock.monotonicUs() < untilUs) {
+  while (failed && isHeld(failed.error) && clock.monotonicUs() < untilUs) {
     await timers.sleep(HOLD_EVERY_MS);
     failed = hold();
   }
   if (failed) {
     lock.close();
+    if (!isHeld(failed.error)) throw cannot(failed.error);
     const holder = existsSync(pidFile) ? ` (process ${readFileSync(pidFile, "utf8").trim()})` : "";
     throw new StorageError(
       "storage-unavailable",

@@ -1,7 +1,9 @@
 /** All cases, in the order of the report. */
 import type { Case } from "./case.ts";
 import { fsyncFailsForGood, fsyncFailsOnce } from "./disk-fails.ts";
+import { commitWorker } from "./commit-worker.ts";
 import { connectionFlood } from "./connection-flood.ts";
+import { containerFaults } from "./container-faults.ts";
 import { diskFull, writesRefused } from "./disk-full.ts";
 import { slowDisk } from "./disk-slow.ts";
 import { clientGone } from "./client-gone.ts";
@@ -40,6 +42,7 @@ export const cases: readonly Case[] = [
   slowDisk,
   logTarget,
   clockJumps,
+  commitWorker,
   stopped,
   memoryLimit,
   connectionFlood,
@@ -51,6 +54,7 @@ export const cases: readonly Case[] = [
   sticky,
   scorersAtRandom,
   scorerFaults,
+  containerFaults,
   loadsAndUnloads,
   ssrf,
   fsyncOff,

@@ -125,8 +125,8 @@ async function oneKill(folder: Folder, run: string, afterMs: number): Promise<Ro
 }
 
 /** The same requests with the same keys: each must be answered, whether or not it had been recorded. Those without a key stay unknown. */
-async function retryCutOff(
-  folder: Folder,
+export async function retryCutOff(
+  folder: Pick<Folder, "server" | "token">,
   run: string,
   cutOff: readonly Sent[],
 ): Promise<{ readonly acked: readonly Acknowledged[]; readonly failures: readonly string[] }> {

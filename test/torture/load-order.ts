@@ -45,10 +45,10 @@ export interface RunningLoad {
   stop(): void;
 }
 
-export function startLoad(order: LoadOrder): RunningLoad {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./load.ts", import.meta.url)), JSON.stringify(order)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+/** @param under - what starts it, such as `taskset`: it must become the load */
+export function startLoad(order: LoadOrder, under: readonly string[] = []): RunningLoad {
+  const [program, ...words] = [...under, process.execPath, fileURLToPath(new URL("./load.ts", import.meta.url)), JSON.stringify(order)];
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   let begun: () => void = () => undefined;
   const sending = new Promise<void>((resolve) => {

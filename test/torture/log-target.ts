@@ -13,8 +13,11 @@ import { copyOf } from "./victim-world.ts";
 
 const RUN = "f8";
 const UP_WITHIN_MS = 30_000;
-/** Where its words go, by what a shell is told. `head` reads one line and is gone. */
-const TARGETS = { "to a full disk": "> /dev/full 2>&1", "to head -1": "2>&1 | head -1 > /dev/null" } as const;
+/** Where its words go, by what a shell is told. `head` reads one line, mostly the only one, and is gone. */
+const TARGETS = [
+  { name: "to a full disk", redirection: "> /dev/full 2>&1", isFull: true },
+  { name: "to head -1", redirection: "2>&1 | head -1 > /dev/null", isFull: false },
+] as const;
 
 export const logTarget: Case = {
   id: "F8",
@@ -27,7 +30,7 @@ export const logTarget: Case = {
     const [sent, recoverMs, failures]: [Sent[], number[], string[]] = [[], [], []];
     const requests = torment.isShort ? 200 : 2000;
     let n = 0;
-    for (const [name, redirection] of Object.entries(TARGETS)) {
+    for (const { name, redirection, isFull } of TARGETS) {
       const startedMs = performance.now();
       const server = await startSilent(folder, redirection);
       recoverMs.push(performance.now() - startedMs);
@@ -40,6 +43,7 @@ export const logTarget: Case = {
       const unanswered = asking.all.filter(({ status }) => status !== 200).length;
       if (unanswered > 0) failures.push(`${name}: ${unanswered} of ${requests} had no decision`);
       sent.push(...asking.all.map((one) => ({ ...one, run })));
+      if (isFull && !((await server.dropped()) > 0)) failures.push(`${name}: evenkeel_log_dropped_total counts nothing`);
       // Stopping says so, into the void.
       const code = await server.stop();
       if (code !== "gone") failures.push(`${name}: the server doesn't stop`);
@@ -59,6 +63,8 @@ export const logTarget: Case = {
 interface Silent {
   readonly port: number;
   readonly control: EvenkeelClient;
+  /** Lines that nobody could be told, as its metrics say. */
+  dropped(): Promise<number>;
   stop(): Promise<"gone" | "still there">;
 }
 
@@ -86,6 +92,10 @@ async function startSilent(folder: string, redirection: string): Promise<Silent>
   return {
     port,
     control,
+    async dropped() {
+      const metrics = (await control.getBytes("/metrics")).toString();
+      return Number(/^evenkeel_log_dropped_total (\d+)$/m.exec(metrics)?.[1]);
+    },
     async stop() {
       await control.close();
       process.kill(pid, "SIGTERM");

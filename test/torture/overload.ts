@@ -8,6 +8,7 @@ import { acknowledgedOf, inspect } from "./invariants.ts";
 import { GENERATOR_LAG_MS, loadLine } from "./load-held.ts";
 import { startLoad, type LoadReport, type Sent } from "./load-order.ts";
 import { startProbed, type ProbedServer } from "./probed-server.ts";
+import { missing } from "./tools.ts";
 
 const RUN = "overload";
 const TIMES = 5;
@@ -15,8 +16,12 @@ const TIMES = 5;
 const ORDINARY = 0.8;
 const SLOWER_AT_MOST = 3;
 const CONNECTIONS = 256;
+/** So few that none of them waits for a turn. */
+const CAPACITY_CONNECTIONS = 8;
 /** So many that those who wait for an answer don't keep the others from asking. */
 const FLOOD_CONNECTIONS = 1024;
+/** Each has a core of its own: a generator that takes the server's time makes the overload that it measures. */
+const [SERVER_CORE, GENERATOR_CORE] = ["0", "1"].map((core) => ["taskset", "-c", core]);
 /**
  * Rules that hold for nobody, before the one that decides: a decision costs milliseconds, so that the generator, on the same machine,
  * can offer several times what the server can do.
@@ -27,11 +32,11 @@ export const overloadHeld: Case = {
   id: "L3",
   title: `decide, ${TIMES}× what it can do`,
   section: "load",
-  cannot: () => undefined,
+  cannot: () => missing("two cores"),
   async run(torment): Promise<LoadHeld> {
     const scratch = torment.folder();
     const folder = join(scratch, "data");
-    const probed = await startProbed(folder, scratch);
+    const probed = await startProbed(folder, scratch, SERVER_CORE);
     try {
       return await held(torment, probed, folder);
     } finally {
@@ -48,14 +53,14 @@ async function held(torment: Torment, probed: ProbedServer, folder: string): Pro
   let next = 0;
   const offer = async (perSecond: number | null, connections: number, ms: number): Promise<LoadReport> => {
     const order = { port: server.port, token, connections, run: RUN, first: next, durationMs: ms, perSecond, seed: torment.seed };
-    const report = await startLoad(order).report;
+    const report = await startLoad(order, GENERATOR_CORE).report;
     next = report.next;
     for (const one of report.sent) all.push(one);
     return report;
   };
-  await offer(null, 4, 1000);
+  await offer(null, CAPACITY_CONNECTIONS, 3000);
   torment.say("what it can do");
-  const capacity = goodOf(await offer(null, 8, 1500)).length / 1.5;
+  const capacity = goodOf(await offer(null, CAPACITY_CONNECTIONS, 3000)).length / 3;
   torment.say(`${capacity.toFixed(0)} a second; an ordinary day`);
   const ordinary = await offer(capacity * ORDINARY, CONNECTIONS, durationMs);
   torment.say(`${(TIMES * capacity).toFixed(0)} a second`);

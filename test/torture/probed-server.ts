@@ -15,11 +15,14 @@ export interface ProbedServer {
   readonly lags: () => Promise<Lags>;
 }
 
-/** @param scratch - a folder for the probe's own file */
-export async function startProbed(folder: string, scratch: string): Promise<ProbedServer> {
+/**
+ * @param scratch - a folder for the probe's own file
+ * @param under - what starts it, such as `taskset`
+ */
+export async function startProbed(folder: string, scratch: string, under: readonly string[] = []): Promise<ProbedServer> {
   const file = join(scratch, "lags.json");
   const env = { EVENKEEL_TORTURE_LAGS: file, NODE_OPTIONS: `--import=${new URL("./lag-probe.ts", import.meta.url).href}` };
-  const server = await ServerProcess.start({ folder, env });
+  const server = await ServerProcess.start({ folder, env, under });
   return {
     server,
     async lags() {

@@ -14,6 +14,7 @@ export type Tool =
   | "libeatmydata"
   | "tmpfs"
   | "prlimit"
+  | "two cores"
   | "memory cgroup";
 
 /** Debian package of a tool, where one has it. */
@@ -46,6 +47,8 @@ function look(tool: Tool): boolean {
       return succeeds("python3", "-c", "import fcntl");
     case "mkfs.ext4":
       return succeeds("mkfs.ext4", "-V");
+    case "two cores":
+      return succeeds("taskset", "-c", "0", "true") && succeeds("taskset", "-c", "1", "true");
     case "tmpfs":
       return has("root") && succeeds("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt");
     case "prlimit":
@@ -79,6 +82,7 @@ function reasonOf(tool: Tool): string {
   if (tool === "attach")
     return has("strace") ? "strace may not attach to running processes (kernel.yama.ptrace_scope)" : reasonOf("strace");
   if (tool === "loop") return "no loop devices";
+  if (tool === "two cores") return "no two cores to be told apart by taskset (Debian package util-linux)";
   if (tool === "memory cgroup") return "no cgroup for memory can be made";
   if (tool === "tmpfs") return "tmpfs can't be mounted";
   return `no ${tool}${name ? ` (Debian package ${name})` : ""}`;

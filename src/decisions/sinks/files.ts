@@ -1,6 +1,7 @@
 /** Files that are there for good once a call has returned. */
-import { mkdir, open, rename, type FileHandle } from "node:fs/promises";
+import { open, rename, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { ensureFolder } from "../../store/index.ts";
 
 /** Puts bytes at the end of a file that has `at` bytes so far; 0 makes it, and then it must not be there. */
 export async function appendDurably(path: string, at: number, bytes: Uint8Array): Promise<void> {
@@ -32,7 +33,7 @@ export async function replaceDurably(folder: string, name: string, bytes: Uint8A
 
 /** Makes a folder and those above it; each is in the one above for good. */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await ensureFolder(folder);
   if (first === undefined) return;
   for (let at = folder; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at));
 }

@@ -4,6 +4,7 @@ import * as drills from "./0002-drills.ts";
 import * as sinks from "./0003-sinks.ts";
 import * as reasons from "./0004-reasons.ts";
 import * as data from "./0006-data.ts";
+import * as pipelines from "./0008-pipelines.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0003-sinks": sinks,
   "0004-reasons": reasons,
   "0006-data": data,
+  "0008-pipelines": pipelines,
 };

@@ -1,4 +1,7 @@
-/** What starting has left behind: of some 220 MB that a server has then, a quarter is garbage which V8 would keep while nobody asks anything. */
+/**
+ * What starting has left behind: of some 220 MB that a server has then, a quarter is garbage which V8 would keep while nobody asks
+ * anything; of a scorer process, the bytes of its model.
+ */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

@@ -6,8 +6,9 @@ import { logisticModel } from "../test/fixtures/onnx-models.ts";
 import { freshServer, problemOf, type FreshServer } from "../test/server.ts";
 import type { ModelDetailView, ModelVersionView, RunDetailView, RunPageView } from "./api/index.ts";
 import type { EvenkeelClient } from "./client.ts";
+import { systemRuntime } from "./store/index.ts";
 import { parsePipeline, parseRecipe, spawnExecutor, type Pipeline } from "./pipelines/index.ts";
-import { train, type Kitchen } from "./training.ts";
+import { runPipeline, type Kitchen } from "./pipeline-run.ts";
 
 let server: FreshServer;
 let folder: string;
@@ -17,7 +18,7 @@ beforeAll(async () => {
   server = await freshServer();
   folder = mkdtempSync(join(tmpdir(), "evenkeel-kitchen-"));
   trainer = await server.as("trainer");
-  kitchen = { client: trainer, folder, execute: spawnExecutor, now: () => performance.now() };
+  kitchen = { client: trainer, folder, execute: spawnExecutor, clock: systemRuntime().clock };
   writeFileSync(join(folder, "model.b64"), logisticModel([2], -4).toString("base64"));
   writeFileSync(
     join(folder, "step.cjs"),
@@ -55,8 +56,8 @@ const order = (fails: boolean) =>
   ({ pipeline: pipeline(), params: { train: { fails, depth: { max: 3 } } }, seed: 5, experiment: "e", name: "n", model: "small" }) as const;
 
 test("training records a run with parameters, metrics and a recipe that says how to make it again, and registers its model", async () => {
-  const trained = await train(kitchen, order(false));
-  if (!trained.ok) throw new Error(trained.error.log);
+  const trained = await runPipeline(kitchen, order(false));
+  if (!trained.ok) throw new Error(JSON.stringify(trained.error));
   expect(trained.value).toMatchObject({ model: "small/1", metrics: { auc: 0.7 } });
   const run = await trainer.get<RunDetailView>(`/v1/runs/${trained.value.run}`);
   expect(run).toMatchObject({ status: "finished", params: { seed: 5, "train.fails": false, "train.depth.max": 3 }, metrics: { auc: 0.7 } });
@@ -69,8 +70,11 @@ test("training records a run with parameters, metrics and a recipe that says how
 
 test("a step that fails ends its run as failed and registers no model", async () => {
   const before = (await trainer.get<ModelDetailView>("/v1/models/small")).versions.length;
-  const trained = await train(kitchen, order(true));
-  expect(trained).toMatchObject({ ok: false, error: { step: "train", log: expect.stringContaining("no convergence") } });
+  const trained = await runPipeline(kitchen, order(true));
+  expect(trained).toMatchObject({
+    ok: false,
+    error: { kind: "spoiled", spoiled: { failures: [{ step: "train", log: expect.stringContaining("no convergence") }] } },
+  });
   const [newest] = (await trainer.get<RunPageView>("/v1/runs", { experiment: "e" })).runs;
   expect(newest).toMatchObject({ status: "failed" });
   expect((await trainer.get<ModelDetailView>("/v1/models/small")).versions).toHaveLength(before);

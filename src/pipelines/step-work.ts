@@ -1,0 +1,192 @@
+/** Runs one step in a folder of its own: lays out what it needs, runs its command, stores what it leaves. */
+import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { contentId, type Clock } from "../store/index.ts";
+import { assert, err, ok, type BlobId, type Result } from "../std.ts";
+import { wordsOf } from "./command-words.ts";
+import type { Out } from "./declaration.ts";
+import type { Executor } from "./executor.ts";
+import type { Recipe, RecipeStep, StepKey } from "./recipe.ts";
+import { troubleText, type StepFacts, type StepFailure, type StepInput, type StepOutcome, type StepTrouble } from "./step-outcome.ts";
+
+/** What the runner needs of a server. The runner itself is wherever the pipeline's files are; a server never runs a command. */
+export interface PipelineStore {
+  putBlob(bytes: Uint8Array): Promise<BlobId>;
+  /** Streamed: a step's inputs and outputs may be larger than memory. */
+  putFile(path: string): Promise<BlobId>;
+  getBlob(id: BlobId): Promise<Buffer>;
+  getFile(id: BlobId, path: string): Promise<void>;
+  /** @param reference - `name@tag` or `name@number` @throws when there is none */
+  dataset(reference: string): Promise<{ readonly version: string; readonly blob: BlobId }>;
+  outcome(key: StepKey): Promise<StepOutcome | undefined>;
+  saveOutcome(outcome: StepOutcome): Promise<void>;
+}
+
+export interface StepSurroundings {
+  readonly store: PipelineStore;
+  readonly execute: Executor;
+  /** Where steps work; a folder of its own below it for each step, removed afterwards. Inside the project, so that packages are found. */
+  readonly scratch: string;
+  /** Names what the steps run in (versions of programs and packages): part of every key. */
+  readonly environment: string;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+}
+
+export interface StepWork {
+  readonly recipe: Recipe;
+  readonly step: RecipeStep;
+  readonly inputs: Readonly<Record<string, StepInput>>;
+  readonly key: StepKey;
+}
+
+/** Marks whatever a step starts, so that a later run can tell what a killed one left running. */
+export const WORK_MARK = "EVENKEEL_WORK";
+
+/** A folder in which a step works, by whose runner's process it is. */
+export const workFolder = (scratch: string, key: StepKey): string => join(scratch, "work", `${process.pid}-${short(key)}`);
+const short = (key: StepKey) => key.slice("step:".length, "step:".length + 20);
+
+export async function runStep(work: StepWork, around: StepSurroundings): Promise<Result<StepOutcome, StepFailure>> {
+  const { step, key, recipe } = work;
+  const { scratch, store, execute, clock, signal } = around;
+  const folder = workFolder(scratch, key);
+  const logFile = join(scratch, "logs", `${step.name}-${short(key)}.log`);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(dirname(logFile), { recursive: true });
+  try {
+    const argv = await laidOut(work, folder, around);
+    const [startedAtMs, startedUs] = [clock.nowMs(), clock.monotonicUs()];
+    const { ending, log } = await execute({
+      argv,
+      cwd: folder,
+      env: { EVENKEEL_SEED: String(recipe.seed), PYTHONDONTWRITEBYTECODE: "1", [WORK_MARK]: folder },
+      timeoutMs: step.timeoutMs,
+      logFile,
+      ...(signal ? { signal } : {}),
+    });
+    const durationMs = Math.round((clock.monotonicUs() - startedUs) / 1000);
+    const isGood = ending.kind === "exited" && ending.code === 0;
+    const left: Result<Left, StepTrouble> = isGood ? await collect(step, folder, store) : err(ending);
+    const facts: StepFacts = {
+      ...factsBefore(work, around.environment),
+      outs: left.ok ? left.value.outs : {},
+      metrics: left.ok ? left.value.metrics : {},
+      startedAtMs,
+      endedAtMs: startedAtMs + durationMs,
+      log: await keptLog(logFile, store),
+      failure: left.ok ? null : troubleText({ trouble: left.error, timeoutMs: step.timeoutMs }),
+    };
+    if (!left.ok) return err({ step: step.name, trouble: left.error, log, timeoutMs: step.timeoutMs, facts });
+    const outs = Object.fromEntries(Object.entries(left.value.outs).map(([out, { blob }]) => [out, blob]));
+    const factsBlob = await store.putBlob(Buffer.from(JSON.stringify(facts)));
+    const { metrics } = left.value;
+    return ok({ key, pipeline: recipe.pipeline, step: step.name, outs, metrics, log, durationMs, facts: factsBlob });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    await rm(logFile, { force: true });
+  }
+}
+
+function factsBefore({ recipe, step, inputs, key }: StepWork, environment: string) {
+  const { name, role, cmd, capsule: code, executable = [], params } = step;
+  return { pipeline: recipe.pipeline, step: name, role, key, cmd, code, executable, params, inputs, seed: recipe.seed, environment };
+}
+
+/** Puts a step's code, inputs and parameters where its command finds them. @returns the command's words */
+async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scratch, store }: StepSurroundings): Promise<string[]> {
+  const codeFolder = join(scratch, "code", contentId("c", { capsule: step.capsule, executable: step.executable }).slice(2, 22));
+  await mkdir(work, { recursive: true });
+  await mkdir(codeFolder, { recursive: true });
+  for (const [path, blob] of Object.entries(step.capsule))
+    await layOut(join(codeFolder, path), { blob, store, isProgram: step.executable?.includes(path) ?? false });
+  const places: Record<string, string> = { code: codeFolder, seed: String(recipe.seed), params: join(work, "params.json") };
+  await writeFile(join(work, "params.json"), JSON.stringify(step.params));
+  for (const [dep, { blob }] of Object.entries(inputs)) {
+    places[`deps.${dep}`] = join(work, "deps", dep);
+    await layOut(join(work, "deps", dep), { blob, store });
+  }
+  for (const [out, { path }] of Object.entries(step.outs)) {
+    places[`outs.${out}`] = join(work, path);
+    await mkdir(dirname(join(work, path)), { recursive: true });
+  }
+  if (step.metrics) {
+    places["metrics"] = join(work, step.metrics);
+    await mkdir(dirname(join(work, step.metrics)), { recursive: true });
+  }
+  const words = wordsOf(step.cmd);
+  assert(words.ok, "a declared command has its quotes closed");
+  return words.value.map((word) => word.replaceAll(/\{([a-z][a-z0-9_.-]*)\}/g, (all, name: string) => places[name] ?? all));
+}
+
+interface Left {
+  readonly outs: Record<string, Out & { readonly blob: BlobId }>;
+  readonly metrics: Record<string, number>;
+}
+
+/** Stores what a step has left; nothing of it counts unless all that was declared is there. */
+async function collect(step: RecipeStep, work: string, store: PipelineStore): Promise<Result<Left, StepTrouble>> {
+  const declared = [...Object.values(step.outs).map(({ path }) => path), ...(step.metrics ? [step.metrics] : [])];
+  const missing: string[] = [];
+  for (const path of declared) {
+    const found = await stat(join(work, path)).catch(() => undefined);
+    if (!found) missing.push(path);
+    else if (!found.isFile()) return err({ kind: "bad-output", path, why: "it is a folder, and outputs are files" });
+  }
+  if (missing.length > 0) return err({ kind: "missing-output", missing, there: await undeclared(work, new Set(declared)) });
+  const metrics = step.metrics ? numbersIn(await readFile(join(work, step.metrics), "utf8")) : ok({});
+  if (!metrics.ok) return err({ kind: "bad-output", path: step.metrics ?? "", why: metrics.error });
+  const outs: Left["outs"] = {};
+  for (const [name, out] of Object.entries(step.outs)) outs[name] = { ...out, blob: await store.putFile(join(work, out.path)) };
+  return ok({ outs, metrics: metrics.value });
+}
+
+const SHOWN_MAX = 5;
+
+/** Some files of a step's folder that nobody knows: often an output under another name. */
+async function undeclared(work: string, declared: ReadonlySet<string>): Promise<readonly string[]> {
+  const names = await readdir(work, { recursive: true, withFileTypes: true });
+  return names
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(work.length + 1))
+    .filter((path) => path !== "params.json" && !path.startsWith("deps/") && !declared.has(path))
+    .toSorted()
+    .slice(0, SHOWN_MAX);
+}
+
+async function keptLog(path: string, store: PipelineStore): Promise<BlobId | null> {
+  const bytes = await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  return bytes > 0 ? store.putFile(path) : null;
+}
+
+/** Complete or not there at all: recipes that run side by side share folders of code, which are named by their content. */
+async function layOut(
+  path: string,
+  { blob, store, isProgram = false }: { readonly blob: BlobId; readonly store: PipelineStore; readonly isProgram?: boolean },
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.${laidOutFiles++}`;
+  await store.getFile(blob, temporary);
+  if (isProgram) await chmod(temporary, 0o755);
+  await rename(temporary, path);
+}
+let laidOutFiles = 0;
+
+/** The numbers of a file of metrics; what else is in it is passed over. */
+function numbersIn(text: string): Result<Record<string, number>, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return err(`it is no JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return err("metrics are an object: names and numbers");
+  return ok(
+    Object.fromEntries(
+      Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === "number" && Number.isFinite(entry[1])),
+    ),
+  );
+}
