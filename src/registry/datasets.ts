@@ -287,8 +287,12 @@ export class Datasets {
       rows: reading.index?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
       profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
+      removed_at_ms: null,
+      removed_by: null,
+      removed_because: null,
     };
     await tx.insertInto("dataset_version").values(row).execute();
     const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };
