@@ -35,7 +35,7 @@ export function featureRows(spec: FeatureSetSpec, inputs: InputsSpec): Result<Fe
   const features = compileFeatures(spec, celVariables(inputs));
   if (!parse.ok) return parse;
   if (!features.ok) return features;
-  const { names, texts, width, derive } = features.value;
+  const { names, texts, width } = features.value;
   return ok({
     names,
     texts: new Set(names.filter((_, i) => texts.has(i))),
@@ -44,7 +44,7 @@ export function featureRows(spec: FeatureSetSpec, inputs: InputsSpec): Result<Fe
       if (!request.ok) return request;
       const row = new Float32Array(width);
       try {
-        derive(request.value.inputs, row, 0);
+        features.value.derive(request.value.inputs, row, 0);
       } catch (error) {
         if (!(error instanceof CelFailure)) throw error;
         return err([{ path: "/features", expected: "features that can be computed", got: error.message }]);
