@@ -1,7 +1,7 @@
 /** Feature sets: kept, looked at, followed through their versions, and applied to tables by the code that serves. */
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Type } from "typebox";
 import type { DatasetVersionView, FeatureSetView } from "../api/index.ts";
 import { checked } from "../checked.ts";
@@ -218,6 +218,7 @@ async function dataAt(
   if (existsSync(path)) return { path, isOurs: false };
   if (!/^[a-z][a-z0-9-]{0,62}[@/][^/]{1,100}$/.test(data)) throw new FileError(`${data} can't be read: there is no such file`);
   const { blob } = await client().get<DatasetVersionView>("/v1/dataset-version", { reference: data });
+  await mkdir(dirname(fetched), { recursive: true });
   await client().getFile(`/v1/blobs/${blob}`, fetched);
   return { path: fetched, isOurs: true };
 }
