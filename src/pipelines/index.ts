@@ -30,6 +30,6 @@ export {
   type StepOutcome,
   type StepTrouble,
 } from "./step-outcome.ts";
-export { WORK_MARK, type PipelineStore } from "./step-work.ts";
+export { BytesRefused, WORK_MARK, type PipelineStore } from "./step-work.ts";
 export { changeText, codeDifferences, paramChanges, type StepChange } from "./changes.ts";
 export { statusOf, type StatusSources, type StepStatus } from "./status.ts";

@@ -19,10 +19,15 @@ import {
 } from "./step-outcome.ts";
 import type { Observation } from "./watch.ts";
 
+/** The server takes no such bytes: they are too many, for example. The message says why. */
+export class BytesRefused extends Error {
+  override readonly name = "BytesRefused";
+}
+
 /** What the runner needs of a server. The runner itself is wherever the pipeline's files are; a server never runs a command. */
 export interface PipelineStore {
   putBlob(bytes: Uint8Array): Promise<BlobId>;
-  /** Streamed: a step's inputs and outputs may be larger than memory. */
+  /** Streamed: a step's inputs and outputs may be larger than memory. @throws BytesRefused */
   putFile(path: string): Promise<BlobId>;
   getBlob(id: BlobId): Promise<Buffer>;
   getFile(id: BlobId, path: string): Promise<void>;
@@ -174,7 +179,14 @@ async function collect(step: RecipeStep, work: string, store: PipelineStore): Pr
   const metrics = step.metrics ? numbersIn(await readFile(join(work, step.metrics), "utf8")) : ok({});
   if (!metrics.ok) return err({ kind: "bad-output", path: step.metrics ?? "", why: metrics.error });
   const outs: Left["outs"] = {};
-  for (const [name, out] of Object.entries(step.outs)) outs[name] = { ...out, blob: await store.putFile(join(work, out.path)) };
+  for (const [name, out] of Object.entries(step.outs)) {
+    try {
+      outs[name] = { ...out, blob: await store.putFile(join(work, out.path)) };
+    } catch (error) {
+      if (!(error instanceof BytesRefused)) throw error;
+      return err({ kind: "bad-output", path: out.path, why: error.message });
+    }
+  }
   return ok({ outs, metrics: metrics.value });
 }
 

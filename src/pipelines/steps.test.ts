@@ -27,6 +27,7 @@ import { cook, type RunOptions } from "./run.ts";
 import { Slots } from "./slots.ts";
 import { stepFactsOf } from "./step-facts.ts";
 import { troubleText } from "./step-outcome.ts";
+import { BytesRefused } from "./step-work.ts";
 import { combinations, settingsOf } from "./sweep.ts";
 
 let folder: string;
@@ -226,6 +227,15 @@ test.each([
 ])("%s is told in words", async (_name, step, says) => {
   write("x.sh", "#!/bin/sh\n");
   expect((await failureOf(`  a: { role: data, ${step}, outs: {} }`)).says).toContain(says);
+});
+
+test("an output that the server doesn't take is named, with why", async () => {
+  store.putFile = async (path) => {
+    if (path.endsWith("big.bin")) throw new BytesRefused("the server doesn't take as much (Send at most 3 bytes.)");
+    return MemoryPipelineStore.prototype.putFile.call(store, path);
+  };
+  const { says } = await failureOf(`  a: { role: data, cmd: ${sh("echo 1234 > big.bin")}, outs: { o: { path: big.bin, kind: file } } }`);
+  expect(says).toBe("left a big.bin that can't be used: the server doesn't take as much (Send at most 3 bytes.)");
 });
 
 test("being stopped ends what runs, keeps what finished, and starts nothing", async () => {
