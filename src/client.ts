@@ -52,8 +52,8 @@ export class EvenkeelClient {
     this.#timeoutMs = options.timeoutMs ?? 60_000;
   }
 
-  get<T>(path: string, query?: RequestOptions["query"]): Promise<T> {
-    return this.#json<T>("GET", path, undefined, query ? { query } : {});
+  get<T>(path: string, query?: RequestOptions["query"], options: Pick<RequestOptions, "timeoutMs"> = {}): Promise<T> {
+    return this.#json<T>("GET", path, undefined, { ...options, ...(query ? { query } : {}) });
   }
   post<T>(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<T> {
     return this.#json<T>("POST", path, JSON.stringify(body), options);

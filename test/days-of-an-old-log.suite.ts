@@ -20,12 +20,7 @@ export function describeOldLog(open: () => Promise<FreshStore>): void {
     await store.db.schema.dropTable("openlineage_export").execute();
     await migrations["0007-lineage"]?.up(store.db);
     const days = await readDays(store.db, [releaseId("a"), releaseId("e"), releaseId("f")]);
-    expect(days.map(({ arm, decisions }) => [arm, decisions] as const).toSorted(([a], [b]) => a.localeCompare(b))).toEqual([
-      ["canary", 1],
-      ["live", 2],
-      ["pinned", 1],
-      ["shadow", 1],
-    ]);
+    expect(days.map(({ arm, decisions }) => `${arm} ${decisions}`).toSorted()).toEqual(["canary 1", "live 2", "pinned 1", "shadow 1"]);
     await log.append(decisionRecord(store.runtime));
     expect(await recount(store)).toMatchObject({ ok: true, differences: [] });
     await log.close();

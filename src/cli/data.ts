@@ -1,4 +1,5 @@
 /** Versions of datasets: added, looked at, compared, tagged. */
+import { resolve } from "node:path";
 import type {
   AddedDatasetVersionView,
   DatasetDetailView,
@@ -14,6 +15,9 @@ import { moment } from "./format.ts";
 import { styled, table } from "./io.ts";
 import { UsageError, verb, type VerbContext } from "./verb.ts";
 
+/** Ten million rows take minutes. */
+const DIFF_MS = 3_600_000;
+
 const path = (dataset: string) => `/v1/datasets/${encodeURIComponent(dataset)}`;
 
 export const data = verb({
@@ -24,12 +28,13 @@ usage: evenkeel data add <file.csv> --dataset <name> [--key <column>]… [--labe
                          [--tag <tag>] [--reason <text>]
        evenkeel data ls
        evenkeel data show <name> | <version>
-       evenkeel data diff <version> <version> [--by <attribute>,…] [--key <column>]…
+       evenkeel data diff <version> <version> [--by <attribute>,…] [--key <column>]… [--rows <file.csv>]
        evenkeel data tag <name> <tag> <number>|none --reason <text>
 
   <version>    credit/2, credit@clean or tbl:…
   --key        names a row, so that it is followed from version to version; may be given more than once
   --protected  a column whose groups are watched
+  --rows       writes the rows that differ: missing, new, and as they were before and are after
   --spec       the declaration as YAML or JSON, with words for codes: instead of --key, --label and --protected
 
 The declaration is made with a dataset's first version and holds for all. Groups are shown to readers with protected:read.
@@ -39,7 +44,7 @@ examples:
   evenkeel data add tour/clients-v2.csv --dataset clients --key id --label default_payment_next_month --protected sex
   evenkeel data add tour/clients-v2.csv --dataset loans --tag v2 --reason "a month later"
   evenkeel data show loans@v1
-  evenkeel data diff loans@v1 loans@v2 --by sex
+  evenkeel data diff loans@v1 loans@v2 --by sex,education --rows differences.csv
   evenkeel data tag loans live 1 --reason "new extract"`,
   words: 4,
   options: {
@@ -51,6 +56,7 @@ examples:
     tag: { type: "string" },
     reason: { type: "string" },
     by: { type: "string", multiple: true },
+    rows: { type: "string" },
   },
   async run({ positionals: [act, first, second, third], values }, context) {
     const { client, io } = context;
@@ -102,7 +108,11 @@ examples:
         if (!first || !second) throw new UsageError("two versions are needed, such as credit@clean credit/2");
         const { dataset } = await versionNamed(client(), first);
         const query = { from: first, to: second, by: values.by?.join(","), key: values.key?.join(",") };
-        show(await client().get<DatasetDiffView>(`${path(dataset)}/diff`, query), (view) => diffText(io, view));
+        show(await client().get<DatasetDiffView>(`${path(dataset)}/diff`, query, { timeoutMs: DIFF_MS }), (view) => diffText(io, view));
+        if (values.rows !== undefined) {
+          const { from, to, key } = query;
+          await client().getFile(`${path(dataset)}/diff/rows`, resolve(context.cwd, values.rows), { query: { from, to, key } });
+        }
         return 0;
       }
       case "tag": {

@@ -6,7 +6,8 @@ import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { datasetBlobs, otherUses } from "./blob-uses.ts";
-import { diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
+import { diffVersions, rowsOfVersions, type DatasetDiff, type VersionsAsked } from "./dataset-diffs.ts";
+import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
@@ -176,6 +177,25 @@ export class Datasets {
     to: string,
     how: { readonly by?: readonly string[]; readonly key?: readonly string[] } = {},
   ): Promise<Result<DatasetDiff, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? diffVersions(this.#store.blobs, asked.value) : asked;
+  }
+
+  /** The rows that differ, as CSV. @param how - `hidden`: columns that are left out */
+  async diffRows(
+    from: string,
+    to: string,
+    { hidden, ...how }: { readonly hidden: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<DiffRows, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? rowsOfVersions(this.#store.blobs, { ...asked.value, hidden }) : asked;
+  }
+
+  async #compared(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<VersionsAsked, Refusal>> {
     const [a, b] = [await this.get(from), await this.get(to)];
     if (!a.ok) return a;
     if (!b.ok) return b;
@@ -189,7 +209,7 @@ export class Datasets {
       );
     }
     const space = { folder: join(this.#store.folder, "diffs"), name: this.#store.runtime.ids.next() };
-    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...how, space });
+    return ok({ from: a.value, to: b.value, spec, ...how, space });
   }
 
   /** The declaration that holds for the addition: the dataset's own, or the first one. */
@@ -267,8 +287,12 @@ export class Datasets {
       rows: reading.index?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
       profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
+      removed_at_ms: null,
+      removed_by: null,
+      removed_because: null,
     };
     await tx.insertInto("dataset_version").values(row).execute();
     const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };
