@@ -10,6 +10,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   read: [
     "GET /v1/endpoints",
     "GET /v1/endpoints/{endpoint}",
+    "GET /v1/endpoints/{endpoint}/inputs",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
     "GET /v1/endpoints/{endpoint}/ab",

@@ -16,7 +16,14 @@ export type { DiffRows } from "./diff-rows.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
-export { derivationOf, featureChangeText, featureSetChanges, type FeatureChange } from "./feature-set-diff.ts";
+export {
+  derivationOf,
+  featureChangeText,
+  featureHistory,
+  featureSetChanges,
+  type FeatureChange,
+  type FeatureEvent,
+} from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {
@@ -46,7 +53,8 @@ export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
 export type { TableSource } from "./table-intake.ts";
-export { tableFormats, type TableFormat } from "./table-rows.ts";
+export { fileOnDisk } from "./table-file.ts";
+export { formatOf, readRows, tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {
