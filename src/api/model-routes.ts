@@ -7,7 +7,7 @@ import { ModelExamples, ModelSignature, type FeatureSets, type FeatureSetVersion
 import type { FeatureSetId } from "../std.ts";
 import { MoveView } from "./dataset-view.ts";
 import { reasonText } from "./dataset-routes.ts";
-import { ModelIntake } from "./model-intake.ts";
+import type { ModelIntake } from "./model-intake.ts";
 import { ProblemError } from "./problem.ts";
 import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
@@ -20,7 +20,8 @@ export const ModelVersionView = Type.Object(
     number: Type.Integer(),
     id: Type.String({ description: "mdl:…" }),
     blob: Type.String(),
-    signature: ModelSignature,
+    signature: orNull(ModelSignature),
+    unservable: orNull(Type.String({ description: "Why it has no signature and can't be served" })),
     featureSet: orNull(Type.String({ description: "fs:…" })),
     run: orNull(Type.String()),
     aliases: Type.Array(Type.String()),
@@ -41,9 +42,8 @@ export type ModelDetailView = Static<typeof ModelDetailView>;
 
 const ModelParams = Type.Object({ model: Type.String() });
 
-export function modelRoutes(app: Server, { store, registry }: RegistryRouteParts): void {
+export function modelRoutes(app: Server, { registry }: RegistryRouteParts, intake: ModelIntake): void {
   const { models, featureSets } = registry;
-  const intake = new ModelIntake(store.blobs);
   const known = async (name: string): Promise<ModelView> => {
     const model = (await models.list()).find((one) => one.name === name);
     if (!model) throw notFound(`model "${name}"`);

@@ -11,6 +11,8 @@ export interface RegistryRouteParts {
   readonly registry: Registry;
   readonly reads: ProtectedReads;
   readonly steps: StepOutcomes;
+  /** Told of errors that are our fault, where they are answered in another protocol's form. */
+  readonly onError?: (error: Error, requestId: string) => void;
 }
 
 export const readsRegistry = { right: "registry:read" } as const;

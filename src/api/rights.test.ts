@@ -17,6 +17,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/drills",
     "GET /v1/endpoints/{endpoint}/releases",
     "GET /v1/endpoints/{endpoint}/releases/{release}",
+    "GET /v1/endpoints/{endpoint}/lineage",
+    "GET /v1/lineage/decided-with",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -52,6 +54,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
     "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
+    "GET /v1/lineage/decisions/{id}",
+    "GET /v1/lineage/decided-with/decisions",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],
@@ -99,7 +103,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "targets:write": [], // over and above the right to release: server-targets.ts
   "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
-  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
+  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict", "GET /v1/openlineage", "GET /v1/openlineage/events"],
 };
 
 interface Asker {
@@ -130,6 +134,8 @@ const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
   "GET /v1/feature-set": () => ({ reference: "loans/1" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
+  "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 
@@ -167,7 +173,8 @@ const withoutNames = (text: string, ...names: string[]) =>
   names.reduce((left, name) => left.replaceAll(name, "…"), text.replace(/"requestId":"[^"]+"/, ""));
 
 test("routes of other projects' protocols stand under the rights that were meant for them", async () => {
-  const byRight = Object.groupBy(await foreignOperationsOf(server.url), ({ right }) => right);
+  const foreign = (await foreignOperationsOf(server.url)).filter(({ path }) => !/^\/(ajax-)?api\//.test(path));
+  const byRight = Object.groupBy(foreign, ({ right }) => right);
   const named = Object.entries(byRight).map(([right, some]) => [right, some.map(({ name }) => name).toSorted()]);
   expect(Object.fromEntries(named)).toEqual({
     public: ["GET /health", "GET /ping", "GET /v2", "GET /v2/", "GET /v2/health/live", "GET /v2/health/ready", "GET /version"],
@@ -182,6 +189,7 @@ test("routes of other projects' protocols stand under the rights that were meant
       "POST /v2/repository/models/{endpoint}/load",
       "POST /v2/repository/models/{endpoint}/unload",
     ],
+    "registry:read": ["GET /get-artifact", "GET /model-versions/get-artifact"],
     decide: [
       "POST /endpoints/{endpoint}/invocations",
       "POST /invocations",
@@ -190,6 +198,16 @@ test("routes of other projects' protocols stand under the rights that were meant
     ],
     "decide:pinned": ["POST /v2/models/{endpoint}/versions/{version}/infer"],
   });
+});
+
+test("routes of MLflow's protocol write with the right to write, whatever their method, and read with that to read", async () => {
+  const tracking = (await foreignOperationsOf(server.url)).filter(({ path }) => /^\/(ajax-)?api\/[23]\.0\/mlflow/.test(path));
+  expect(tracking.length).toBeGreaterThan(60);
+  const reads = /^GET |\/search(-datasets)?$|\/get-latest-versions$/;
+  for (const { name, right } of tracking) {
+    const meant = name.endsWith("/server-info") ? "public" : reads.test(name) ? "registry:read" : "registry:write";
+    expect([name, right]).toEqual([name, meant]);
+  }
 });
 
 test("every route stands under the right that was meant for it", () => {

@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { actorOf } from "../access/index.ts";
-import { RunLog, RunParams, RunTags, nodeKinds, type Run, type RunDetail } from "../registry/index.ts";
+import { RunLog, RunParams, RunTags, nodeKinds, runStatuses, type Run, type RunDetail } from "../registry/index.ts";
 import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { principalOf, type Server } from "./server.ts";
 
@@ -20,7 +20,7 @@ export const RunView = Type.Object(
     id: Type.String(),
     experiment: Type.String(),
     name: Type.String(),
-    status: Type.Enum(["running", "finished", "failed"]),
+    status: Type.Enum(runStatuses),
     params: Type.Record(Type.String(), Scalar),
     tags: Type.Record(Type.String(), Type.String()),
     metrics: Type.Record(Type.String(), Type.Number(), { description: "The newest value of each" }),

@@ -121,7 +121,7 @@ function modelText(io: Io, { name, versions, moves }: ModelDetailView): string {
   const rows = versions.map((one) => [
     one.number,
     one.aliases.join(", "),
-    String(one.signature.features.length || "not named"),
+    one.signature ? String(one.signature.features.length || "not named") : "can't serve",
     one.run,
     moment(one.createdAt),
     one.createdBy,
@@ -133,6 +133,15 @@ function modelText(io: Io, { name, versions, moves }: ModelDetailView): string {
 
 function modelVersionText(io: Io, version: ModelVersionView): string {
   const { model, number, aliases, signature } = version;
+  const head = [
+    styled(io, "bold", `${model}/${number}${aliases.map((alias) => ` @${alias}`).join("")}`),
+    `registered ${moment(version.createdAt)} by ${version.createdBy}`,
+    `version      ${version.id}`,
+    `file         ${version.blob}`,
+    `feature set  ${version.featureSet ?? "none"}`,
+    `run          ${version.run ?? "none"}`,
+  ];
+  if (!signature) return `${head.join("\n")}\n\nit can't be served: ${version.unservable ?? "its files hold no ONNX model"}`;
   const tensors = (["inputs", "outputs"] as const).flatMap((side) =>
     signature[side].map(({ name, type, shape }) => [
       side === "inputs" ? "in" : "out",
@@ -143,12 +152,7 @@ function modelVersionText(io: Io, version: ModelVersionView): string {
     ]),
   );
   return [
-    styled(io, "bold", `${model}/${number}${aliases.map((alias) => ` @${alias}`).join("")}`),
-    `registered ${moment(version.createdAt)} by ${version.createdBy}`,
-    `version      ${version.id}`,
-    `file         ${version.blob}`,
-    `feature set  ${version.featureSet ?? "none"}`,
-    `run          ${version.run ?? "none"}`,
+    ...head,
     "",
     table(io, ["", "tensor", "type", "shape", ""], tensors),
     "",

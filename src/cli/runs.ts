@@ -56,7 +56,7 @@ const pairs = (values: Readonly<Record<string, string | number | boolean>>, most
   return all.length > most ? `${all.slice(0, most).join(", ")}, …` : all.join(", ");
 };
 const statusText = (io: Io, status: RunView["status"]) =>
-  styled(io, ({ running: "yellow", finished: "green", failed: "red" } as const)[status], status);
+  styled(io, ({ running: "yellow", scheduled: "yellow", finished: "green", failed: "red", killed: "red" } as const)[status], status);
 const lastedText = ({ startedAt, endedAt }: RunView) =>
   endedAt === null ? "" : `${((Date.parse(endedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
 

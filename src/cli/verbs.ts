@@ -11,6 +11,7 @@ import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { openlineage } from "./openlineage.ts";
 import { pipeline } from "./pipeline.ts";
 import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
@@ -51,6 +52,7 @@ export const verbs: readonly Verb[] = [
   models,
   runs,
   lineage,
+  openlineage,
   audit,
   token,
 ];

@@ -5,6 +5,7 @@ import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
+import { datasetBlobs, otherUses } from "./blob-uses.ts";
 import { diffVersions, rowsOfVersions, type DatasetDiff, type VersionsAsked } from "./dataset-diffs.ts";
 import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
@@ -12,7 +13,7 @@ import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from 
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
-import { hashSource, keepSource, readSource, type HashedSource, type TableReading, type TableSource } from "./table-intake.ts";
+import { dropSource, keepSource, readSource, stageSource, type StagedSource, type TableReading, type TableSource } from "./table-intake.ts";
 import type { TableFormat } from "./table-rows.ts";
 
 export interface DatasetAddition {
@@ -60,15 +61,58 @@ export class Datasets {
     if (!declared.ok) return declared;
     const spec = declared.value;
     const { db, blobs } = this.#store;
-    const hashed = await hashSource(blobs, source);
-    if (!hashed.ok) return err(invalid(hashed.error));
-    const known = await this.#byBlob(db, dataset, hashed.value.blob);
-    if (known && tag === undefined) return ok({ version: versionOf(known, await tagsOf(db, dataset)), isNew: false });
-    const read = known ? undefined : await readSource(hashed.value, { spec, ...(addition.format ? { format: addition.format } : {}) });
-    if (read && !read.ok) return err(invalid(read.error));
-    const kept = read ? await keepSource(blobs, hashed.value) : ok(undefined);
-    if (!kept.ok) return err(invalid(kept.error));
-    return this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: hashed.value, reading: read?.value }, actor));
+    const staged = await stageSource(blobs, source, await this.#newestBlobs(dataset));
+    if (!staged.ok) return err(invalid(staged.error));
+    const known = await this.#byBlob(db, dataset, staged.value.blob);
+    if (known) {
+      await dropSource(blobs, staged.value);
+      if (tag === undefined) return ok({ version: versionOf(known, await tagsOf(db, dataset)), isNew: false });
+      return this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: staged.value, reading: undefined }, actor));
+    }
+    let isKept = false;
+    try {
+      const read = await readSource(staged.value, { spec, ...(addition.format ? { format: addition.format } : {}) });
+      if (!read.ok) return err(invalid(read.error));
+      const begun = await keepSource(blobs, staged.value);
+      isKept = true;
+      const made = { addition, spec, source: staged.value, reading: read.value };
+      const added = await this.#store.transaction((tx) => this.#write(tx, made, actor));
+      if (!added.ok) await this.#dropUnused([staged.value.blob, ...staged.value.files.map(({ blob }) => blob)]);
+      await begun.end();
+      return added;
+    } finally {
+      if (!isKept) await dropSource(blobs, staged.value);
+    }
+  }
+
+  /** Takes away what an addition left behind that was interrupted: called when nothing else uses the store yet. */
+  async recover(): Promise<void> {
+    const { blobs, runtime, kind } = this.#store;
+    // Only SQLite's folder has one server at a time; another gateway may be at work in one beside PostgreSQL.
+    const untilMs = kind === "sqlite" ? Number.POSITIVE_INFINITY : runtime.clock.nowMs() - 24 * 3_600_000;
+    for (const { ids, sinceMs, end } of await blobs.unfinished()) {
+      if (sinceMs > untilMs) continue;
+      await this.#dropUnused(ids);
+      await blobs.sweep({ olderThanMs: kind === "sqlite" ? 0 : 24 * 3_600_000, nowMs: runtime.clock.nowMs() });
+      await end();
+    }
+  }
+
+  async #dropUnused(ids: readonly BlobId[]): Promise<void> {
+    const { db, blobs } = this.#store;
+    const used = await datasetBlobs(db, blobs);
+    for (const id of ids) if (!used.has(id) && (await otherUses(db, id)).length === 0) await blobs.remove(id);
+  }
+
+  /** Of the newest versions, with which the next one shares most of its bytes. */
+  async #newestBlobs(dataset: string): Promise<readonly BlobId[]> {
+    const query = this.#store.db
+      .selectFrom("dataset_version")
+      .selectAll()
+      .where("dataset", "=", dataset)
+      .orderBy("number", "desc")
+      .limit(2);
+    return (await query.execute()).map((row) => versionOf(row, {}).blob);
   }
 
   /** @param reference - `credit/2`, `credit@clean` or `tbl:…` */
@@ -191,7 +235,7 @@ export class Datasets {
     made: {
       readonly addition: DatasetAddition;
       readonly spec: DatasetSpec;
-      readonly source: HashedSource;
+      readonly source: StagedSource;
       readonly reading: TableReading | undefined;
     },
     actor: string,
@@ -218,7 +262,7 @@ export class Datasets {
       readonly dataset: string;
       readonly isFirst: boolean;
       readonly spec: DatasetSpec;
-      readonly source: HashedSource;
+      readonly source: StagedSource;
       readonly reading: TableReading;
     },
     actor: string,
@@ -243,8 +287,12 @@ export class Datasets {
       rows: reading.index?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
       profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
+      removed_at_ms: null,
+      removed_by: null,
+      removed_because: null,
     };
     await tx.insertInto("dataset_version").values(row).execute();
     const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };

@@ -40,6 +40,7 @@ export {
   type ModelVersion,
   type ModelVersionId,
   type ModelView,
+  type ServableVersion,
 } from "./models.ts";
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
@@ -50,6 +51,7 @@ export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {
   Runs,
+  runStatuses,
   type ComparedRow,
   type Run,
   type RunComparison,
@@ -58,3 +60,16 @@ export {
   type RunStart,
   type RunStatus,
 } from "./runs.ts";
+export { VERSIONS, addressIn, loggedModelArtifacts, runArtifacts, versionArtifacts, type ArtifactFile } from "./artifacts.ts";
+export type { Experiment } from "./experiments.ts";
+export type { DatasetName, LoggedModel, LoggedModelStatus } from "./logged-models.ts";
+export type { MetricValue } from "./metric-points.ts";
+export { stages, type RegisteredVersion, type Stage } from "./model-versions.ts";
+export type { RegisteredModel } from "./registered-models.ts";
+export type { DatasetInput, RunLinks } from "./run-links.ts";
+export type { DatasetSummary, FoundRun, LifecycleView } from "./run-search.ts";
+export type { Page, Search } from "./search-page.ts";
+export type { Texts } from "./texts.ts";
+export { hexOf, runIdIn, type LoggedPoint, type TrackedRun } from "./tracked-runs.ts";
+export type { Tracking } from "./tracking.ts";
+export type { TrackingRefusal } from "./tracking-refusal.ts";

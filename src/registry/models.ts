@@ -1,7 +1,7 @@
 /** Models: a name, its immutable versions, and aliases that point at versions and move with a history. */
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
-import { checked, nearest } from "../checked.ts";
+import { checked, nearest, orNull } from "../checked.ts";
 import { canonicalJson, contentId, parseBlobId, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Brand, type FeatureSetId, type Issue, type Result } from "../std.ts";
 import type { FeatureSets } from "./feature-sets.ts";
@@ -20,7 +20,9 @@ export interface ModelVersion {
   /** Counts up within the model, from 1. People see `credit/3`. */
   readonly number: number;
   readonly blob: BlobId;
-  readonly signature: ModelSignature;
+  /** null for a version that can't be served; `unservable` says why. */
+  readonly signature: ModelSignature | null;
+  readonly unservable: string | null;
   readonly featureSet: FeatureSetId | null;
   /** The run that made it first. */
   readonly run: string | null;
@@ -65,8 +67,13 @@ export interface AliasHistoryEntry {
   readonly reason: string;
 }
 
-const parseSignature = checked(ModelSignature);
-type VersionRow = Selectable<Schema["model_version"]>;
+/** A version that can be served. */
+export interface ServableVersion extends ModelVersion {
+  readonly signature: ModelSignature;
+}
+
+const parseSignature = checked(orNull(ModelSignature));
+export type VersionRow = Selectable<Schema["model_version"]>;
 
 export class Models {
   readonly #store: Store;
@@ -94,7 +101,8 @@ export class Models {
       await this.#audit.lock(tx);
       if (run !== null && !(await tx.selectFrom("run").select("id").where("id", "=", run).executeTakeFirst()))
         return err(unknown("run", run));
-      const same = tx.selectFrom("model_version").selectAll().where("model", "=", model).where("id", "=", id);
+      const versions = tx.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null);
+      const same = versions.where("model", "=", model).where("id", "=", id);
       const known = await same.executeTakeFirst();
       const row = known ?? (await this.#insert(tx, { id, ...registration }, actor));
       await this.#lineage.add(tx, edgesOf(id, { featureSet, run }));
@@ -112,7 +120,7 @@ export class Models {
     const parsed = parseReference(reference);
     if (!parsed) return err(invalid([{ path: "/model", expected: REFERENCE_FORM, got: reference }]));
     const { db } = this.#store;
-    let query = db.selectFrom("model_version").selectAll().orderBy("created_at_ms").limit(1);
+    let query = db.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null).orderBy("created_at_ms").limit(1);
     if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
     else {
       const number = parsed.kind === "number" ? parsed.number : pointsAt(await aliasesOf(db, parsed.name), parsed.label);
@@ -124,6 +132,24 @@ export class Models {
     return ok(versionOf(row, await aliasesOf(db, row.model)));
   }
 
+  /** The same for one that is to serve: refused where it can't. */
+  async resolveServable(reference: string): Promise<Result<ServableVersion, Refusal>> {
+    const found = await this.resolve(reference);
+    if (!found.ok) return found;
+    const { signature, model, number, unservable } = found.value;
+    if (signature !== null) return ok({ ...found.value, signature });
+    return err(
+      invalid([
+        {
+          path: "/model",
+          expected: "a version that can be served",
+          got: `${model}/${number}`,
+          hint: unservable ?? "its files hold no ONNX model",
+        },
+      ]),
+    );
+  }
+
   /** Moves an alias; its history keeps where it pointed. */
   async setAlias(move: AliasMove, actor: string): Promise<Result<ModelView, Refusal>> {
     const { model, alias, number, reason } = move;
@@ -132,7 +158,8 @@ export class Models {
     const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
       await this.#audit.lock(tx);
       if (number !== null) {
-        const query = tx.selectFrom("model_version").select("id").where("model", "=", model).where("number", "=", number);
+        const versions = tx.selectFrom("model_version").select("id").where("deleted_at_ms", "is", null);
+        const query = versions.where("model", "=", model).where("number", "=", number);
         if (!(await query.executeTakeFirst())) return err(unknown("model version", `${model}/${number}`));
       }
       const from = (await aliasesOf(tx, model))[alias] ?? null;
@@ -178,6 +205,7 @@ export class Models {
     const rows = await this.#store.db
       .selectFrom("model")
       .innerJoin("model_version", "model_version.model", "model.name")
+      .where("model_version.deleted_at_ms", "is", null)
       .select((eb) => ["model.name", "model.created_at_ms", eb.fn.max("model_version.number").as("latest")])
       .groupBy(["model.name", "model.created_at_ms"])
       .orderBy("model.name")
@@ -192,7 +220,8 @@ export class Models {
 
   /** Newest first; empty for a model that isn't there. */
   async versions(model: string): Promise<readonly ModelVersion[]> {
-    const query = this.#store.db.selectFrom("model_version").selectAll().where("model", "=", model).orderBy("number", "desc");
+    const kept = this.#store.db.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null);
+    const query = kept.where("model", "=", model).orderBy("number", "desc");
     const [rows, aliases] = [await query.execute(), await aliasesOf(this.#store.db, model)];
     return rows.map((row) => versionOf(row, aliases));
   }
@@ -210,7 +239,7 @@ export class Models {
     if (!parseBlobId(blob) || !(await this.#store.blobs.has(blob))) {
       issues.push({ path: "/blob", expected: "a blob that was uploaded before", got: blob });
     } else {
-      const format = formatIssue(await firstBytesOf(this.#store.blobs.path(blob)));
+      const format = formatIssue(await firstBytesOf(await this.#store.blobs.whole(blob)));
       if (format) issues.push(format);
     }
     if (featureSet !== undefined && shape.ok) {
@@ -231,21 +260,28 @@ export class Models {
     const nowMs = this.#store.runtime.clock.nowMs();
     await tx
       .insertInto("model")
-      .values({ name: made.model, created_at_ms: nowMs })
-      .onConflict((on) => on.doNothing())
+      .values({
+        name: made.model,
+        created_at_ms: nowMs,
+        updated_at_ms: nowMs,
+        created_by: actor,
+        description: null,
+        tags_json: null,
+        deleted_at_ms: null,
+      })
+      .onConflict((on) => on.column("name").doUpdateSet({ updated_at_ms: nowMs, deleted_at_ms: null }))
       .execute();
-    const query = tx.selectFrom("model_version").select((eb) => eb.fn.max("number").as("last"));
-    const { last } = await query.where("model", "=", made.model).executeTakeFirstOrThrow();
     const row = {
       id: made.id,
       model: made.model,
-      number: (last ?? 0) + 1,
+      number: await nextNumber(tx, made.model),
       blob: made.blob,
       signature_json: canonicalJson(made.signature),
       feature_set: made.featureSet ?? null,
       run: made.run ?? null,
       created_at_ms: nowMs,
       created_by: actor,
+      ...NOT_FROM_MLFLOW,
     };
     await tx.insertInto("model_version").values(row).execute();
     return row;
@@ -268,6 +304,25 @@ export class Models {
   }
 }
 
+/** Numbers of versions that were deleted aren't given again. */
+export async function nextNumber(tx: Transaction<Schema>, model: string): Promise<number> {
+  const query = tx.selectFrom("model_version").select((eb) => eb.fn.max("number").as("last"));
+  const { last } = await query.where("model", "=", model).executeTakeFirstOrThrow();
+  return (last ?? 0) + 1;
+}
+
+const NOT_FROM_MLFLOW = {
+  source: null,
+  run_link: null,
+  description: null,
+  stage: null,
+  tags_json: null,
+  logged_model: null,
+  unservable: null,
+  updated_at_ms: null,
+  deleted_at_ms: null,
+};
+
 /** The first place where the model's order of features and the feature set's differ. */
 function featureIssues(has: readonly string[], set: readonly string[]): Issue[] {
   const at = Array.from({ length: Math.max(has.length, set.length) }).findIndex((_, i) => has[i] !== set[i]);
@@ -276,7 +331,10 @@ function featureIssues(has: readonly string[], set: readonly string[]): Issue[] 
   return [{ path: `/signature/features/${at}`, expected: set[at] ?? "no further feature", got: has[at] ?? "nothing", hint }];
 }
 
-function edgesOf(id: ModelVersionId, from: { readonly featureSet: FeatureSetId | null; readonly run: string | null }): LineageEdge[] {
+export function edgesOf(
+  id: ModelVersionId,
+  from: { readonly featureSet: FeatureSetId | null; readonly run: string | null },
+): LineageEdge[] {
   const to = { kind: "model_version", id } as const;
   return [
     ...(from.run === null ? [] : [{ from: { kind: "run", id: from.run }, to, relation: "made" } as const]),
@@ -285,13 +343,13 @@ function edgesOf(id: ModelVersionId, from: { readonly featureSet: FeatureSetId |
 }
 
 /** Where each alias of a model points now. */
-async function aliasesOf(db: Store["db"], model: string): Promise<Readonly<Record<string, number>>> {
+export async function aliasesOf(db: Store["db"] | Transaction<Schema>, model: string): Promise<Readonly<Record<string, number>>> {
   const rows = await db.selectFrom("model_alias").select(["alias", "number"]).where("model", "=", model).orderBy("seq").execute();
   const now = new Map(rows.map(({ alias, number }) => [alias, number]));
   return Object.fromEntries([...now].flatMap(([alias, number]) => (number === null ? [] : [[alias, number]])));
 }
 
-function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): ModelVersion {
+export function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): ModelVersion {
   const signature = parseSignature(JSON.parse(row.signature_json));
   assert(signature.ok, `the signature of ${row.model}/${row.number} fits its schema`);
   const ids = asIds(row);
@@ -300,6 +358,7 @@ function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): 
     model: row.model,
     number: row.number,
     signature: signature.value,
+    unservable: row.unservable,
     run: row.run,
     aliases: Object.keys(aliases).filter((alias) => aliases[alias] === row.number),
     createdAtMs: row.created_at_ms,

@@ -29,6 +29,7 @@ export type { OnnxTensor } from "./onnx-graph.ts";
 export { inspectModel, isPlainName, type OnnxModel } from "./onnx-model.ts";
 export { storedModel } from "./open-onnx.ts";
 export { PolicySpec, compilePolicy, type Policy, type PolicyAnswer } from "./policy.ts";
+export { MemoryPressure } from "./memory-pressure.ts";
 export { memoryOf, type ProcessMemory } from "./process-memory.ts";
 export { toldFeatures, type ToldFeature } from "./told-features.ts";
 export { replay, type RecordedRequest, type ReplayedAnswer } from "./replay.ts";

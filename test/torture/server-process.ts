@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What starts it, such as `prlimit --nofile=128`: it must become the server, not stay beside it. */
   readonly under?: readonly string[];
+  /** Takes the place of the server that runs on the folder, at this port of its. */
+  readonly takeOverAt?: number;
 }
 
 /** What a started server says of itself with `--json`. */
@@ -53,9 +55,10 @@ export class ServerProcess {
   }
 
   /** @throws Error with what it said, when it ends before it listens */
-  static async start({ folder, env = {}, under = [] }: ServerOptions): Promise<ServerProcess> {
+  static async start({ folder, env = {}, under = [], takeOverAt }: ServerOptions): Promise<ServerProcess> {
     const startedMs = performance.now();
-    const [program, ...words] = [...under, process.execPath, BINARY, "up", "--data", folder, "--port", "0", "--json"];
+    const [program, ...words] = [...under, process.execPath, BINARY, "up", "--data", folder, "--json", "--port", String(takeOverAt ?? 0)];
+    if (takeOverAt !== undefined) words.push("--take-over");
     const child = spawn(program, words, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
