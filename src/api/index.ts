@@ -35,6 +35,7 @@ export type {
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";

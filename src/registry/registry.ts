@@ -1,6 +1,8 @@
 /** The registry's parts, wired. */
 import type { Audit } from "../access/index.ts";
 import type { Store } from "../store/index.ts";
+import { DatasetKeeping } from "./dataset-keeping.ts";
+import { DatasetRedaction } from "./dataset-redaction.ts";
 import { Datasets } from "./datasets.ts";
 import { FeatureSets } from "./feature-sets.ts";
 import { Lineage } from "./lineage.ts";
@@ -9,6 +11,9 @@ import { Runs } from "./runs.ts";
 
 export interface Registry {
   readonly datasets: Datasets;
+  /** Pins, protected tags, removal and verification of versions. */
+  readonly keeping: DatasetKeeping;
+  readonly redaction: DatasetRedaction;
   readonly featureSets: FeatureSets;
   readonly runs: Runs;
   readonly models: Models;
@@ -19,10 +24,13 @@ export interface Registry {
 export function openRegistry(store: Store, audit: Audit): Registry {
   const lineage = new Lineage(store);
   const featureSets = new FeatureSets(store, audit);
+  const keeping = new DatasetKeeping(store, audit, lineage);
   return {
     lineage,
     featureSets,
     datasets: new Datasets(store, audit),
+    keeping,
+    redaction: new DatasetRedaction(store, audit, keeping),
     runs: new Runs(store, audit, lineage),
     models: new Models(store, audit, { lineage, featureSets }),
   };
