@@ -23,6 +23,8 @@ export const rights = [
   "describe",
   "outcomes:write",
   "registry:write",
+  /** Take versions of datasets away or rows out of them, and move tags that are protected. */
+  "registry:remove",
   /** Declare endpoints, releases and guardrails. */
   "apply",
   /** Deploy, promote, roll back, pause a guardrail. */
@@ -59,6 +61,7 @@ const holdings = {
   describe: { viewer: "yes", analyst: "yes", operator: "yes", admin: "yes", application: "yes", outcomes: "no", trainer: "no" },
   "outcomes:write": { viewer: "no", analyst: "no", operator: "no", admin: "no", application: "no", outcomes: "yes", trainer: "no" },
   "registry:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "yes" },
+  "registry:remove": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   apply: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "route:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },

@@ -34,6 +34,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/blobs/{id}",
     "GET /v1/datasets",
     "GET /v1/datasets/{dataset}",
+    "GET /v1/datasets/{dataset}/verification",
     "GET /v1/datasets/{dataset}/versions/{version}",
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
@@ -65,7 +66,14 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "decide:pinned": [],
   describe: [],
   "outcomes:write": ["POST /v1/endpoints/{endpoint}/outcomes"],
+  "registry:remove": [
+    "DELETE /v1/datasets/{dataset}/versions/{version}",
+    "POST /v1/datasets/{dataset}/protected-tags",
+    "POST /v1/dataset-sweep",
+    "POST /v1/dataset-redactions",
+  ],
   "registry:write": [
+    "POST /v1/datasets/{dataset}/pins",
     "PUT /v1/blobs",
     "PUT /v1/datasets/{dataset}/versions",
     "POST /v1/datasets/{dataset}/tags",

@@ -4,6 +4,8 @@ export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
 export type { ColumnChange, RowChanges } from "./dataset-diff.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
+export type { Sweep, VersionCheck } from "./dataset-keeping.ts";
+export type { Redaction } from "./dataset-redaction.ts";
 export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
 export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
 export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
@@ -25,6 +27,8 @@ export {
   type FeatureEvent,
 } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
+export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile } from "./folder-manifest.ts";
+export { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {
   Lineage,
