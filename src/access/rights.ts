@@ -23,6 +23,8 @@ export const rights = [
   "describe",
   "outcomes:write",
   "registry:write",
+  /** Move a protected alias, and protect one or free it. */
+  "registry:protected",
   /** Declare endpoints, releases and guardrails. */
   "apply",
   /** Deploy, promote, roll back, pause a guardrail. */
@@ -59,6 +61,15 @@ const holdings = {
   describe: { viewer: "yes", analyst: "yes", operator: "yes", admin: "yes", application: "yes", outcomes: "no", trainer: "no" },
   "outcomes:write": { viewer: "no", analyst: "no", operator: "no", admin: "no", application: "no", outcomes: "yes", trainer: "no" },
   "registry:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "yes" },
+  "registry:protected": {
+    viewer: "no",
+    analyst: "no",
+    operator: "grant",
+    admin: "yes",
+    application: "no",
+    outcomes: "no",
+    trainer: "grant",
+  },
   apply: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "route:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },

@@ -74,9 +74,12 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/runs/{run}/finish",
     "POST /v1/models/{model}/versions",
     "POST /v1/models/{model}/aliases",
+    "DELETE /v1/models/{model}/versions/{number}",
+    "DELETE /v1/runs/{run}",
     "POST /v1/steps",
     "POST /v1/steps/{key}/repeats",
   ],
+  "registry:protected": ["POST /v1/models/{model}/protected-aliases"],
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
