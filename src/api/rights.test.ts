@@ -19,6 +19,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/releases/{release}",
     "GET /v1/endpoints/{endpoint}/lineage",
     "GET /v1/lineage/decided-with",
+    "GET /v1/model-card",
+    "GET /v1/model-card/document",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -135,6 +137,8 @@ const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
   "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
   "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/model-card": () => ({ reference: "credit/1" }),
+  "GET /v1/model-card/document": () => ({ reference: "credit/1" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 

@@ -1,6 +1,8 @@
 /** Models: registered, looked at, named. */
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { EvenkeelClient } from "../client.ts";
-import type { FeatureSetView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
+import type { FeatureSetView, ModelCardView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
 import { movesText } from "./data-text.ts";
 import { isFile, readYaml } from "./files.ts";
 import { moment, plural } from "./format.ts";
@@ -16,6 +18,7 @@ export const models = verb({
 
 usage: evenkeel models ls
        evenkeel models show <name> | <version>
+       evenkeel models card <version> [--format html|markdown] [--out <file>]
        evenkeel models register <file.onnx|folder> --name <model> [--features <name/number|fs:…|file>] [--examples <file>]
                                 [--output <name>] [--run <id>]
        evenkeel models alias <name> <alias> <number>|none --reason <text> [--expected <number>|none]
@@ -48,6 +51,8 @@ examples:
     run: { type: "string" },
     reason: { type: "string" },
     expected: { type: "string" },
+    format: { type: "string" },
+    out: { type: "string" },
   },
   async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
@@ -90,6 +95,20 @@ examples:
         show(aliases, () => (number === null ? `${first}@${second} is gone` : `${first}@${second} is ${first}/${number}`));
         return 0;
       }
+      case "card": {
+        if (!first) throw new UsageError("which version? credit/3, for example");
+        const format = values.format ?? (values.out?.endsWith(".html") ? "html" : "markdown");
+        if (format !== "html" && format !== "markdown") throw new UsageError(`--format is html or markdown, not "${format}"`);
+        const document = values.json
+          ? JSON.stringify(await client().get<ModelCardView>("/v1/model-card", { reference: first }))
+          : await client().getText("/v1/model-card/document", { reference: first, format });
+        if (values.out === undefined) io.out(document.trimEnd());
+        else {
+          await writeFile(resolve(cwd, values.out), document);
+          io.note(`written to ${values.out}`);
+        }
+        return 0;
+      }
       case "protect":
       case "free": {
         if (!first || !second || !values.reason) throw new UsageError("a model, an alias and --reason are needed");
@@ -110,7 +129,7 @@ examples:
         return 0;
       }
       default:
-        throw new UsageError(`models can ls, show, register, alias, protect, free or delete, not "${act}"`);
+        throw new UsageError(`models can ls, show, card, register, alias, protect, free or delete, not "${act}"`);
     }
   },
 });
