@@ -96,6 +96,13 @@ export class EvenkeelClient {
     if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, bytes.toString("utf8")));
     return bytes;
   }
+  /** A document that isn't JSON. */
+  async getText(path: string, query?: RequestOptions["query"]): Promise<string> {
+    const answer = await this.#send("GET", path, undefined, query ? { query } : {});
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, text));
+    return text;
+  }
   async close(): Promise<void> {
     await this.#agent.close();
   }

@@ -1,3 +1,4 @@
+export type { AliasGuard, AliasHistoryEntry, AliasMove, AliasProtection } from "./aliases.ts";
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
@@ -43,16 +44,7 @@ export {
 export { MLMODEL, exampleRowsIn, readMlmodel, type MlflowModel } from "./mlflow-folder.ts";
 export { ModelExamples, modelParts, putModel, type ModelParts, type ScoredColumn } from "./model-folder.ts";
 export { ModelSignature } from "./model-signature.ts";
-export {
-  Models,
-  type AliasHistoryEntry,
-  type AliasMove,
-  type ModelRegistration,
-  type ModelVersion,
-  type ModelVersionId,
-  type ModelView,
-  type ServableVersion,
-} from "./models.ts";
+export { Models, type ModelRegistration, type ModelVersion, type ModelVersionId, type ModelView, type ServableVersion } from "./models.ts";
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
