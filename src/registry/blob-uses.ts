@@ -8,7 +8,8 @@ import { folderIn } from "./folder-manifest.ts";
 export async function datasetBlobs(db: Kysely<Schema>, blobs: Blobs): Promise<ReadonlyMap<BlobId, readonly string[]>> {
   const uses = new Map<BlobId, string[]>();
   const note = (id: BlobId, version: string) => void uses.set(id, [...(uses.get(id) ?? []), version]);
-  const rows = await db.selectFrom("dataset_version").select(["dataset", "number", "blob", "layout"]).execute();
+  const query = db.selectFrom("dataset_version").select(["dataset", "number", "blob", "layout"]);
+  const rows = await query.where("removed_at_ms", "is", null).execute();
   for (const { dataset, number, blob, layout } of rows) {
     const version = `${dataset}/${number}`;
     const id = asBlobId(blob);

@@ -1,9 +1,12 @@
+export type { AliasGuard, AliasHistoryEntry, AliasMove, AliasProtection } from "./aliases.ts";
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
 export type { ColumnChange, RowChanges } from "./dataset-diff.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
+export type { Sweep, VersionCheck } from "./dataset-keeping.ts";
+export type { Redaction } from "./dataset-redaction.ts";
 export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
 export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
 export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
@@ -25,6 +28,8 @@ export {
   type FeatureEvent,
 } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
+export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile } from "./folder-manifest.ts";
+export { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {
   Lineage,
@@ -39,16 +44,7 @@ export {
 export { MLMODEL, exampleRowsIn, readMlmodel, type MlflowModel } from "./mlflow-folder.ts";
 export { ModelExamples, modelParts, putModel, type ModelParts, type ScoredColumn } from "./model-folder.ts";
 export { ModelSignature } from "./model-signature.ts";
-export {
-  Models,
-  type AliasHistoryEntry,
-  type AliasMove,
-  type ModelRegistration,
-  type ModelVersion,
-  type ModelVersionId,
-  type ModelView,
-  type ServableVersion,
-} from "./models.ts";
+export { Models, type ModelRegistration, type ModelVersion, type ModelVersionId, type ModelView, type ServableVersion } from "./models.ts";
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
