@@ -20,10 +20,9 @@ export function pipelineStoreOf(client: EvenkeelClient): PipelineStore {
     getFile: (id, path) => client.getFile(`/v1/blobs/${id}`, path),
     getBlob: (id) => client.getBytes(`/v1/blobs/${id}`),
     async dataset(reference) {
-      const { id, blob } = await client.get<Omit<DatasetVersionView, "blob"> & { readonly blob: BlobId }>("/v1/dataset-version", {
-        reference,
-      });
-      return { version: id, blob };
+      const known = await client.get<Omit<DatasetVersionView, "blob"> & { readonly blob: BlobId }>("/v1/dataset-version", { reference });
+      const { id: version, blob, layout } = known;
+      return { version, blob, ...(layout === "folder" ? { layout } : {}) };
     },
     async outcome(key) {
       try {

@@ -122,6 +122,21 @@ test("a file of the project is an input by its content", async () => {
   expect(again.ok && [...again.value.cached]).toEqual(["a"]);
 });
 
+test("a dataset that is a folder is laid out as one", async () => {
+  write("a", "first");
+  write("b", "second");
+  const [a, b] = [await store.putFile(join(folder, "a")), await store.putFile(join(folder, "b"))];
+  const files = [
+    { path: "deep/a.txt", blob: a, bytes: 5, mode: "file" as const },
+    { path: "b.txt", blob: b, bytes: 6, mode: "file" as const },
+  ];
+  const manifest = await store.putBlob(Buffer.from(JSON.stringify({ files, version: 1 })));
+  store.dataset = async () => ({ version: "tbl:1", blob: manifest, layout: "folder" });
+  const cmd = sh(`cat "$1/deep/a.txt" "$1/b.txt" > o.txt`, "{deps.d}");
+  const steps = `  a: { role: data, cmd: ${cmd}, deps: { d: { dataset: "images@v1" } }, outs: { o: { path: o.txt, kind: file } } }`;
+  expect(await textOf(steps)).toBe("firstsecond");
+});
+
 test("what is declared and isn't there is told with its place and what was meant", async () => {
   write("data/train.csv", "1");
   const pipeline = pipelineOf(`  a:
