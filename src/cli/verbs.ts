@@ -7,6 +7,7 @@ import { data } from "./data.ts";
 import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
+import { importVerb } from "./import.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
@@ -50,6 +51,7 @@ export const verbs: readonly Verb[] = [
   run,
   pipeline,
   models,
+  importVerb,
   runs,
   lineage,
   openlineage,
