@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import { Agent, request, type Dispatcher } from "undici";
 import { Type, type Static, type TSchema } from "typebox";
-import { EGRESS_HINT, EgressDenied, type Egress } from "./access/index.ts";
+import { EgressDenied, type Egress } from "./access/index.ts";
 import { checked } from "./checked.ts";
 
 const Text = Type.Optional(Type.Union([Type.String(), Type.Null()]));
@@ -66,6 +66,8 @@ export interface SourceOptions {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
+const NOT_ALLOWED =
+  "private and loopback addresses are read only where --allow-private host:port names them; link-local and metadata addresses never";
 const CONNECT_MS = 5_000;
 /** For the head of one answer, and between two pieces of its body. */
 const ANSWER_MS = 60_000;
@@ -89,7 +91,7 @@ export class MlflowSource {
   constructor({ url, egress, authorization, sleep }: SourceOptions) {
     const refused = egress.check(url);
     if (refused)
-      throw new SourceTrouble(`${url}: expected ${refused.expected}, got ${refused.got}${refused.hint ? `; ${refused.hint}` : ""}`);
+      throw new SourceTrouble(`${url} can't be read: ${refused.hint === undefined ? `expected ${refused.expected}` : NOT_ALLOWED}`);
     this.base = url.replace(/[/]+$/, "");
     this.#agent = new Agent({ connect: egress.connector(CONNECT_MS), headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS });
     this.#headers = { "user-agent": "evenkeel", ...(authorization === undefined ? {} : { authorization }) };
@@ -241,7 +243,7 @@ export class MlflowSource {
       return { ok: false, isPassing: PASSING.has(status), why: `${place} answered ${status}${hint}: ${text}` };
     } catch (error) {
       if (error instanceof SourceTrouble) throw error;
-      if (error instanceof EgressDenied) return { ok: false, isPassing: false, why: `${place}: ${error.message}: ${EGRESS_HINT}` };
+      if (error instanceof EgressDenied) return { ok: false, isPassing: false, why: `${place} can't be read: ${NOT_ALLOWED}` };
       const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
       return { ok: false, isPassing: true, why: `${place} can't be reached, or broke off (${code})` };
     }
