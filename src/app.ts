@@ -55,7 +55,7 @@ import {
   RolloutControl,
   type OpenLineageTarget,
 } from "./releases/index.ts";
-import { Attributor, Gateway } from "./serving/index.ts";
+import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
 import { repeatedly } from "./repeatedly.ts";
 import { asError, type ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
@@ -158,12 +158,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     repeat(CLOCK_EVERY_MS, "clock", () => clockWatch.tick());
 
     const registry = openRegistry(store, audit);
+    await registry.datasets.recover();
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
+    const pressure = new MemoryPressure(runtime.clock);
+    const isShortOfMemory = () => pressure.isHigh();
     const gateway = new Gateway({
       log,
       runtime,
+      isShortOfMemory,
       subjectKey: await subjectKey(store),
       onTrouble(trouble) {
         onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
@@ -229,7 +233,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
-    const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
+    const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeat(lookEveryMs, "guardrails", async () => {
@@ -243,7 +247,20 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
 
-    const ui = { store, reads, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const ui = {
+      store,
+      reads,
+      gateway,
+      registry,
+      tokens,
+      releases,
+      control,
+      incidents,
+      drills,
+      blame,
+      redress,
+      startedMs: runtime.clock.nowMs(),
+    };
     const events = new EventStream({
       runtime,
       compose: (principal) => homeView(ui, principal),
@@ -301,15 +318,15 @@ export async function startApp(options: AppOptions): Promise<App> {
       endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
-      metricsRoutes({ version: VERSION, log, gateway, releases, sinks, dropped: options.dropped ?? (() => 0) }),
+      metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
+      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       lineageRoutes({ registry, releases }),
       modelCardRoutes({ store, registry, releases, reads }),
       openLineageRoutes(openLineage),
       decisionLineageRoutes({ registry, releases, lineage: new DecisionLineage({ store, registry }) }),
-      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       uiRoutes(ui),
       eventRoutes(events),
       webRoutes(),
@@ -318,6 +335,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       tokens,
       ids: runtime.ids,
       timers: runtime.timers,
+      isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
     };

@@ -74,6 +74,8 @@ class Copying {
   readonly #notes: string[] = [];
   /** Ids of runs here, by those there. */
   readonly #runs = new Map<string, string>();
+  /** Logged models that runs made, with the run; those that were registered are copied as versions. */
+  readonly #made = new Map<string, string>();
   readonly #counts = { experiments: 0, models: 0, aliases: 0 };
   readonly #copied = { runs: { copied: 0, unchanged: 0 }, versions: { copied: 0, unchanged: 0 }, files: { copied: 0, bytes: 0 } };
 
@@ -106,6 +108,8 @@ class Copying {
       await this.#model(model);
       this.#counts.models++;
     }
+    for (const [model, run] of this.#made)
+      this.#note(`Run ${run} made the logged model ${model}, which was never registered: it was not copied.`);
   }
 
   async #experiment({ name, tags }: SourceExperiment): Promise<string> {
@@ -155,10 +159,7 @@ class Copying {
     for (const { key } of run.data?.metrics ?? []) await this.#history(info.run_id, run_id, key);
     const datasets = run.inputs?.dataset_inputs ?? [];
     if (datasets.length > 0) await this.#post("runs/log-inputs", { run_id, datasets });
-    for (const { model_id } of run.outputs?.model_outputs ?? [])
-      this.#note(
-        `Run ${info.run_id} made the logged model ${model_id}: it is copied only where a version of a registered model has its files.`,
-      );
+    for (const { model_id } of run.outputs?.model_outputs ?? []) this.#made.set(model_id, info.run_id);
     await this.#files(info.artifact_uri ?? "", addressOf(here.info.artifact_uri), `Run ${info.run_id}`);
     await this.#post("runs/update", {
       run_id,
@@ -229,6 +230,7 @@ class Copying {
     }
     for (const version of there) {
       const number = String(version.version);
+      this.#made.delete(/^models:[/]+(m-[0-9a-f]{32})[/]?$/.exec(version.source ?? "")?.[1] ?? "");
       if (numbers.has(number)) {
         this.#copied.versions.unchanged++;
         continue;

@@ -222,6 +222,6 @@ test("broken off again and again, it goes on where it was, and all is there once
 
 test("an address that wasn't allowed is not read, and one that is no MLflow server is told as such", async () => {
   expect(() => new MlflowSource({ url: there.url, egress: new Egress({ rules: [] }), sleep: async () => undefined })).toThrow(
-    "an address that this server may call",
+    "only where --allow-private host:port names them",
   );
 });

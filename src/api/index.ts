@@ -31,11 +31,12 @@ export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";
 export type {
   AddedDatasetVersionView,
   DatasetDetailView,
-  DatasetDiffView,
   DatasetVersionDetailView,
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+export type { DatasetDiffView } from "./dataset-diff-view.ts";
+export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";

@@ -1,5 +1,4 @@
 /** A model as it comes in, one file or a folder's: read, tried away from everything that serves, and kept with its examples. */
-import { stat } from "node:fs/promises";
 import {
   MLMODEL,
   exampleRowsIn,
@@ -180,7 +179,10 @@ export class ModelIntake {
 
   async #known(path: string, text: string): Promise<BlobId> {
     const id = blobIdAt(path, text);
-    if (await this.#blobs.has(id)) return id;
+    if (await this.#blobs.has(id)) {
+      await this.#blobs.whole(id); // it is read by its path
+      return id;
+    }
     throw invalid({ path, expected: "a blob that was uploaded before", got: id });
   }
 
@@ -191,7 +193,7 @@ export class ModelIntake {
   }
 
   async #size(id: BlobId): Promise<number> {
-    return (await stat(this.#blobs.path(id))).size;
+    return this.#blobs.size(id);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -42,6 +42,8 @@ declare module "fastify" {
     takesUpload?: true;
     /** Asked of every POST before anything else is done for it. */
     turnsAway?: TurnsAway;
+    /** Takes much memory and can wait: refused while memory runs short, so that decisions about single people go on. */
+    needsMemory?: true;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
     /** Takes a token also as the password of Basic authentication, as MLflow's client sends it. */
@@ -67,6 +69,8 @@ export interface ServerOptions {
   readonly localPrincipal?: Principal;
   /** For a server that may have to hand its connections on. */
   readonly connections?: Connections;
+  /** Whether memory runs short. Never by default. */
+  readonly isShortOfMemory?: () => boolean;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
@@ -146,6 +150,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
+    if (request.routeOptions.config.needsMemory && options.isShortOfMemory?.()) throw SHORT_OF_MEMORY;
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
@@ -194,6 +199,12 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.get("/openapi.json", { config: { right: "public" }, schema: { hide: true } }, async () => app.swagger());
   return app;
 }
+
+/** Made once. */
+const SHORT_OF_MEMORY = new ProblemError(
+  "overloaded",
+  "The server is short of memory: decisions about single people go on, what takes more memory has to wait. Nothing was changed.",
+);
 
 /** The system's limit of open files for this process, where it can be read; else a common one. */
 function openFilesAtMost(): number {

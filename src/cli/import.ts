@@ -47,9 +47,7 @@ example:
     } catch (error) {
       io.progress(undefined);
       if (!(error instanceof SourceTrouble)) throw error;
-      io.note(
-        `${error.message.replaceAll("--allow-egress", "--allow-private").replace("if the server was started with", "with")}\nwhat was copied stays; the same command goes on from there`,
-      );
+      io.note(`${error.message}\nwhat was copied stays; the same command goes on from there`);
       return 1;
     } finally {
       await source?.close();

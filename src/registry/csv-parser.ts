@@ -2,7 +2,7 @@
  * CSV by RFC 4180 and no looser: commas, quotes doubled inside quotes, lines that end in LF or CRLF, one header, every row as wide as it.
  * What doesn't fit is told with line and column, since whoever guesses at a table guesses about people.
  */
-import { TableProblem } from "./csv-text.ts";
+import { TableProblem, checkedNames } from "./csv-text.ts";
 
 /** null is an empty cell, `""` one that was written as two quotes. */
 export type Cell = string | null;
@@ -18,7 +18,6 @@ const LF = 10;
 const CR = 13;
 const QUOTE = 34;
 const RECORD_CHARS_MAX = 16 * 1024 * 1024;
-const COLUMNS_MAX = 10_000;
 
 export class CsvParser {
   readonly #sink: CsvSink;
@@ -110,7 +109,7 @@ export class CsvParser {
 
   #emit(cells: readonly Cell[], lastLine: number, column: number): void {
     if (this.#width === 0) {
-      this.#sink.header(headerNames(cells));
+      this.#sink.header(checkedNames(cells));
       this.#width = cells.length;
       return;
     }
@@ -169,22 +168,5 @@ function afterCell(char: string, line: number, column: number): TableProblem {
     hint: "write quotes within a quoted cell twice",
     line,
     column,
-  });
-}
-
-function headerNames(cells: readonly Cell[]): string[] {
-  if (cells.length > COLUMNS_MAX) throw new TableProblem({ expected: `at most ${COLUMNS_MAX} columns`, got: `${cells.length}`, line: 1 });
-  const first = new Map<string, number>();
-  return cells.map((name, i) => {
-    if (name === null || name.trim() === "") {
-      throw new TableProblem({ expected: `a name for column ${i + 1}`, got: "nothing", hint: "the first line names the columns", line: 1 });
-    }
-    if (name.length > 250) throw new TableProblem({ expected: "column names of at most 250 characters", got: `${name.length}`, line: 1 });
-    const other = first.get(name);
-    if (other !== undefined) {
-      throw new TableProblem({ expected: "column names that differ", got: `"${name}" for columns ${other + 1} and ${i + 1}`, line: 1 });
-    }
-    first.set(name, i);
-    return name;
   });
 }

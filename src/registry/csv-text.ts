@@ -6,10 +6,42 @@ import type { Issue } from "../std.ts";
 export class TableProblem extends Error {
   override readonly name = "TableProblem";
   readonly issue: Issue;
-  constructor(issue: Omit<Issue, "path">) {
+  /** @param file - which file of a table that has several */
+  constructor(issue: Omit<Issue, "path">, file = "") {
     super(issue.expected);
-    this.issue = { path: "", ...issue };
+    this.issue = { path: file, ...issue };
   }
+
+  /** The same problem, with the file of the table that has it. */
+  within(file: string): TableProblem {
+    const { path: _path, ...issue } = this.issue;
+    return new TableProblem(issue, file);
+  }
+}
+
+const COLUMNS_MAX = 10_000;
+
+/** Names of columns as they may be. @param before - how many columns came before these @throws TableProblem */
+export function checkedNames(names: readonly (string | null)[], before = 0): string[] {
+  if (before + names.length > COLUMNS_MAX) throw new TableProblem({ expected: `at most ${COLUMNS_MAX} columns`, got: "more", line: 1 });
+  const first = new Map<string, number>();
+  return names.map((name, i) => {
+    if (name === null || name.trim() === "") {
+      throw new TableProblem({
+        expected: `a name for column ${before + i + 1}`,
+        got: "nothing",
+        hint: "the first line names the columns",
+        line: 1,
+      });
+    }
+    if (name.length > 250) throw new TableProblem({ expected: "column names of at most 250 characters", got: `${name.length}`, line: 1 });
+    const other = first.get(name);
+    if (other !== undefined) {
+      throw new TableProblem({ expected: "column names that differ", got: `"${name}" for columns ${other + 1} and ${i + 1}`, line: 1 });
+    }
+    first.set(name, i);
+    return name;
+  });
 }
 
 const formats: readonly { readonly start: readonly number[]; readonly got: string; readonly hint: string }[] = [
@@ -21,8 +53,12 @@ const formats: readonly { readonly start: readonly number[]; readonly got: strin
   { start: [0x50, 0x41, 0x52, 0x31], got: "a Parquet file", hint: "save the table as CSV" },
 ];
 
-/** Decodes chunk by chunk; a byte-order mark at the beginning is left out. @throws TableProblem */
-export async function* decodedText(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+/**
+ * Decodes chunk by chunk; a byte-order mark at the beginning is left out.
+ * @param what - the file was expected to be, for an error
+ * @throws TableProblem
+ */
+export async function* decodedText(chunks: AsyncIterable<Uint8Array>, what = "a CSV file"): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let carried: Uint8Array = new Uint8Array();
   let at: Place = { line: 1, column: 1 };
@@ -40,7 +76,7 @@ export async function* decodedText(chunks: AsyncIterable<Uint8Array>): AsyncGene
       carried = bytes;
       continue;
     }
-    if (isFirst) refuseOtherFormats(bytes);
+    if (isFirst) refuseOtherFormats(bytes, what);
     const end = lastBoundary(bytes);
     carried = bytes.subarray(end);
     yield take(bytes.subarray(0, end));
@@ -61,9 +97,9 @@ function after({ line, column }: Place, text: string): Place {
   return { line: line + newlines, column: text.length - lastNewline };
 }
 
-function refuseOtherFormats(bytes: Uint8Array): void {
+function refuseOtherFormats(bytes: Uint8Array, what: string): void {
   const found = formats.find(({ start }) => start.every((byte, i) => bytes[i] === byte));
-  if (found) throw new TableProblem({ expected: "a CSV file in UTF-8", got: found.got, hint: found.hint });
+  if (found) throw new TableProblem({ expected: `${what} in UTF-8`, got: found.got, hint: found.hint });
 }
 
 /** Where the last complete character ends: at most three bytes of a cut one are left over. */

@@ -8,6 +8,8 @@ import { ColumnProfile } from "./column-profile.ts";
 import { DatasetSpec } from "./dataset-spec.ts";
 import { GroupCell, groupCounts, type GroupCount } from "./group-counts.ts";
 import type { TableId } from "./row-hash.ts";
+import type { VersionFormat, VersionLayout } from "./stored-table.ts";
+import { tableFormats } from "./table-rows.ts";
 
 export const DatasetProfile = Type.Object({
   columns: Type.Array(ColumnProfile),
@@ -21,8 +23,10 @@ export interface DatasetVersion {
   readonly dataset: string;
   /** Counts up within the dataset, from 1. People see `credit/2`. */
   readonly number: number;
-  /** The file as it came, byte for byte. */
+  /** The file as it came, byte for byte; of a folder, its manifest. */
   readonly blob: BlobId;
+  readonly format: VersionFormat;
+  readonly layout: VersionLayout;
   readonly bytes: number;
   readonly rows: number;
   readonly profile: DatasetProfile;
@@ -31,6 +35,8 @@ export interface DatasetVersion {
   readonly tags: readonly string[];
   readonly createdAtMs: number;
   readonly createdBy: string;
+  /** When and why its bytes were taken away; null while they are there. */
+  readonly removal: { readonly atMs: number; readonly by: string; readonly because: string } | null;
 }
 
 const parseSpec = checked(DatasetSpec);
@@ -50,6 +56,7 @@ export function versionOf(row: Selectable<Schema["dataset_version"]>, tags: Read
     ...asIds(row),
     dataset: row.dataset,
     number: row.number,
+    ...kindOf(row),
     bytes: row.bytes,
     rows: row.rows,
     profile: profile.value,
@@ -57,7 +64,18 @@ export function versionOf(row: Selectable<Schema["dataset_version"]>, tags: Read
     tags: Object.keys(tags).filter((tag) => tags[tag] === row.number),
     createdAtMs: row.created_at_ms,
     createdBy: row.created_by,
+    removal: row.removed_at_ms === null ? null : { atMs: row.removed_at_ms, by: row.removed_by ?? "", because: row.removed_because ?? "" },
   };
+}
+
+const parseKind = checked(Type.Object({ format: Type.Enum([...tableFormats, "none"]), layout: Type.Enum(["file", "folder"]) }));
+function kindOf({ format, layout, ...row }: Selectable<Schema["dataset_version"]>): {
+  readonly format: VersionFormat;
+  readonly layout: VersionLayout;
+} {
+  const kind = parseKind({ format, layout });
+  assert(kind.ok, `${row.dataset}/${row.number} has a format that is known`);
+  return kind.value;
 }
 
 /** These columns hold ids that were made before they were written. */

@@ -1,31 +1,34 @@
 /** Datasets: a name with its declaration, immutable versions of the table, and tags that point at versions. */
-import { access, constants, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
-import { assert, err, ok, type BlobId, type Issue, type Result } from "../std.ts";
-import { TableProblem } from "./csv-text.ts";
-import { columnIssues, diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
+import { assert, err, ok, type BlobId, type Result } from "../std.ts";
+import { datasetBlobs, otherUses } from "./blob-uses.ts";
+import { diffVersions, rowsOfVersions, type DatasetDiff, type VersionsAsked } from "./dataset-diffs.ts";
+import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
-import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
+import { guardOf, moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
-import { indexTable, inspectTable, openBytes, openFile, type OpenTable, type TableIndex, type TableInspection } from "./table-scan.ts";
-
-/** Where the table comes from: a file, bytes in memory, or a blob that is in the store already, such as the output of a step. */
-export type TableSource = { readonly path: string } | { readonly bytes: Uint8Array } | { readonly blob: BlobId };
+import { dropSource, keepSource, readSource, stageSource, type StagedSource, type TableReading, type TableSource } from "./table-intake.ts";
+import type { TableFormat } from "./table-rows.ts";
 
 export interface DatasetAddition {
   readonly dataset: string;
   readonly source: TableSource;
+  /** What a single file is; found from its first bytes when left out. */
+  readonly format?: TableFormat;
   /** Declared with the first version; later ones may repeat it or leave it out. */
   readonly spec?: DatasetSpec;
   /** Moved to the version in the same step. */
   readonly tag?: string;
   /** Why the tag moves. */
   readonly reason?: string;
+  /** Whether whoever asks may move tags that are protected. */
+  readonly mayMoveProtected?: boolean;
 }
 
 export interface AddedVersion {
@@ -42,14 +45,7 @@ export interface DatasetView {
   readonly tags: Readonly<Record<string, number>>;
 }
 
-/** What two readings found. */
-interface TableReading {
-  readonly inspection: TableInspection;
-  /** The version that has these very bytes; there is no `index` then. */
-  readonly known: VersionRow | undefined;
-  readonly index: TableIndex | undefined;
-}
-
+type RedactionRow = Selectable<Schema["dataset_redaction"]>;
 type VersionRow = Selectable<Schema["dataset_version"]>;
 
 export class Datasets {
@@ -61,18 +57,82 @@ export class Datasets {
     this.#audit = audit;
   }
 
-  /** Reads, checks and profiles a CSV file and keeps it as a version. A file with anything wrong leaves nothing behind, no blob either. */
+  /** Reads, checks and profiles a table and keeps it as a version. One with anything wrong leaves nothing behind, no blob either. */
   async add(addition: DatasetAddition, actor: string): Promise<Result<AddedVersion, Refusal>> {
     const { dataset, source, tag } = addition;
     const declared = await this.#declaration(addition);
     if (!declared.ok) return declared;
     const spec = declared.value;
-    const read = await this.#read(dataset, source, spec);
-    if (!read.ok) return read;
-    const { inspection, known, index } = read.value;
-    if (known && tag === undefined) return ok({ version: versionOf(known, await tagsOf(this.#store.db, dataset)), isNew: false });
-    if (index && (await this.#keep(source)) !== inspection.blob) return err(changedMeanwhile);
-    return this.#store.transaction((tx) => this.#write(tx, { addition, spec, inspection, index }, actor));
+    const { db, blobs } = this.#store;
+    const staged = await stageSource(blobs, source, await this.#newestBlobs(dataset));
+    if (!staged.ok) return err(invalid(staged.error));
+    const redacted = await this.#redactedAs(dataset, staged.value.blob);
+    if (redacted) {
+      await dropSource(blobs, staged.value);
+      return err(redacted);
+    }
+    const known = await this.#byBlob(db, dataset, staged.value.blob);
+    if (known && known.removed_at_ms === null) {
+      await dropSource(blobs, staged.value);
+      if (tag === undefined) return ok({ version: versionOf(known, await tagsOf(db, dataset)), isNew: false });
+      return this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: staged.value, reading: undefined }, actor));
+    }
+    let isKept = false;
+    try {
+      const read = await readSource(staged.value, { spec, ...(addition.format ? { format: addition.format } : {}) });
+      if (!read.ok) return err(invalid(read.error));
+      const begun = await keepSource(blobs, staged.value);
+      isKept = true;
+      const made = { addition, spec, source: staged.value, reading: read.value };
+      const added = await this.#store.transaction((tx) => this.#write(tx, made, actor));
+      if (!added.ok) await this.#dropUnused([staged.value.blob, ...staged.value.files.map(({ blob }) => blob)]);
+      await begun.end();
+      return added;
+    } finally {
+      if (!isKept) await dropSource(blobs, staged.value);
+    }
+  }
+
+  /** Whether these bytes hold rows that were redacted since. */
+  async #redactedAs(dataset: string, blob: BlobId): Promise<Refusal | undefined> {
+    const query = this.#store.db.selectFrom("dataset_redaction").selectAll().where("dataset", "=", dataset).where("blob_before", "=", blob);
+    const row = await query.executeTakeFirst();
+    return (
+      row &&
+      conflict(
+        `these bytes were ${dataset}/${row.number}, of which ${row.rows} rows were redacted under ${row.reference}: they are not added again`,
+      )
+    );
+  }
+
+  /** Takes away what an addition left behind that was interrupted: called when nothing else uses the store yet. */
+  async recover(): Promise<void> {
+    const { blobs, runtime, kind } = this.#store;
+    // Only SQLite's folder has one server at a time; another gateway may be at work in one beside PostgreSQL.
+    const untilMs = kind === "sqlite" ? Number.POSITIVE_INFINITY : runtime.clock.nowMs() - 24 * 3_600_000;
+    for (const { ids, sinceMs, end } of await blobs.unfinished()) {
+      if (sinceMs > untilMs) continue;
+      await this.#dropUnused(ids);
+      await blobs.sweep({ olderThanMs: kind === "sqlite" ? 0 : 24 * 3_600_000, nowMs: runtime.clock.nowMs() });
+      await end();
+    }
+  }
+
+  async #dropUnused(ids: readonly BlobId[]): Promise<void> {
+    const { db, blobs } = this.#store;
+    const used = await datasetBlobs(db, blobs);
+    for (const id of ids) if (!used.has(id) && (await otherUses(db, id)).length === 0) await blobs.remove(id);
+  }
+
+  /** Of the newest versions, with which the next one shares most of its bytes. */
+  async #newestBlobs(dataset: string): Promise<readonly BlobId[]> {
+    const query = this.#store.db
+      .selectFrom("dataset_version")
+      .selectAll()
+      .where("dataset", "=", dataset)
+      .orderBy("number", "desc")
+      .limit(2);
+    return (await query.execute()).map((row) => versionOf(row, {}).blob);
   }
 
   /** @param reference - `credit/2`, `credit@clean` or `tbl:…` */
@@ -81,15 +141,29 @@ export class Datasets {
     const parsed = parseReference(reference);
     if (!parsed) return err(invalid([{ path: "/version", expected: REFERENCE_FORM, got: reference }]));
     let query = db.selectFrom("dataset_version").selectAll().orderBy("created_at_ms").limit(1);
-    if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
+    if (parsed.kind === "id") query = query.where(parsed.id.startsWith("sha256:") ? "blob" : "id", "=", parsed.id);
     else {
       const number = parsed.kind === "number" ? parsed.number : pointsAt(await tagsOf(db, parsed.name), parsed.label);
       if (number === undefined) return err(await this.#unknown(parsed.name, reference));
       query = query.where("dataset", "=", parsed.name).where("number", "=", number);
     }
-    const row = await query.executeTakeFirst();
+    const row = (await query.executeTakeFirst()) ?? (parsed.kind === "id" ? await this.#beforeRedaction(parsed.id) : undefined);
     if (!row) return err(parsed.kind === "id" ? unknown("dataset version", reference) : await this.#unknown(parsed.name, reference));
     return ok(versionOf(row, await tagsOf(db, row.dataset)));
+  }
+
+  /** The version that had this id before rows were taken out of it. */
+  async #beforeRedaction(id: string): Promise<VersionRow | undefined> {
+    const { db } = this.#store;
+    const known = await db
+      .selectFrom("dataset_redaction")
+      .select(["dataset", "number"])
+      .where("id_before", "=", id)
+      .limit(1)
+      .executeTakeFirst();
+    if (!known) return undefined;
+    const query = db.selectFrom("dataset_version").selectAll().where("dataset", "=", known.dataset).where("number", "=", known.number);
+    return query.executeTakeFirst();
   }
 
   async list(): Promise<readonly DatasetView[]> {
@@ -106,6 +180,16 @@ export class Datasets {
       views.push({ name: row.name, spec: specOf(row), createdAtMs: row.created_at_ms, latest, tags: await tagsOf(db, row.name) });
     }
     return views;
+  }
+
+  /** What versions of a dataset were before rows were taken out of them, newest first. */
+  async redactions(dataset: string): Promise<readonly RedactionRow[]> {
+    return this.#store.db
+      .selectFrom("dataset_redaction")
+      .selectAll()
+      .where("dataset", "=", dataset)
+      .orderBy("redacted_at_ms", "desc")
+      .execute();
   }
 
   /** Newest first; empty for a dataset that isn't there. */
@@ -130,22 +214,50 @@ export class Datasets {
 
   /**
    * What differs from one version to another, and for whom. Columns are compared that both have, by the declaration of the first.
-   * @param by - protected attributes to look at; all when left out
+   * @param how - `by`: protected attributes to look at, all when left out; `key`: columns that name a row, instead of the declared ones
    */
-  async diff(from: string, to: string, by?: readonly string[]): Promise<Result<DatasetDiff, Refusal>> {
+  async diff(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] } = {},
+  ): Promise<Result<DatasetDiff, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? diffVersions(this.#store.blobs, asked.value) : asked;
+  }
+
+  /** The rows that differ, as CSV. @param how - `hidden`: columns that are left out */
+  async diffRows(
+    from: string,
+    to: string,
+    { hidden, ...how }: { readonly hidden: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<DiffRows, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? rowsOfVersions(this.#store.blobs, { ...asked.value, hidden }) : asked;
+  }
+
+  async #compared(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<VersionsAsked, Refusal>> {
     const [a, b] = [await this.get(from), await this.get(to)];
     if (!a.ok) return a;
     if (!b.ok) return b;
+    for (const { dataset, number, removal } of [a.value, b.value]) {
+      if (removal)
+        return err(conflict(`the bytes of ${dataset}/${number} were taken away (${removal.because}): its profile is all there is`));
+    }
     const row = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", a.value.dataset).executeTakeFirstOrThrow();
     const spec = specOf(row);
     const attributes = (spec.protected ?? []).map(attributeName);
-    const stranger = by?.find((name) => !attributes.includes(name));
+    const stranger = how.by?.find((name) => !attributes.includes(name));
     if (stranger !== undefined) {
       return err(
         invalid([{ path: "/by", expected: attributes.length > 0 ? `some of ${attributes.join(", ")}` : "nothing", got: stranger }]),
       );
     }
-    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...(by ? { by } : {}) });
+    const space = { folder: join(this.#store.folder, "diffs"), name: this.#store.runtime.ids.next() };
+    return ok({ from: a.value, to: b.value, spec, ...how, space });
   }
 
   /** The declaration that holds for the addition: the dataset's own, or the first one. */
@@ -162,41 +274,6 @@ export class Datasets {
     return ok(specOf(row));
   }
 
-  /** Both readings; the second only where these bytes are no version yet. */
-  async #read(dataset: string, source: TableSource, spec: DatasetSpec): Promise<Result<TableReading, Refusal>> {
-    const issue = await this.#sourceIssue(source);
-    if (issue) return err(invalid([issue]));
-    const open = this.#opened(source);
-    try {
-      const inspection = await inspectTable(open);
-      const issues = columnIssues(spec, inspection.columns);
-      if (issues.length > 0) return err(invalid(issues));
-      const known = await this.#byBlob(this.#store.db, dataset, inspection.blob);
-      const index = known ? undefined : await indexTable(open, inspection.columns, spec);
-      if ((index && index.blob !== inspection.blob) || ("blob" in source && source.blob !== inspection.blob)) return err(changedMeanwhile);
-      return ok({ inspection, known, index });
-    } catch (error) {
-      if (error instanceof TableProblem) return err(invalid([error.issue]));
-      throw error;
-    }
-  }
-
-  async #sourceIssue(source: TableSource): Promise<Issue | undefined> {
-    if ("path" in source) return fileIssue(source.path);
-    if ("bytes" in source || (await this.#store.blobs.has(source.blob))) return undefined;
-    return { path: "/blob", expected: "a blob that was uploaded before", got: source.blob };
-  }
-
-  #opened(source: TableSource): OpenTable {
-    if ("bytes" in source) return openBytes(source.bytes);
-    return openFile("path" in source ? source.path : this.#store.blobs.path(source.blob));
-  }
-
-  async #keep(source: TableSource): Promise<BlobId> {
-    if ("bytes" in source) return this.#store.blobs.put(source.bytes);
-    return "path" in source ? (await this.#store.blobs.putFile(source.path)).id : source.blob;
-  }
-
   async #byBlob(db: Store["db"], dataset: string, blob: BlobId): Promise<VersionRow | undefined> {
     return db.selectFrom("dataset_version").selectAll().where("dataset", "=", dataset).where("blob", "=", blob).executeTakeFirst();
   }
@@ -206,8 +283,8 @@ export class Datasets {
     made: {
       readonly addition: DatasetAddition;
       readonly spec: DatasetSpec;
-      readonly inspection: TableInspection;
-      readonly index: TableIndex | undefined;
+      readonly source: StagedSource;
+      readonly reading: TableReading | undefined;
     },
     actor: string,
   ): Promise<Result<AddedVersion, Refusal>> {
@@ -216,15 +293,31 @@ export class Datasets {
     // Somebody may have been faster since the file was read.
     const declared = await tx.selectFrom("dataset").select("spec_json").where("name", "=", dataset).executeTakeFirst();
     if (declared && declared.spec_json !== canonicalJson(made.spec)) return err(declaredOtherwise(dataset));
-    const { index, ...rest } = made;
-    const known = await this.#byBlob(tx, dataset, made.inspection.blob);
-    const row = known ?? (index && (await this.#insert(tx, { ...rest, index, dataset, isFirst: !declared }, actor)));
+    const mayMoveProtected = made.addition.mayMoveProtected ?? false;
+    const guarded = tag === undefined ? undefined : await guardOf(tx, { dataset, tag, mayMoveProtected });
+    if (guarded) return err(guarded);
+    const { reading, ...rest } = made;
+    const known = await this.#byBlob(tx, dataset, made.source.blob);
+    const row =
+      (known && (await this.#restored(tx, known, actor))) ??
+      (reading && (await this.#insert(tx, { ...rest, reading, dataset, isFirst: !declared }, actor)));
     assert(row, "versions are never taken away, so one that was there at the reading still is");
     if (tag !== undefined) {
-      const moved = await moveTag(tx, { store: this.#store, audit: this.#audit }, { dataset, tag, number: row.number, reason }, actor);
-      assert(moved.ok, "the tag's name was checked, and the version is there");
+      const move = { dataset, tag, number: row.number, reason, mayMoveProtected };
+      const moved = await moveTag(tx, { store: this.#store, audit: this.#audit }, move, actor);
+      assert(moved.ok, "the tag's name and guard were looked at, and the version is there");
     }
     return ok({ version: versionOf(row, await tagsOf(tx, dataset)), isNew: !known });
+  }
+
+  /** The version with its bytes: where they were taken away, they were just put back. */
+  async #restored(tx: Transaction<Schema>, known: VersionRow, actor: string): Promise<VersionRow> {
+    const { dataset, number } = known;
+    if (known.removed_at_ms === null) return known;
+    const removal = { removed_at_ms: null, removed_by: null, removed_because: null };
+    await tx.updateTable("dataset_version").set(removal).where("dataset", "=", dataset).where("number", "=", number).execute();
+    await this.#audit.append(tx, { actor, action: "dataset-version.restored", object: `dataset/${dataset}`, payload: { number } });
+    return { ...known, ...removal };
   }
 
   async #insert(
@@ -233,12 +326,12 @@ export class Datasets {
       readonly dataset: string;
       readonly isFirst: boolean;
       readonly spec: DatasetSpec;
-      readonly inspection: TableInspection;
-      readonly index: TableIndex;
+      readonly source: StagedSource;
+      readonly reading: TableReading;
     },
     actor: string,
   ): Promise<VersionRow> {
-    const { dataset, spec, inspection, index } = made;
+    const { dataset, spec, source, reading } = made;
     const nowMs = this.#store.runtime.clock.nowMs();
     if (made.isFirst)
       await tx
@@ -248,16 +341,22 @@ export class Datasets {
     const query = tx.selectFrom("dataset_version").select((eb) => eb.fn.max("number").as("last"));
     const { last } = await query.where("dataset", "=", dataset).executeTakeFirstOrThrow();
     const row: VersionRow = {
-      id: index.id,
+      id: reading.id,
       dataset,
       number: (last ?? 0) + 1,
-      blob: inspection.blob,
-      bytes: inspection.bytes,
-      rows: index.rows,
-      columns_json: canonicalJson(inspection.columns),
-      profile_json: canonicalJson({ columns: index.columns, cells: index.cells }),
+      blob: source.blob,
+      format: reading.format,
+      layout: source.layout,
+      bytes: source.bytes,
+      rows: reading.index?.rows ?? 0,
+      columns_json: canonicalJson(reading.columns),
+      profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
+      removed_at_ms: null,
+      removed_by: null,
+      removed_because: null,
     };
     await tx.insertInto("dataset_version").values(row).execute();
     const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };
@@ -282,21 +381,7 @@ export class Datasets {
   }
 }
 
-const changedMeanwhile = invalid([
-  { path: "", expected: "a file that stays as it is while it is read", got: "other bytes at the second reading" },
-]);
 const declaredOtherwise = (dataset: string): Refusal =>
   conflict(
     `dataset ${dataset} was declared with another key, label or protected columns: leave the declaration out, or choose another name`,
   );
-
-/** A file that isn't one, or can't be opened, is the caller's mistake. */
-async function fileIssue(path: string): Promise<Issue | undefined> {
-  try {
-    await access(path, constants.R_OK);
-    return (await stat(path)).isFile() ? undefined : { path: "", expected: "a file", got: path };
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-    return { path: "", expected: "a file that can be read", got: path };
-  }
-}

@@ -202,7 +202,7 @@ export class Models {
     if (!parseBlobId(blob) || !(await this.#store.blobs.has(blob))) {
       issues.push({ path: "/blob", expected: "a blob that was uploaded before", got: blob });
     } else {
-      const format = formatIssue(await firstBytesOf(this.#store.blobs.path(blob)));
+      const format = formatIssue(await firstBytesOf(await this.#store.blobs.whole(blob)));
       if (format) issues.push(format);
     }
     if (featureSet !== undefined && shape.ok) {

@@ -1,5 +1,5 @@
 /** What must hold on every database: run by `registry.test.ts` and `registry.pg.test.ts`. */
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FreshStore } from "../../test/sqlite.ts";
@@ -94,10 +94,27 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       expect([fromBlob.id, fromBlob.blob]).toEqual([fromFile.id, fromFile.blob]);
       const missing = await registry.datasets.add({ dataset: "credit", source: { path: `${path}.not` } }, "ana");
       expect(missing).toMatchObject({ error: { kind: "invalid", issues: [{ expected: "a file that can be read" }] } });
-      const folder = await registry.datasets.add({ dataset: "credit", source: { path: fresh.store.folder } }, "ana");
-      expect(folder).toMatchObject({ error: { kind: "invalid", issues: [{ expected: "a file" }] } });
       const gone = await registry.datasets.add({ dataset: "credit", source: { blob: missingBlob() } }, "ana");
       expect(gone).toMatchObject({ error: { kind: "invalid", issues: [{ path: "/blob" }] } });
+    });
+
+    test("from a folder: one table of its files, the rest kept as it is, and its blob lists them", async () => {
+      const folder = join(fresh.store.folder, "in");
+      mkdirSync(join(folder, "2026"), { recursive: true });
+      const [header = "", ...rows] = table.toString().trimEnd().split("\n");
+      writeFileSync(join(folder, "2026", "a.csv"), [header, ...rows.slice(1)].join("\n"));
+      writeFileSync(join(folder, "2026", "b.csv"), [header, rows[0]].join("\n"));
+      writeFileSync(join(folder, "README.md"), "about");
+      const alone = valueOf(await registry.datasets.add({ dataset: "credit", source: { bytes: table }, spec }, "ana")).version;
+      const { version } = valueOf(await registry.datasets.add({ dataset: "credit", source: { path: folder } }, "ana"));
+      expect(version).toMatchObject({ number: 2, id: alone.id, layout: "folder", format: "csv", rows: alone.rows });
+      const manifest: unknown = JSON.parse((await fresh.store.blobs.get(version.blob)).toString());
+      expect(manifest).toMatchObject({ files: [{ path: "2026/a.csv" }, { path: "2026/b.csv" }, { path: "README.md", bytes: 5 }] });
+      expect(valueOf(await registry.datasets.diff("credit/1", "credit/2")).rows).toMatchObject({ missing: 0, added: 0, changed: 0 });
+      expect(valueOf(await registry.datasets.add({ dataset: "credit", source: { path: folder } }, "ana")).isNew).toBe(false);
+      symlinkSync("/etc/hostname", join(folder, "link.csv"));
+      const linked = await registry.datasets.add({ dataset: "credit", source: { path: folder } }, "ana");
+      expect(linked).toMatchObject({ error: { kind: "invalid", issues: [{ path: "link.csv", got: "a link" }] } });
     });
 
     test("a table with anything wrong leaves nothing behind, no blob either", async () => {
@@ -147,20 +164,28 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       valueOf(await add(Buffer.from("id,sex,y\n1,m,0\n")));
       valueOf(await add(Buffer.from("id,sex,y\n2,m,0\n")));
       const move = (number: number, actor: string) =>
-        registry.datasets.setTag({ dataset: "credit", tag: "clean", number, reason: "repaired", expected: 1 }, actor);
+        registry.datasets.setTag(
+          { dataset: "credit", tag: "clean", number, reason: "repaired", expected: 1, mayMoveProtected: false },
+          actor,
+        );
       const moved = await Promise.all([move(2, "ben"), move(3, "cem")]);
       expect(moved.filter(({ ok }) => ok)).toHaveLength(1);
       const winner = moved[0]?.ok ? "ben" : "cem";
       const lost = moved.find(({ ok }) => !ok);
       expect(lost).toMatchObject({ error: { kind: "conflict", message: expect.stringContaining(`${winner} moved it`) } });
-      valueOf(await registry.datasets.setTag({ dataset: "credit", tag: "clean", number: null, reason: "over" }, "ana"));
+      valueOf(
+        await registry.datasets.setTag({ dataset: "credit", tag: "clean", number: null, reason: "over", mayMoveProtected: false }, "ana"),
+      );
       const history = await registry.datasets.tagHistory("credit");
       expect(history.map(({ from, to, movedBy, reason }) => [from, to, movedBy, reason])).toEqual([
         [null, 1, "ana", ""],
         [1, winner === "ben" ? 2 : 3, winner, "repaired"],
         [winner === "ben" ? 2 : 3, null, "ana", "over"],
       ]);
-      const nowhere = await registry.datasets.setTag({ dataset: "credit", tag: "clean", number: 9, reason: "" }, "ana");
+      const nowhere = await registry.datasets.setTag(
+        { dataset: "credit", tag: "clean", number: 9, reason: "", mayMoveProtected: false },
+        "ana",
+      );
       expect(nowhere).toMatchObject({ error: { kind: "unknown", name: "credit/9" } });
     });
 
@@ -174,7 +199,7 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       valueOf(await add(text(rows.filter(({ isLost }) => !isLost).map(({ line }) => line))));
       const diff = valueOf(await registry.datasets.diff("credit/1", "credit/2"));
       expect(diff.verdict).toContain("Of the rows with y = 0 and sex f, 75 % (75 of 100) are missing; of all others 0 % (0 of 300).");
-      expect(await registry.datasets.diff("credit/1", "credit/2", ["age"])).toMatchObject({
+      expect(await registry.datasets.diff("credit/1", "credit/2", { by: ["age"] })).toMatchObject({
         error: { issues: [{ path: "/by", expected: "some of sex" }] },
       });
     });
@@ -186,10 +211,15 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       expect(diff.schema).toEqual({
         added: [{ name: "z", type: "integer" }],
         removed: [],
+        renamed: [],
         retyped: [{ name: "y", from: "integer", to: "string" }],
+        emptied: [],
       });
       expect(diff.rows).toMatchObject({ changed: 1, unchanged: 2 });
-      expect(diff.verdict).toBe("New columns: z. Column y was integer and is string. 0 of 3 rows are missing, 1 changed and 0 are new.");
+      expect(diff.verdict).toBe(
+        "New columns: z. Column y was integer and is string. 0 of 3 rows are missing, 1 changed and 0 are new. " +
+          "Labels changed: 1 of 2 from 0 to zero; no group stands out.",
+      );
     });
 
     test("bytes that were changed in the store are never compared", async () => {

@@ -7,16 +7,21 @@
  */
 import { createHash, hash } from "node:crypto";
 import { contentId } from "../store/index.ts";
-import type { Brand } from "../std.ts";
+import type { BlobId, Brand } from "../std.ts";
 import { isEmpty, microsecondsOf, type Column, type ColumnType } from "./cell-types.ts";
 import type { Cell } from "./csv-parser.ts";
 
-/** Logical id of a table, `tbl:` and 64 hex digits. */
+/** Logical id of a table, `tbl:` and 64 hex digits; of a folder without one, `dir:` and 64 hex digits. */
 export type TableId = Brand<string, "TableId">;
+
+/** What a folder without a table has instead: its files are all that can be compared. */
+export const folderId = (manifest: BlobId): TableId => asFolderId(manifest.replace(/^sha256:/, "dir:"));
+const asFolderId = (id: string): TableId => id as TableId;
 
 export const HASH_BYTES = 16;
 const FAN_OUT = 1024;
-const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, timestamp: 5, string: 6 } as const satisfies Record<
+/** First byte of a cell. */
+export const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, timestamp: 5, string: 6 } as const satisfies Record<
   ColumnType | "empty",
   number
 >;
@@ -58,6 +63,11 @@ export class RowHasher {
         this.#length += 4 + written;
       }
     }
+  }
+
+  /** The cells that were added since `start`, in the one spelling of their values; overwritten by the next row. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** Writes the hash of what was added since `start`. */

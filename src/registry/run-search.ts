@@ -21,6 +21,14 @@ export interface FoundRun {
   readonly links: RunLinks;
 }
 
+export interface DatasetSummary {
+  readonly experiment: number;
+  readonly name: string;
+  readonly digest: string;
+  readonly context: string | null;
+}
+const MOST_DATASETS = 1000;
+
 const text = { kind: "text", operators: TEXT_OPERATORS } as const;
 const number = { kind: "number", operators: NUMBER_OPERATORS } as const;
 const TAG = { tag: "tag", tags: "tag" } as const;
@@ -153,6 +161,31 @@ export class RunSearch {
     if (!page.ok) return page;
     const found = page.value.found.map(asPoint).map((row) => ({ key: row.key, step: row.step, atMs: row.at_ms, value: valueOf(row) }));
     return ok({ found, next: page.value.next });
+  }
+
+  /** All points of a metric of some runs, run by run. */
+  async points(runs: readonly string[], key: string): Promise<readonly (MetricValue & { readonly run: string })[]> {
+    const query = this.#store.db.selectFrom("run_metric").selectAll().where("run", "in", runs).where("key", "=", key);
+    const rows = await query.orderBy("run").orderBy("at_ms").orderBy("step").orderBy("value").execute();
+    return rows.map((row) => ({ run: row.run, key: row.key, step: row.step, atMs: row.at_ms, value: valueOf(row) }));
+  }
+
+  /** What data the runs of some experiments took. */
+  async datasets(experiments: readonly number[]): Promise<readonly DatasetSummary[]> {
+    const { db, kind } = this.#store;
+    const rows = await db
+      .selectFrom("run_dataset as d")
+      .innerJoin("run", "run.id", "d.run")
+      .innerJoin("experiment", "experiment.name", "run.experiment")
+      .where("experiment.id", "in", experiments)
+      .where("run.deleted_at_ms", "is", null)
+      .select(["experiment.id as experiment", "d.name", "d.digest", sql<string | null>`${datasetKey(kind, "context")}`.as("context")])
+      .distinct()
+      .orderBy("d.name")
+      .orderBy("d.digest")
+      .limit(MOST_DATASETS)
+      .execute();
+    return rows;
   }
 
   async experiments(search: Search & { readonly view: LifecycleView }): Promise<Result<Page<Experiment>, TrackingRefusal>> {

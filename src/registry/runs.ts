@@ -1,5 +1,4 @@
 /** Runs: one training each, with what went in (parameters, data, features), what came out (metrics, artifacts, models). */
-import { stat } from "node:fs/promises";
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { checked } from "../checked.ts";
@@ -125,7 +124,7 @@ export class Runs {
     const issues = await this.#issuesOf(log);
     if (issues.length > 0) return err(invalid(issues));
     const sizes = new Map<string, number>();
-    for (const { blob } of log.artifacts ?? []) sizes.set(blob, (await stat(this.#store.blobs.path(asBlobId(blob)))).size);
+    for (const { blob } of log.artifacts ?? []) sizes.set(blob, await this.#store.blobs.size(asBlobId(blob)));
     const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
       await this.#audit.lock(tx);
       const row = await openRun(tx, run);

@@ -1,47 +1,19 @@
 /** Reads a table twice: first for what its columns are, then for what its rows are. Nothing of it is kept but counts and hashes. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { setImmediate } from "node:timers/promises";
-import { parseBlobId } from "../store/index.ts";
-import { assert, type BlobId } from "../std.ts";
+import { assert } from "../std.ts";
 import { TypeGuess, isEmpty, type Column } from "./cell-types.ts";
 import { ColumnProfiler, type ColumnProfile } from "./column-profile.ts";
-import { CsvParser, type Cell } from "./csv-parser.ts";
-import { TableProblem, decodedText } from "./csv-text.ts";
+import type { Cell } from "./csv-parser.ts";
+import { TableProblem } from "./csv-text.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
-import { GroupIndex, type RowGroups } from "./group-index.ts";
+import { GroupIndex, type TableGroups } from "./group-index.ts";
 import { HASH_BYTES, RowHasher, compareAt, orderOf, tableId, type TableId } from "./row-hash.ts";
+import { readRows, type RowSink, type Table } from "./table-rows.ts";
 
-/** Gives the bytes from the beginning, each time anew. */
-export type OpenTable = () => AsyncIterable<Uint8Array>;
-
-const CHUNK_BYTES = 64 * 1024;
-
-export const openFile =
-  (path: string): OpenTable =>
-  () =>
-    createReadStream(path, { highWaterMark: CHUNK_BYTES });
-
-/** Bytes in memory, with a breath between chunks, so that a server that reads them goes on serving. */
-export const openBytes = (bytes: Uint8Array): OpenTable =>
-  async function* slices() {
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-      yield bytes.subarray(at, at + CHUNK_BYTES);
-      await setImmediate();
-    }
-  };
-
-export interface TableInspection {
-  readonly blob: BlobId;
-  readonly bytes: number;
-  readonly columns: readonly Column[];
-}
-
-/** First reading: byte id, and the type of every column from all its cells. @throws TableProblem */
-export async function inspectTable(open: OpenTable): Promise<TableInspection> {
+/** First reading: the type of every column, from all its cells. @throws TableProblem */
+export async function inspectTable(table: Table): Promise<readonly Column[]> {
   let names: readonly string[] = [];
   let guesses: TypeGuess[] = [];
-  const read = await parseAll(open, {
+  await readRows(table, {
     header(header) {
       names = header;
       guesses = header.map(() => new TypeGuess());
@@ -50,14 +22,12 @@ export async function inspectTable(open: OpenTable): Promise<TableInspection> {
       for (let i = 0; i < guesses.length; i++) guesses[i]?.add(cells[i] ?? null);
     },
   });
-  return { ...read, columns: names.map((name, i) => ({ name, type: guesses[i]?.type() ?? "string" })) };
+  return names.map((name, i) => ({ name, type: guesses[i]?.type() ?? "string" }));
 }
 
 /** Every row by number, in the order of the file. */
-export interface TableIndex extends RowGroups {
+export interface TableIndex extends TableGroups {
   readonly id: TableId;
-  /** Of the bytes that were read. */
-  readonly blob: BlobId;
   readonly rows: number;
   readonly rowHashes: Buffer;
   /** null without a key. */
@@ -72,34 +42,14 @@ export interface TableIndex extends RowGroups {
  * @param columns - those to read, in the order in which they enter the rows' hashes
  * @throws TableProblem also for keys that are empty or double
  */
-export async function indexTable(open: OpenTable, columns: readonly Column[], spec: DatasetSpec): Promise<TableIndex> {
-  const indexer = new Indexer(columns, spec);
-  const { blob } = await parseAll(open, { header: (names) => indexer.header(names), row: (cells, line) => indexer.row(cells, line) });
-  return { blob, ...indexer.finish() };
+export async function indexTable(table: Table, columns: readonly Column[], spec: DatasetSpec): Promise<TableIndex> {
+  const indexer = new Indexer(table, columns, spec);
+  await readRows(table, indexer);
+  return indexer.finish();
 }
 
-async function parseAll(
-  open: OpenTable,
-  sink: { header(names: readonly string[]): void; row(cells: readonly Cell[], line: number): void },
-): Promise<{ readonly blob: BlobId; readonly bytes: number }> {
-  const parser = new CsvParser(sink);
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const hashed = async function* counted() {
-    for await (const chunk of open()) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      yield chunk;
-    }
-  };
-  for await (const text of decodedText(hashed())) parser.push(text);
-  parser.end();
-  const blob = parseBlobId(`sha256:${hash.digest("hex")}`);
-  assert(blob, "a SHA-256 makes a blob id");
-  return { blob, bytes };
-}
-
-class Indexer {
+class Indexer implements RowSink {
+  readonly #table: Table;
   readonly #columns: readonly Column[];
   readonly #spec: DatasetSpec;
   readonly #hasher = new RowHasher();
@@ -110,10 +60,13 @@ class Indexer {
   #keyPlaces: readonly number[] = [];
   readonly #cells: Cell[] = [];
   readonly #lines: number[] = [];
+  /** The row with which each file begins. */
+  readonly #firstRows: number[] = [];
   #rowHashes = Buffer.alloc(HASH_BYTES * 1024);
   #keyHashes: Buffer | null;
 
-  constructor(columns: readonly Column[], spec: DatasetSpec) {
+  constructor(table: Table, columns: readonly Column[], spec: DatasetSpec) {
+    this.#table = table;
     this.#columns = columns;
     this.#spec = spec;
     this.#profiler = new ColumnProfiler(columns);
@@ -126,9 +79,10 @@ class Indexer {
     this.#keyPlaces = (this.#spec.key ?? []).map((name) => this.#columns.findIndex((column) => column.name === name));
   }
 
-  row(cells: readonly Cell[], line: number): void {
+  row(cells: readonly Cell[], line: number, file: number): void {
     const row = this.#lines.length;
     this.#lines.push(line);
+    if (file === this.#firstRows.length) this.#firstRows.push(row);
     const at = row * HASH_BYTES;
     if (at === this.#rowHashes.length) {
       this.#rowHashes = doubled(this.#rowHashes);
@@ -146,7 +100,7 @@ class Indexer {
     this.#groups.add(this.#cells, line);
   }
 
-  finish(): Omit<TableIndex, "blob"> {
+  finish(): TableIndex {
     const rows = this.#lines.length;
     const keyHashes = this.#keyHashes;
     const order = orderOf(rows, this.#rowHashes, keyHashes);
@@ -178,14 +132,20 @@ class Indexer {
     for (let place = 1; place < order.length; place++) {
       const [a = 0, b = 0] = [order[place - 1], order[place]];
       if (compareAt(keyHashes, a, b) !== 0) continue;
-      const [first = 0, second = 0] = [this.#lines[a], this.#lines[b]].toSorted((x = 0, y = 0) => x - y);
+      const [first, second] = a < b ? [a, b] : [b, a];
       const key = (this.#spec.key ?? []).join(", ");
-      throw new TableProblem({
-        expected: `rows that differ in their key (${key})`,
-        got: `lines ${first} and ${second} have the same`,
-        line: second,
-      });
+      const [one, other] = [this.#placeOf(first), this.#placeOf(second)];
+      const got =
+        one.file === other.file
+          ? `lines ${one.line} and ${other.line} have the same`
+          : `line ${one.line} of ${one.file} and line ${other.line} of ${other.file} have the same`;
+      throw new TableProblem({ expected: `rows that differ in their key (${key})`, got, line: other.line }, other.file);
     }
+  }
+
+  #placeOf(row: number): { readonly file: string; readonly line: number } {
+    const file = this.#firstRows.findLastIndex((first) => first <= row);
+    return { file: this.#table.files[file]?.name ?? "", line: this.#lines[row] ?? 0 };
   }
 }
 

@@ -1,11 +1,20 @@
-/** A folder of immutable files, each named by the SHA-256 of its bytes. No text of a user's ever becomes part of a path. */
+/**
+ * A folder of immutable bytes, each named by their SHA-256. No text of a user's ever becomes part of a path.
+ *
+ * A blob lies whole under its hash; or, where it was staged and is larger than 8 MiB, as a recipe of chunks, which lie compressed in packs.
+ * A recipe is there or not, so a blob is: packs come first and are swept when no recipe names them.
+ */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlobId } from "../std.ts";
+import { assert, type BlobId } from "../std.ts";
 import { sha256Hex } from "./content.ts";
+import { PackReader } from "./packs.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { Ids } from "./runtime.ts";
+import { BlobStaging, type StagedBlob } from "./staging.ts";
+import { noteUnfinished, unfinishedIn, type UnfinishedBlobs } from "./unfinished.ts";
 
 /** Thrown for an id that the store doesn't have, or whose bytes are no longer those that were put in. */
 export class BlobError extends Error {
@@ -28,19 +37,23 @@ export function parseBlobId(text: string): BlobId | undefined {
   return /^sha256:[0-9a-f]{64}$/.test(text) ? (text as BlobId) : undefined;
 }
 
+type Form = { readonly kind: "whole"; readonly bytes: number } | { readonly kind: "chunked"; readonly recipe: Recipe };
+
 export class Blobs {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #ids: Ids;
+  /** Blobs that were read whole, and found right, before slices of them were asked for. */
+  readonly #sound = new Set<BlobId>();
 
   constructor(folder: string, ids: Ids) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#ids = ids;
   }
 
   /** Stores bytes; returns once they survive a power cut. Storing the same bytes again changes nothing. */
   async put(bytes: Uint8Array): Promise<BlobId> {
     const id = `sha256:${sha256Hex(bytes)}` as BlobId;
-    if (await this.has(id)) return id;
+    if (await exists(this.path(id))) return id;
     const temporary = await this.#temporary();
     const file = await open(temporary, "wx");
     try {
@@ -49,33 +62,13 @@ export class Blobs {
     } finally {
       await file.close();
     }
-    await this.#moveIn(temporary, id);
+    await this.#moveIn(temporary, this.path(id));
     return id;
   }
 
-  /** Stores a file of any size while hashing it once. */
+  /** Stores a file of any size in one piece, so that `path` has it, while hashing it once. */
   async putFile(path: string): Promise<{ readonly id: BlobId; readonly bytes: number }> {
-    const temporary = await this.#temporary();
-    const file = await open(temporary, "wx");
-    const hash = createHash("sha256");
-    let bytes = 0;
-    try {
-      for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        await file.write(chunk);
-      }
-      await file.sync();
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    } finally {
-      await file.close();
-    }
-    const id = `sha256:${hash.digest("hex")}` as BlobId;
-    if (await this.has(id)) await rm(temporary, { force: true });
-    else await this.#moveIn(temporary, id);
-    return { id, bytes };
+    return this.#putWhole(createReadStream(path, { highWaterMark: 1 << 20 }));
   }
 
   /** The bytes of a blob, verified against its id. @throws BlobError */
@@ -89,47 +82,254 @@ export class Blobs {
 
   /**
    * The bytes of a blob in pieces, each hashed as it is read, so that a large one keeps nobody waiting. The last piece comes only once
-   * the hash is right: whoever has all the bytes that were announced has the right ones.
-   * @throws BlobError at once where there is none, in place of the last piece where they are no longer those that were put in
+   * the hash is right: whoever has all the bytes that were announced has the right ones. A chunk is right before it is given.
+   * @throws BlobError at once where there is none, in place of a piece where they are no longer those that were put in
    */
   async read(id: BlobId): Promise<{ readonly bytes: number; readonly pieces: AsyncIterable<Buffer> }> {
+    const form = await this.#form(id);
+    if (form.kind === "whole") return { bytes: form.bytes, pieces: verified(this.path(id), id) };
+    return { bytes: form.recipe.bytes, pieces: this.#chunks(id, form.recipe, { from: 0, to: form.recipe.bytes }) };
+  }
+
+  /** @throws BlobError where there is none */
+  async size(id: BlobId): Promise<number> {
+    const form = await this.#form(id);
+    return form.kind === "whole" ? form.bytes : form.recipe.bytes;
+  }
+
+  /**
+   * Bytes from `from` up to `to`, verified: by chunks, or, where a blob lies whole, all of it before its first slice.
+   * @throws BlobError
+   */
+  async slice(id: BlobId, from: number, to: number): Promise<Buffer> {
+    const form = await this.#form(id);
+    if (form.kind === "chunked") {
+      const pieces: Buffer[] = [];
+      for await (const piece of this.#chunks(id, form.recipe, { from, to })) pieces.push(piece);
+      return Buffer.concat(pieces);
+    }
+    if (!this.#sound.has(id)) {
+      for await (const _piece of verified(this.path(id), id));
+      if (this.#sound.size >= SOUND_MAX) this.#sound.clear();
+      this.#sound.add(id);
+    }
+    const file = await open(this.path(id), "r");
     try {
-      return { bytes: (await stat(this.path(id))).size, pieces: verified(this.path(id), id) };
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(to - from), 0, to - from, from);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Reads all of a blob. @throws BlobError where a bit of it isn't what it was */
+  async verify(id: BlobId): Promise<void> {
+    const hash = createHash("sha256");
+    for await (const piece of (await this.read(id)).pieces) hash.update(piece);
+    if (`sha256:${hash.digest("hex")}` !== id) throw new BlobError("corrupt", id);
+  }
+
+  async has(id: BlobId): Promise<boolean> {
+    return (await exists(this.path(id))) || (await exists(this.#recipePath(id)));
+  }
+
+  /** Where the blob lies whole, for a process that reads it itself. It may not exist, or lie in chunks: then `whole` makes the file. */
+  path(id: BlobId): string {
+    return join(this.folder, ...fanOut(id));
+  }
+
+  /** The blob as one file, made from its chunks where it lies in some. @throws BlobError */
+  async whole(id: BlobId): Promise<string> {
+    const form = await this.#form(id);
+    if (form.kind === "chunked") {
+      const made = await this.#putWhole(this.#chunks(id, form.recipe, { from: 0, to: form.recipe.bytes }));
+      if (made.id !== id) throw new BlobError("corrupt", id);
+    }
+    return this.path(id);
+  }
+
+  /** Begins a blob that is written piece by piece. Nothing of it is there before `commit`. */
+  staging(bases: readonly Recipe[] = []): BlobStaging {
+    return new BlobStaging({ folder: this.folder, freshName: () => this.#ids.next(), bases });
+  }
+
+  /** Of a blob that lies in chunks; undefined for all others. */
+  async recipe(id: BlobId): Promise<Recipe | undefined> {
+    if (!(await this.has(id))) return undefined;
+    const form = await this.#form(id);
+    return form.kind === "chunked" ? form.recipe : undefined;
+  }
+
+  /** Makes staged bytes a blob; returns once it survives a power cut. @returns whether it is new */
+  async commit(staged: StagedBlob): Promise<boolean> {
+    if (await this.has(staged.id)) {
+      await this.discard(staged);
+      return false;
+    }
+    for (const { name, temporary } of staged.packs) await this.#moveIn(temporary, this.#packPath(name));
+    await this.#moveIn(staged.temporary, staged.isChunked ? this.#recipePath(staged.id) : this.path(staged.id));
+    if (staged.isChunked) await this.#requirePacks(staged.id);
+    return true;
+  }
+
+  /** Notes that these blobs are about to be committed; `end` once what refers to them is stored. Those that are there already aren't noted. */
+  async beginning(ids: readonly BlobId[]): Promise<{ end(): Promise<void> }> {
+    const fresh: BlobId[] = [];
+    for (const id of ids) if (!(await this.has(id))) fresh.push(id);
+    return noteUnfinished(join(this.folder, "unfinished"), this.#ids.next(), fresh);
+  }
+
+  /** What a process that ended meanwhile had begun. */
+  unfinished(): Promise<readonly UnfinishedBlobs[]> {
+    return unfinishedIn(join(this.folder, "unfinished"), parseBlobId);
+  }
+
+  /** Writes a blob's chunks anew, into packs that hold no other's, and keeps its id. One that lies whole stays where it is. */
+  async repack(id: BlobId): Promise<void> {
+    const recipe = await this.recipe(id);
+    if (!recipe) return;
+    const staging = this.staging();
+    try {
+      for await (const piece of this.#chunks(id, recipe, { from: 0, to: recipe.bytes })) staging.write(piece);
+    } catch (error) {
+      staging.abandon();
+      throw error;
+    }
+    const staged = staging.finish();
+    for (const { name, temporary } of staged.packs) await this.#moveIn(temporary, this.#packPath(name));
+    await this.#moveIn(staged.temporary, this.#recipePath(id));
+  }
+
+  async discard(staged: StagedBlob): Promise<void> {
+    for (const path of [staged.temporary, ...staged.packs.map(({ temporary }) => temporary)]) await rm(path, { force: true });
+  }
+
+  /** Takes a blob away; its chunks stay until `sweep`. The caller knows that nothing refers to it. */
+  async remove(id: BlobId): Promise<void> {
+    this.#sound.delete(id);
+    await rm(this.#recipePath(id), { force: true });
+    await rm(this.path(id), { force: true });
+  }
+
+  /**
+   * Removes packs of which no recipe needs a chunk any more. Young ones stay: their recipe may be about to come.
+   * @returns how many bytes that made free, or would make
+   */
+  async sweep({
+    olderThanMs,
+    nowMs,
+    isTrial = false,
+  }: {
+    readonly olderThanMs: number;
+    readonly nowMs: number;
+    readonly isTrial?: boolean;
+  }): Promise<number> {
+    const needed = new Set<string>();
+    for await (const path of filesWithin(join(this.folder, "chunked"))) {
+      const recipe = parseRecipe(await readFile(path));
+      // A recipe that can't be read names packs that nobody knows: none may go before it is restored or removed.
+      if (!recipe) return 0;
+      for (const pack of recipe.packs) needed.add(pack);
+    }
+    let bytes = 0;
+    for await (const path of filesWithin(join(this.folder, "packs"))) {
+      const { size, mtimeMs } = await stat(path);
+      if (needed.has(path.slice(path.lastIndexOf("/") + 1)) || mtimeMs > nowMs - olderThanMs) continue;
+      bytes += size;
+      if (!isTrial) await rm(path, { force: true });
+    }
+    return bytes;
+  }
+
+  async #putWhole(pieces: AsyncIterable<Uint8Array>): Promise<{ readonly id: BlobId; readonly bytes: number }> {
+    const temporary = await this.#temporary();
+    const file = await open(temporary, "wx");
+    const hash = createHash("sha256");
+    let bytes = 0;
+    try {
+      for await (const piece of pieces) {
+        hash.update(piece);
+        bytes += piece.length;
+        await file.write(piece);
+      }
+      await file.sync();
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+    const id = `sha256:${hash.digest("hex")}` as BlobId;
+    if (await exists(this.path(id))) await rm(temporary, { force: true });
+    else await this.#moveIn(temporary, this.path(id));
+    return { id, bytes };
+  }
+
+  async #form(id: BlobId): Promise<Form> {
+    try {
+      return { kind: "whole", bytes: (await stat(this.path(id))).size };
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    try {
+      const recipe = parseRecipe(await readFile(this.#recipePath(id)));
+      if (!recipe) throw new BlobError("corrupt", id);
+      return { kind: "chunked", recipe };
     } catch (error) {
       if (isNotFound(error)) throw new BlobError("missing", id);
       throw error;
     }
   }
 
-  async has(id: BlobId): Promise<boolean> {
+  async *#chunks(id: BlobId, recipe: Recipe, { from, to }: { readonly from: number; readonly to: number }): AsyncGenerator<Buffer> {
+    const reader = new PackReader(recipe, (pack) => this.#packPath(pack));
+    let at = 0;
     try {
-      await stat(this.path(id));
-      return true;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
+      for (const chunk of recipe.chunks) {
+        const start = at;
+        at += chunk.bytes;
+        if (at <= from || start >= to) continue;
+        const bytes = await reader.read(chunk);
+        if (!bytes) throw new BlobError("corrupt", id);
+        yield bytes.subarray(Math.max(0, from - start), Math.min(chunk.bytes, to - start));
+      }
+    } finally {
+      await reader.close();
     }
   }
 
-  /** Where the blob lies, for a process that reads it itself. It may not exist. */
-  path(id: BlobId): string {
-    const hex = id.slice("sha256:".length);
-    return join(this.#folder, hex.slice(0, 2), hex.slice(2, 4), hex);
+  /** A blob that this one shares chunks with may have been taken away, and its packs swept, before this one's recipe was there. */
+  async #requirePacks(id: BlobId): Promise<void> {
+    const form = await this.#form(id);
+    if (form.kind === "whole") return;
+    for (const pack of form.recipe.packs) {
+      if (await exists(this.#packPath(pack))) continue;
+      await rm(this.#recipePath(id), { force: true });
+      throw new BlobError("missing", id);
+    }
+  }
+
+  #recipePath(id: BlobId): string {
+    return join(this.folder, "chunked", ...fanOut(id));
+  }
+
+  #packPath(name: string): string {
+    assert(/^[\w-]{1,36}$/.test(name), "packs are named by ids");
+    return join(this.folder, "packs", name.slice(-2), name);
   }
 
   async #temporary(): Promise<string> {
-    const folder = join(this.#folder, "tmp");
+    const folder = join(this.folder, "tmp");
     await mkdir(folder, { recursive: true });
     return join(folder, this.#ids.next());
   }
 
-  /** The rename is durable once its folder is synced. */
-  async #moveIn(temporary: string, id: BlobId): Promise<void> {
-    const target = this.path(id);
+  /** The rename is durable once the folders above are synced, down from the store's own. */
+  async #moveIn(temporary: string, target: string): Promise<void> {
     const folder = join(target, "..");
     await mkdir(folder, { recursive: true });
     await rename(temporary, target);
-    for (const each of [folder, join(folder, ".."), this.#folder]) {
+    for (let each = folder; each.length >= this.folder.length; each = join(each, "..")) {
       const handle = await open(each, "r");
       try {
         await handle.sync();
@@ -140,8 +340,14 @@ export class Blobs {
   }
 }
 
+const SOUND_MAX = 1000;
 /** Some tenths of a millisecond's hashing. */
 const PIECE_BYTES = 256 * 1024;
+
+function fanOut(id: BlobId): readonly [string, string, string] {
+  const hex = id.slice("sha256:".length);
+  return [hex.slice(0, 2), hex.slice(2, 4), hex];
+}
 
 async function* verified(path: string, id: BlobId): AsyncGenerator<Buffer> {
   const hash = createHash("sha256");
@@ -154,6 +360,31 @@ async function* verified(path: string, id: BlobId): AsyncGenerator<Buffer> {
   }
   if (`sha256:${hash.digest("hex")}` !== id) throw new BlobError("corrupt", id);
   if (held) yield held;
+}
+
+async function* filesWithin(folder: string): AsyncGenerator<string> {
+  let entries;
+  try {
+    entries = await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isNotFound(error)) return;
+    throw error;
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesWithin(path);
+    else yield path;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
 }
 
 function isNotFound(error: unknown): boolean {

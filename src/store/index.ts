@@ -12,6 +12,8 @@ export {
   type SimulatedRuntime,
   type Timers,
 } from "./runtime.ts";
+export { BlobStaging, type StagedBlob } from "./staging.ts";
+export type { Recipe } from "./recipe.ts";
 export type { Schema } from "./schema.ts";
 export type { SqliteProcedure } from "./sqlite-thread.ts";
 export { openStore, viewStore, type PostgresStore, type SqliteStore, type Store, type StoreOptions, type StoreView } from "./store.ts";

@@ -15,6 +15,9 @@ export interface Schema {
   dataset: DatasetTable;
   dataset_version: DatasetVersionTable;
   dataset_tag: DatasetTagTable;
+  dataset_pin: DatasetPinTable;
+  dataset_protected_tag: DatasetProtectedTagTable;
+  dataset_redaction: DatasetRedactionTable;
   feature_set: FeatureSetTable;
   experiment: ExperimentTable;
   run: RunTable;
@@ -112,14 +115,53 @@ export interface DatasetVersionTable {
   id: string;
   dataset: string;
   number: number;
-  /** Byte id of the file as it came. */
+  /** Byte id of the file as it came, or of the manifest of a folder. */
   blob: string;
+  /** `csv`, `ndjson`, `parquet`, or `none` for a folder without a table. */
+  format: string;
+  /** `file` or `folder`. */
+  layout: string;
   bytes: number;
   rows: number;
   columns_json: string;
   profile_json: string;
+  /** Blob with distributions by column and group; null where there are none. */
+  sketches: string | null;
   created_at_ms: number;
   created_by: string;
+  /** When its bytes were taken away; what is known of it stays. */
+  removed_at_ms: number | null;
+  removed_by: string | null;
+  removed_because: string | null;
+}
+/** A version whose bytes are kept because somebody said so. */
+export interface DatasetPinTable {
+  dataset: string;
+  number: number;
+  reason: string;
+  pinned_at_ms: number;
+  pinned_by: string;
+}
+export interface DatasetProtectedTagTable {
+  dataset: string;
+  tag: string;
+  reason: string;
+  protected_at_ms: number;
+  protected_by: string;
+}
+/** What a version was before rows were taken out of it for good. Whose rows they were is not kept. */
+export interface DatasetRedactionTable {
+  dataset: string;
+  number: number;
+  blob_before: string;
+  /** null where no row was left. */
+  blob_after: string | null;
+  id_before: string;
+  id_after: string | null;
+  rows: number;
+  reference: string;
+  redacted_at_ms: number;
+  redacted_by: string;
 }
 /** History of tags: the newest row of a (dataset, tag) says where it points; `number` null means removed. */
 export interface DatasetTagTable {

@@ -15,7 +15,7 @@ import { MlflowError, invalid, orError } from "./errors.ts";
 import { decoded } from "./experiments.ts";
 import { Fields } from "./fields.ts";
 import { TAGS, answerErrors, mount, type MlflowParts } from "./routing.ts";
-import { runOf } from "./runs.ts";
+import { runIn, runOf } from "./runs.ts";
 
 const PREFIXES = ["/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts"] as const;
 const MAX_PATH_BYTES = 2048;
@@ -45,6 +45,31 @@ export async function artifactProxyRoutes(app: Server, parts: MlflowParts): Prom
   const about = (summary: string, prefix: string) => ({
     schema: { summary, tags: TAGS, ...(prefix.startsWith("/ajax") ? { hide: true } : {}) },
   });
+  app.post(
+    "/ajax-api/2.0/mlflow/upload-artifact",
+    {
+      config: { right: "registry:write", takesBasic: true, takesUpload: true },
+      bodyLimit: MAX_BROWSER_BYTES,
+      schema: { summary: "Put a file of a run", tags: TAGS },
+    },
+    async (request, reply) => {
+      const query = new Fields(asObject(request.query));
+      const hex = query.text("run_uuid");
+      if (!hex) throw invalid("Request must specify run_uuid.");
+      const path = query.text("path");
+      if (!path) throw invalid("Request must specify path.");
+      const run = orError(await registry.tracking.runs.get(runIn(hex)));
+      const root = addressIn(runArtifacts(run.experiment.artifactLocation, run.id));
+      if (root === undefined) throw invalid("The files of this run are not kept here.");
+      const address = `${root}/${pathIn(path)}`;
+      if (Number(request.headers["content-length"] ?? 0) > MAX_BROWSER_BYTES)
+        throw invalid(`Artifact size is too large. Max size is ${MAX_BROWSER_BYTES} bytes.`);
+      const kept = await received(parts, folder, request);
+      if (kept.bytes === 0) throw invalid("Request must specify data.");
+      orError(await artifacts.put(address, kept, actorOf(principalOf(request))));
+      return sendJson(reply, 200, {});
+    },
+  );
   for (const prefix of PREFIXES) {
     const reads = { config: { right: "registry:read", takesBasic: true } } as const;
     const writes = { config: { right: "registry:write", takesBasic: true } } as const;
@@ -90,8 +115,12 @@ export async function artifactProxyRoutes(app: Server, parts: MlflowParts): Prom
   }
 }
 
-const fileInfo = (path: string, bytes: number | null) =>
+/** As a listing has it. @param bytes - null for a folder */
+export const fileInfo = (path: string, bytes: number | null) =>
   bytes === null ? { path, is_dir: true } : { path, is_dir: false, file_size: bytes };
+/** A browser's upload to a run. */
+const MAX_BROWSER_BYTES = 10 * 1024 * 1024;
+
 const asObject = (value: unknown) => (typeof value === "object" && value !== null ? { ...value } : {});
 
 const addressOf = ({ params }: FastifyRequest): string => pathIn(wildcardIn(params));

@@ -8,6 +8,7 @@ import { experimentRoutes } from "./experiments.ts";
 import { loggedModelRoutes } from "./logged-models.ts";
 import { modelVersionRoutes } from "./model-versions.ts";
 import { registeredModelRoutes } from "./registered-models.ts";
+import { pageRoutes } from "./pages.ts";
 import { PREFIXES, TAGS, answerErrors, prepare, type MlflowParts } from "./routing.ts";
 import { runRoutes } from "./runs.ts";
 
@@ -20,6 +21,7 @@ export async function mlflowTrackingRoutes(app: Server, parts: MlflowParts): Pro
     registeredModelRoutes(scope, parts);
     modelVersionRoutes(scope, parts);
     runArtifactRoutes(scope, parts);
+    pageRoutes(scope, parts);
     for (const prefix of ["/api", "/ajax-api"])
       scope.get(
         `${prefix}/3.0/mlflow/server-info`,

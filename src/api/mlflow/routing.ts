@@ -54,9 +54,11 @@ export function answerErrors(app: Server, onError: MlflowParts["onError"]): void
     if (body.status === 401) void reply.header("www-authenticate", 'Basic realm="mlflow", Bearer');
     const [first] = issues;
     const message =
-      first && !detail.includes(first.expected)
-        ? `${detail} ${first.path}: expected ${first.expected}, got ${first.got ?? "nothing"}`
-        : detail;
+      kind === "no-token"
+        ? "Set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD, to an access token: `evenkeel token create` makes one."
+        : first && !detail.includes(first.expected)
+          ? `${detail} ${first.path}: expected ${first.expected}, got ${first.got ?? "nothing"}`
+          : detail;
     return sendJson(reply, body.status, { ...errorCode(message, body), requestId: request.id });
   });
 }

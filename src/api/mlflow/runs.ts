@@ -1,9 +1,10 @@
 /** Runs: begun, logged to, searched. */
 import { runIdIn, type LoggedPoint, type RunStatus } from "../../registry/index.ts";
 import type { Server } from "../server.ts";
+import { parseStrictJson } from "../strict-json.ts";
 import { MlflowError, invalid, orError } from "./errors.ts";
 import { MAX_SEARCH, cleanKey, experimentIdIn, experimentIdsIn, searchIn, viewIn } from "./experiments.ts";
-import { atMost, keyOf, pairsOf, type Fields } from "./fields.ts";
+import { atMost, isObject, keyOf, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
 import { metricView, runInfoView, runView } from "./views.ts";
 
@@ -118,6 +119,19 @@ export function runRoutes(app: Server, { registry }: MlflowParts): void {
     orError(await links.add(run, { modelsOut }, actor));
     return {};
   });
+  mount(
+    app,
+    { method: "POST", path: "runs/log-model", summary: "Note a model, as clients before MLflow 3 do", ...writes },
+    async ({ fields, actor }) => {
+      const run = runOf(fields);
+      const model = modelInfoIn(fields.requiredText("model_json"));
+      const { tags } = orError(await runs.get(run));
+      const before = jsonOf(tags[MODEL_HISTORY_TAG] ?? "[]");
+      const history = JSON.stringify([...(Array.isArray(before) ? before : []), model]);
+      orError(await runs.log(run, { tags: [[MODEL_HISTORY_TAG, atMost(history, { name: "model_json", length: MAX_TAG })]] }, actor));
+      return {};
+    },
+  );
   mount(app, { method: "POST", path: "runs/search", summary: "Search runs", ...reads }, async ({ fields }) => {
     const experiments = experimentIdsIn(fields);
     const page = orError(
@@ -183,6 +197,21 @@ function pointOf(fields: Fields, name: "key", shownAs: string): LoggedPoint {
     model: fields.text("model_id") || undefined,
     dataset: datasetName && digest ? { name: datasetName, digest } : undefined,
   };
+}
+
+const MODEL_HISTORY_TAG = "mlflow.log-model.history";
+
+function modelInfoIn(text: string): Readonly<Record<string, unknown>> {
+  const model = jsonOf(text);
+  if (!isObject(model)) throw invalid(`Malformed model info. \n${text.slice(0, 200)}\n Received: ${text.slice(0, 200)}`);
+  const missing = ["artifact_path", "flavors", "utc_time_created", "run_id"].filter((name) => !Object.hasOwn(model, name));
+  if (missing.length > 0) throw invalid(`Model json is missing mandatory fields: {${missing.map((name) => `'${name}'`).join(", ")}}`);
+  return model;
+}
+
+function jsonOf(text: string): unknown {
+  const parsed = parseStrictJson(Buffer.from(text));
+  return parsed.ok ? parsed.value.value : undefined;
 }
 
 function checkCounts(fields: Fields): void {

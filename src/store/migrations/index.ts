@@ -4,6 +4,7 @@ import * as drills from "./0002-drills.ts";
 import * as sinks from "./0003-sinks.ts";
 import * as reasons from "./0004-reasons.ts";
 import * as mlflow from "./0005-mlflow.ts";
+import * as data from "./0006-data.ts";
 import * as lineage from "./0007-lineage.ts";
 import * as pipelines from "./0008-pipelines.ts";
 
@@ -14,6 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0003-sinks": sinks,
   "0004-reasons": reasons,
   "0005-mlflow": mlflow,
+  "0006-data": data,
   "0007-lineage": lineage,
   "0008-pipelines": pipelines,
 };
