@@ -144,7 +144,7 @@ function copyRuns(file: string, model: string): void {
   db.transaction(() => {
     for (let n = 1; n < RUNS; n++) {
       const run = n.toString(16).padStart(32, "0");
-      const row = { n, run, model, share: n / RUNS, kind: n % 2 ? "forest" : "logit" };
+      const row = { n: BigInt(n), run, model, share: n / RUNS, kind: n % 2 ? "forest" : "logit" };
       for (const statement of copied)
         statement.run(Object.fromEntries(Object.entries(row).filter(([name]) => statement.source.includes(`@${name}`))));
     }
