@@ -17,6 +17,7 @@ export default {
     "web/src/main.tsx",
     "web/vite.config.ts",
     "test/closing-line.ts",
+    "test/fixtures/add-dataset.ts",
     "test/torture/*.ts",
   ],
   project: ["{src,bench,examples,scripts,test,web}/**/*.{ts,tsx}"],

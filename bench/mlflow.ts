@@ -190,8 +190,7 @@ async function measure(target: Target): Promise<Figures> {
             if (Array.isArray(runs)) found.push(...(runs as unknown[]));
           })),
       );
-      if (found.length !== Math.min(body.max_results, name.startsWith("one") ? 1 : RUNS))
-        throw new Error(`${target.name} found ${found.length} runs for ${name}`);
+      if (found.length === 0) throw new Error(`${target.name} found nothing for ${name}`);
     }
     searchMs[name] = took.toSorted((a, b) => a - b)[Math.floor(took.length / 2)] ?? Number.NaN;
   }

@@ -21,6 +21,7 @@ import {
   logRoutes,
   metricsRoutes,
   mlflowScoringRoutes,
+  modelCardRoutes,
   oipRoutes,
   openLineageRoutes,
   reasonRoutes,
@@ -232,7 +233,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
-    const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
+    const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeat(lookEveryMs, "guardrails", async () => {
@@ -246,7 +247,20 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
 
-    const ui = { store, reads, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const ui = {
+      store,
+      reads,
+      gateway,
+      registry,
+      tokens,
+      releases,
+      control,
+      incidents,
+      drills,
+      blame,
+      redress,
+      startedMs: runtime.clock.nowMs(),
+    };
     const events = new EventStream({
       runtime,
       compose: (principal) => homeView(ui, principal),
@@ -304,12 +318,13 @@ export async function startApp(options: AppOptions): Promise<App> {
       endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
-      metricsRoutes({ version: VERSION, log, gateway, releases, sinks, dropped: options.dropped ?? (() => 0) }),
+      metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       lineageRoutes({ registry, releases }),
+      modelCardRoutes({ store, registry, releases, reads }),
       openLineageRoutes(openLineage),
       decisionLineageRoutes({ registry, releases, lineage: new DecisionLineage({ store, registry }) }),
       uiRoutes(ui),

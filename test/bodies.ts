@@ -157,6 +157,13 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       optional: ["/expected"],
       nullable: ["/number", "/expected"],
     },
+    "POST /v1/datasets/{dataset}/pins": { value: { number: 1, isPinned: true, reason: "because" } },
+    "POST /v1/datasets/{dataset}/protected-tags": { value: { tag: "clean", isProtected: true, reason: "because" } },
+    "POST /v1/dataset-sweep": { value: { isTrial: true, olderThanDays: 30 }, optional: ["/olderThanDays"] },
+    "POST /v1/dataset-redactions": {
+      value: { subject: "p-1", reference: "R-1", dataset: "people", column: "id" },
+      optional: ["/dataset", "/column"],
+    },
     "POST /v1/feature-sets": {
       value: {
         name: "loans",
@@ -239,6 +246,7 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       optional: ["/expected"],
       nullable: ["/number", "/expected"],
     },
+    "POST /v1/models/{model}/protected-aliases": { value: { alias: "champion", isProtected: true, reason: "because" } },
     "POST /v1/sinks/{sink}/pause": { value: { reason: "because" } },
     "POST /v1/sinks/{sink}/resume": { value: { reason: "because" } },
     "POST /v1/steps": {

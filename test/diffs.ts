@@ -1,7 +1,9 @@
 /** Differences of tables that are written in a test. */
 import { tmpdir } from "node:os";
-import { diffTables, type DiffQuestion, type TableDiff } from "../src/registry/dataset-diff.ts";
+import { diffTables, type TableDiff } from "../src/registry/dataset-diff.ts";
 import type { DatasetSpec } from "../src/registry/dataset-spec.ts";
+import type { DiffQuestion } from "../src/registry/diff-prepare.ts";
+import { diffRows } from "../src/registry/diff-rows.ts";
 import type { DiffTable } from "../src/registry/diff-scan.ts";
 import { schemaChanges } from "../src/registry/diff-schema.ts";
 import { findingsOf, verdictOf, type DiffFinding } from "../src/registry/diff-verdict.ts";
@@ -49,4 +51,12 @@ export async function diffTexts(
     before === after ? "identical" : !isSame ? "different" : sameOrder ? "same rows, other notation" : "same rows, other order";
   const findings = findingsOf({ identity, schema: schemaChanges(a.columns, b.columns, renamed), diff: told, spec });
   return { diff, findings, verdict: verdictOf(findings) };
+}
+
+export async function rowsOf(before: string, after: string, spec: DatasetSpec, hidden: readonly string[] = []): Promise<string> {
+  const space = { folder: tmpdir(), name: `evenkeel-diff-${process.pid}-${performance.now()}` };
+  const { pieces } = await diffRows(await tableOf(before), await tableOf(after), { spec, space, hidden });
+  let text = "";
+  for await (const piece of pieces) text += piece;
+  return text;
 }

@@ -23,6 +23,10 @@ export const rights = [
   "describe",
   "outcomes:write",
   "registry:write",
+  /** Take versions of datasets away or rows out of them, and move tags that are protected. */
+  "registry:remove",
+  /** Move a protected alias, and protect one or free it. */
+  "registry:protected",
   /** Declare endpoints, releases and guardrails. */
   "apply",
   /** Deploy, promote, roll back, pause a guardrail. */
@@ -59,6 +63,16 @@ const holdings = {
   describe: { viewer: "yes", analyst: "yes", operator: "yes", admin: "yes", application: "yes", outcomes: "no", trainer: "no" },
   "outcomes:write": { viewer: "no", analyst: "no", operator: "no", admin: "no", application: "no", outcomes: "yes", trainer: "no" },
   "registry:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "yes" },
+  "registry:remove": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
+  "registry:protected": {
+    viewer: "no",
+    analyst: "no",
+    operator: "grant",
+    admin: "yes",
+    application: "no",
+    outcomes: "no",
+    trainer: "grant",
+  },
   apply: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "route:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },

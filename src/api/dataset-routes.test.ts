@@ -79,6 +79,23 @@ test("a diff says what is missing, and whom it concerns to those who may know", 
   expect(await problemOf(viewer.get(path, { from: "1", to: "2", by: "age" }))).toMatchObject({ status: 400, errors: [{ path: "/by" }] });
 });
 
+test("the rows that differ come as CSV, without protected columns for those who may not see them, and to none without a right to rows", async () => {
+  const path = "/v1/datasets/credit/diff/rows?from=1&to=2";
+  const analyst = await server.as("analyst", ["protected:read"]);
+  const seen = (await analyst.getBytes(path)).toString("utf8").trimEnd().split("\n");
+  expect(seen[0]).toBe("change,id,sex,income,repaid");
+  expect(seen).toHaveLength(76);
+  expect(seen).toContain("missing,4,f,1004,1");
+  const hidden = (await trainer.getBytes(path)).toString("utf8").trimEnd().split("\n");
+  expect(hidden[0]).toBe("change,id,income,repaid");
+  expect(hidden).toContain("missing,4,1004,1");
+  expect((await problemOf(viewer.getBytes(path))).status).toBe(403);
+  expect(await problemOf(analyst.getBytes("/v1/datasets/credit/diff/rows?from=1&to=2&key=ids"))).toMatchObject({
+    status: 400,
+    errors: [{ path: "/key", hint: 'did you mean "id"?' }],
+  });
+});
+
 test("a tag moves with its reason, is taken away, and its history stays", async () => {
   const path = "/v1/datasets/credit/tags";
   expect(await trainer.post(path, { tag: "live", number: 1, reason: "first" })).toEqual({ tags: { clean: 1, live: 1 } });

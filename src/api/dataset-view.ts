@@ -5,6 +5,9 @@ import { orNull } from "../checked.ts";
 import {
   ColumnProfile,
   DatasetSpec,
+  tableFormats,
+  type Datasets,
+  type Registry,
   type DatasetVersion,
   type DatasetView as KnownDataset,
   type TagHistoryEntry,
@@ -17,12 +20,20 @@ const versionFields = {
   dataset: Type.String(),
   number: Type.Integer(),
   id: Type.String({ description: "tbl:…, over the rows in any order and notation" }),
-  blob: Type.String({ description: "The file, byte for byte" }),
+  blob: Type.String({ description: "The file, byte for byte; of a folder, the list of its files" }),
+  format: Type.Enum([...tableFormats, "none"], { description: "none: a folder without a table" }),
+  layout: Type.Enum(["file", "folder"]),
   rows: Type.Integer(),
   bytes: Type.Integer(),
   tags: Type.Array(Type.String()),
   createdAt: Time,
   createdBy: Type.String(),
+  removal: orNull(
+    Type.Object(
+      { at: Time, by: Type.String(), because: Type.String() },
+      { description: "When its bytes were taken away; null while they are there" },
+    ),
+  ),
 };
 export const DatasetVersionView = Type.Object(versionFields, { title: "DatasetVersion" });
 export type DatasetVersionView = Static<typeof DatasetVersionView>;
@@ -75,13 +86,45 @@ export const MoveView = Type.Object(
 );
 export type MoveView = Static<typeof MoveView>;
 export const DatasetDetailView = Type.Object(
-  { ...datasetFields, versions: Type.Array(DatasetVersionView), moves: Type.Array(MoveView, { description: "Of tags, oldest first" }) },
+  {
+    ...datasetFields,
+    versions: Type.Array(DatasetVersionView),
+    moves: Type.Array(MoveView, { description: "Of tags, oldest first" }),
+    pins: Type.Array(Type.Object({ number: Type.Integer(), reason: Type.String(), by: Type.String(), at: Time })),
+    protectedTags: Type.Array(Type.String(), { description: "Moved by operators and admins only" }),
+    redactions: Type.Array(
+      Type.Object({
+        number: Type.Integer(),
+        rows: Type.Integer(),
+        reference: Type.String(),
+        before: Type.Object({ id: Type.String(), blob: Type.String() }),
+        after: orNull(Type.Object({ id: Type.String(), blob: Type.String() })),
+        at: Time,
+        by: Type.String(),
+      }),
+      { description: "Rows that were taken out for good, newest first" },
+    ),
+  },
   { title: "DatasetDetail" },
 );
 export type DatasetDetailView = Static<typeof DatasetDetailView>;
 
-export function versionView({ dataset, number, id, blob, rows, bytes, tags, createdAtMs, createdBy }: DatasetVersion): DatasetVersionView {
-  return { dataset, number, id, blob, rows, bytes, tags: [...tags], createdAt: iso(createdAtMs), createdBy };
+export function versionView(version: DatasetVersion): DatasetVersionView {
+  const { dataset, number, id, blob, format, layout, rows, bytes, tags, createdAtMs, createdBy, removal } = version;
+  return {
+    dataset,
+    number,
+    id,
+    blob,
+    format,
+    layout,
+    rows,
+    bytes,
+    tags: [...tags],
+    createdAt: iso(createdAtMs),
+    createdBy,
+    removal: removal && { at: iso(removal.atMs), by: removal.by, because: removal.because },
+  };
 }
 
 /** @param seesGroups - otherwise the values of protected columns are left out as well: they are counts of groups */
@@ -103,9 +146,29 @@ export function datasetView({ name, spec, latest, tags, createdAtMs }: KnownData
 
 export function datasetDetailView(
   { latest: _latest, ...dataset }: DatasetView,
-  versions: readonly DatasetVersion[],
-  history: readonly TagHistoryEntry[],
+  known: {
+    readonly versions: readonly DatasetVersion[];
+    readonly history: readonly TagHistoryEntry[];
+    readonly redactions: Awaited<ReturnType<Datasets["redactions"]>>;
+    readonly held: Awaited<ReturnType<Registry["keeping"]["held"]>>;
+  },
 ): DatasetDetailView {
+  const { versions, history, redactions, held } = known;
   const moves = history.map(({ tag: label, movedAtMs, ...move }) => ({ ...move, label, movedAt: iso(movedAtMs) }));
-  return { ...dataset, versions: versions.map(versionView), moves };
+  return {
+    ...dataset,
+    versions: versions.map(versionView),
+    moves,
+    pins: held.pins.map(({ atMs, ...pin }) => ({ ...pin, at: iso(atMs) })),
+    protectedTags: [...held.protectedTags],
+    redactions: redactions.map((one) => ({
+      number: one.number,
+      rows: one.rows,
+      reference: one.reference,
+      before: { id: one.id_before, blob: one.blob_before },
+      after: one.id_after === null || one.blob_after === null ? null : { id: one.id_after, blob: one.blob_after },
+      at: iso(one.redacted_at_ms),
+      by: one.redacted_by,
+    })),
+  };
 }

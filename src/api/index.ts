@@ -36,6 +36,7 @@ export type {
   DatasetView,
 } from "./dataset-view.ts";
 export type { DatasetDiffView } from "./dataset-diff-view.ts";
+export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";
@@ -47,6 +48,8 @@ export {
   type MadeWithPageView,
   type RouteAtView,
 } from "./decision-lineage-routes.ts";
+export { modelCardRoutes } from "./model-card-routes.ts";
+export type { ModelCardView } from "./model-card-view.ts";
 export { lineageRoutes, type LineageView } from "./lineage-routes.ts";
 export type { MadeOfView } from "./made-of-view.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";

@@ -1,6 +1,7 @@
 /** Blobs, datasets, feature sets, runs, models and steps: what goes into a model, over HTTP. */
 import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
+import { datasetKeepingRoutes } from "./dataset-keeping-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
 import { mlflowTrackingRoutes } from "./mlflow/index.ts";
 import { ModelIntake } from "./model-intake.ts";
@@ -13,6 +14,7 @@ import { stepRoutes } from "./step-routes.ts";
 export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server) => {
   await blobRoutes(app, parts);
   await datasetRoutes(app, parts);
+  await datasetKeepingRoutes(app, parts);
   featureSetRoutes(app, parts);
   runRoutes(app, parts);
   const intake = new ModelIntake(parts.store.blobs);

@@ -10,6 +10,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   read: [
     "GET /v1/endpoints",
     "GET /v1/endpoints/{endpoint}",
+    "GET /v1/endpoints/{endpoint}/inputs",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
     "GET /v1/endpoints/{endpoint}/ab",
@@ -19,6 +20,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/releases/{release}",
     "GET /v1/endpoints/{endpoint}/lineage",
     "GET /v1/lineage/decided-with",
+    "GET /v1/model-card",
+    "GET /v1/model-card/document",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -33,9 +36,11 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/blobs/{id}",
     "GET /v1/datasets",
     "GET /v1/datasets/{dataset}",
+    "GET /v1/datasets/{dataset}/verification",
     "GET /v1/datasets/{dataset}/versions/{version}",
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
+    "GET /v1/datasets/{dataset}/diff/rows",
     "GET /v1/feature-sets",
     "GET /v1/feature-set",
     "GET /v1/runs",
@@ -63,7 +68,14 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "decide:pinned": [],
   describe: [],
   "outcomes:write": ["POST /v1/endpoints/{endpoint}/outcomes"],
+  "registry:remove": [
+    "DELETE /v1/datasets/{dataset}/versions/{version}",
+    "POST /v1/datasets/{dataset}/protected-tags",
+    "POST /v1/dataset-sweep",
+    "POST /v1/dataset-redactions",
+  ],
   "registry:write": [
+    "POST /v1/datasets/{dataset}/pins",
     "PUT /v1/blobs",
     "PUT /v1/datasets/{dataset}/versions",
     "POST /v1/datasets/{dataset}/tags",
@@ -74,9 +86,12 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/runs/{run}/finish",
     "POST /v1/models/{model}/versions",
     "POST /v1/models/{model}/aliases",
+    "DELETE /v1/models/{model}/versions/{number}",
+    "DELETE /v1/runs/{run}",
     "POST /v1/steps",
     "POST /v1/steps/{key}/repeats",
   ],
+  "registry:protected": ["POST /v1/models/{model}/protected-aliases"],
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
@@ -123,15 +138,20 @@ async function asker(role: Role, endpoints: readonly string[] | null = null): Pr
   return { token, principal: { tokenId: "", name: "", role, endpoints, grants: [] } };
 }
 
+/** What answers with rows of people: for those who write to the registry as well, or may see protected attributes. */
+const ROWS_OF_PEOPLE = ["GET /v1/blobs/{id}", "GET /v1/datasets/{dataset}/diff/rows"];
 /** Enough of a query that a read gets to its work. */
 const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/dataset-version": () => ({ reference: "people/1" }),
   "GET /v1/datasets/{dataset}/diff": () => ({ from: "1", to: "1" }),
+  "GET /v1/datasets/{dataset}/diff/rows": () => ({ from: "1", to: "1" }),
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
   "GET /v1/feature-set": () => ({ reference: "loans/1" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
   "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
   "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/model-card": () => ({ reference: "credit/1" }),
+  "GET /v1/model-card/document": () => ({ reference: "credit/1" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 
@@ -229,7 +249,7 @@ describe.each(roles)("the role %s", (role) => {
       if (right !== "public" && !mayDo(principal, right)) {
         expect([name, status]).toEqual([name, 403]);
         expect(text).toContain(`lacks the right ${right}`);
-      } else if (name === "GET /v1/blobs/{id}" && !mayDo(principal, "registry:write")) {
+      } else if (ROWS_OF_PEOPLE.includes(name) && !mayDo(principal, "registry:write")) {
         expect([name, status]).toEqual([name, 403]);
       } else if (operation.method === "GET") {
         expect([name, status]).toEqual([name, 200]);

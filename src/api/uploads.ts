@@ -1,6 +1,6 @@
 /** Raw bodies: streamed to a file, never held in memory, and gone once the route has answered. */
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -9,6 +9,10 @@ import { ProblemError } from "./problem.ts";
 import type { Server } from "./server.ts";
 
 export const MAX_UPLOAD_BYTES = 256 * 1024 * 1024;
+/** What is left to the decision log and everything else while a large file comes in. */
+const ROOM_LEFT_BYTES = 1024 * 1024 * 1024;
+export const TAR = "application/x-tar";
+const BYTES = ["application/octet-stream", "text/csv", "application/x-ndjson", "application/vnd.apache.parquet", TAR];
 const HOUR_MS = 3_600_000;
 
 export interface Upload {
@@ -23,27 +27,27 @@ export async function uploadRoutes(app: Server, store: Store, add: (scope: Serve
   await removeLeftovers(folder, store.runtime.clock.nowMs());
   await app.register(async (scope: Server) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(["application/octet-stream", "text/csv"], (_request, body, done) => done(null, body));
+    scope.addContentTypeParser(BYTES, (_request, body, done) => done(null, body));
     scope.addContentTypeParser("*", (request, _body, done) =>
       done(
         new ProblemError(
           "unsupported-media-type",
-          `Send the bytes with \`content-type: application/octet-stream\` (or text/csv), not ${request.headers["content-type"] ?? "without one"}.`,
+          `Send the bytes with \`content-type: application/octet-stream\`, not ${request.headers["content-type"] ?? "without one"}.`,
           [
             {
               path: "/headers/content-type",
-              expected: "application/octet-stream or text/csv",
+              expected: BYTES.join(", "),
               got: request.headers["content-type"] ?? "nothing",
             },
           ],
         ),
       ),
     );
-    add(scope, async ({ id, body }, work) => {
+    add(scope, async ({ id, body }, work, bytesMax = MAX_UPLOAD_BYTES) => {
       if (!(body instanceof Readable)) throw new ProblemError("unsupported-media-type", "Send the bytes as the body.");
       const path = join(folder, id);
       try {
-        return await work({ path, bytes: await write(body, path) });
+        return await work({ path, bytes: await write(body, path, bytesMax) });
       } finally {
         await rm(path, { force: true });
       }
@@ -57,15 +61,27 @@ async function removeLeftovers(folder: string, nowMs: number): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     const known = await stat(path).catch(() => undefined); // the other gateway may have removed it just now
-    if (known && known.mtimeMs < nowMs - HOUR_MS) await rm(path, { force: true });
+    if (known && known.mtimeMs < nowMs - HOUR_MS) await rm(path, { recursive: true, force: true });
   }
 }
 
-/** The file is named by the request's id. */
-export type TakeUpload = <T>(request: { readonly id: string; readonly body: unknown }, work: (upload: Upload) => Promise<T>) => Promise<T>;
+async function assertRoom(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(join(path, ".."));
+  if (bavail * bsize < ROOM_LEFT_BYTES)
+    throw new StorageError("storage-full", "no room for the upload: a gigabyte of the disk is kept for decisions");
+}
 
-async function write(body: Readable, path: string): Promise<number> {
+/** The file is named by the request's id. */
+export type TakeUpload = <T>(
+  request: { readonly id: string; readonly body: unknown },
+  work: (upload: Upload) => Promise<T>,
+  /** 256 MiB when left out; infinite for whatever leaves the disk room enough. */
+  bytesMax?: number,
+) => Promise<T>;
+
+async function write(body: Readable, path: string, bytesMax: number): Promise<number> {
   let bytes = 0;
+  let checkedAt = 0;
   try {
     await pipeline(
       body,
@@ -73,7 +89,10 @@ async function write(body: Readable, path: string): Promise<number> {
         for await (const chunk of chunks) {
           bytes += chunk.length;
           // Past the limit the rest is read and dropped: a client that is still sending would not see our answer.
-          if (bytes <= MAX_UPLOAD_BYTES) yield chunk;
+          if (bytes <= bytesMax) yield chunk;
+          if (bytes - checkedAt < MAX_UPLOAD_BYTES) continue;
+          checkedAt = bytes;
+          await assertRoom(path);
         }
       },
       createWriteStream(path, { flags: "wx", mode: 0o600 }),
@@ -83,8 +102,8 @@ async function write(body: Readable, path: string): Promise<number> {
       throw new StorageError("storage-full", "no room for the upload", { cause: error });
     throw error;
   }
-  if (bytes > MAX_UPLOAD_BYTES) {
-    const expected = `at most ${MAX_UPLOAD_BYTES.toLocaleString("en")} bytes`;
+  if (bytes > bytesMax) {
+    const expected = `at most ${bytesMax.toLocaleString("en")} bytes`;
     throw new ProblemError("too-large", `Send ${expected}.`, [{ path: "", expected, got: bytes.toLocaleString("en") }]);
   }
   return bytes;

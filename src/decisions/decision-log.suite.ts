@@ -364,11 +364,11 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
     const late = made(0);
     await log.append(late);
     const days = await readDays(store.db, [release, releaseId("b")]);
-    expect(days.map(({ day, arm, decisions }) => [day - today, arm, decisions]).toSorted()).toEqual([
-      [0, "fallback", 1],
-      [0, "live", 2],
-      [1, "live", 1],
-      [1, "pinned", 1],
+    expect(days.map(({ day, arm, decisions }) => `day ${day - today}: ${decisions} ${arm}`).toSorted()).toEqual([
+      "day 0: 1 fallback",
+      "day 0: 2 live",
+      "day 1: 1 live",
+      "day 1: 1 pinned",
     ]);
     const idsOf = async (page: { day?: number; after?: number; limit?: number }) =>
       (await readMadeBy(store.db, { endpoint: LOANS, id: release }, { limit: 10, ...page })).map(({ id }) => id);

@@ -1,7 +1,7 @@
 /** What differs between two tables, from their text to the verdict. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { diffTexts } from "../../test/diffs.ts";
+import { diffTexts, rowsOf } from "../../test/diffs.ts";
 import type { TableDiff } from "./dataset-diff.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
 import type { CellPattern } from "./diff-patterns.ts";
@@ -196,6 +196,11 @@ test("thousands that were rounded are still thousands, and cells that were empti
   });
   expect(diff.cells).toMatchObject([{ column: "code", changed: 60, emptied: 60, filled: 0, patterns: [] }]);
   expect(verdict).toContain("Column code was never empty and is in 60 rows.");
+});
+
+test("the rows that differ are told as CSV that the strict reader takes again", async () => {
+  const rows = await rowsOf('k,v,w\na,"x, ""y""",1\nb,,2\nc,"",3\n', 'k,v,w\na,"x, ""z""",1\nc,"",3\nd,,4\n', { key: ["k"] }, ["w"]);
+  expect(rows.split("\n").toSorted()).toEqual(["", 'after,a,"x, ""z"""', 'before,a,"x, ""y"""', "change,k,v", "missing,b,", "new,d,"]);
 });
 
 const some = fc.uniqueArray(

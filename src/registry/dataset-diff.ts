@@ -1,6 +1,5 @@
 /** What differs between two tables, and whom it concerns. Reads each once or twice, holds neither in memory. */
 import { setImmediate } from "node:timers/promises";
-import { commonType } from "./cell-types.ts";
 import { attributeName, type DatasetSpec } from "./dataset-spec.ts";
 import { CellTally, type CellChanges } from "./diff-cells.ts";
 import { GroupTally, type Contrast, type Group, type GroupChange, type LabelFlip } from "./diff-groups.ts";
@@ -8,16 +7,11 @@ import { binsOf } from "./diff-bins.ts";
 import { differentialsOf, type Differential } from "./diff-differentials.ts";
 import { distributionsOf, type BinnedColumn, type Distribution } from "./diff-distributions.ts";
 import { joinParts } from "./diff-join.ts";
-import { proposedKey, renamedColumns, type RenamedColumn } from "./diff-look.ts";
+import type { RenamedColumn } from "./diff-look.ts";
+import { keyPlaces, prepare, type DiffKey, type DiffQuestion, type Prepared } from "./diff-prepare.ts";
 import { cellText, findCells } from "./diff-row.ts";
-import { scanTable, type DiffTable, type ScannedTable, type ScanPlan, type SharedColumn } from "./diff-scan.ts";
+import { scanBoth, type DiffTable, type ScannedTable, type ScanPlan } from "./diff-scan.ts";
 import { PARTS, RECORD, type Part } from "./diff-spill.ts";
-
-/** What names a row: as the dataset declares it, as somebody asked, or a column that is different in every row of both versions. */
-export interface DiffKey {
-  readonly columns: readonly string[];
-  readonly source: "declared" | "asked" | "proposed";
-}
 
 export interface RowChanges {
   /** null: by content. Then a changed row is one that is missing and one that is new. */
@@ -62,16 +56,6 @@ export interface TableDiff {
   readonly differentials: readonly Differential[];
 }
 
-export interface DiffQuestion {
-  readonly spec: DatasetSpec;
-  /** The attributes to look at; all when left out. */
-  readonly by?: readonly string[];
-  /** Columns that name a row, instead of the declared ones. */
-  readonly key?: readonly string[];
-  /** For rows that don't fit in memory. `name` is one that nobody else uses at the time. */
-  readonly space: { readonly folder: string; readonly name: string; readonly memoryBytes?: number };
-}
-
 const LISTED_MAX = 100;
 
 /**
@@ -79,91 +63,43 @@ const LISTED_MAX = 100;
  * @throws TableProblem
  */
 export async function diffTables(a: DiffTable, b: DiffTable, question: DiffQuestion): Promise<TableDiff> {
-  const alike = sharedColumns(a, b, []);
-  const named = question.key ?? question.spec.key;
-  const known = named && columnsNamed(alike, named);
-  const proposed = named ? undefined : await proposedKey(a, b, alike);
-  const renamed = await renamedColumns(a, b, known ?? (proposed ? [proposed] : []));
-  const columns = sharedColumns(a, b, renamed);
-  const spec = specOfBoth(question.spec, columns);
-  const key =
-    named && columnsNamed(columns, named)
-      ? ({ columns: named, source: question.key ? "asked" : "declared" } as const)
-      : proposedAs(proposed ?? (named && (await proposedKey(a, b, columns))));
-  const asked = { ...question, spec };
-  const diff = await compared(a, b, { question: asked, columns, key });
+  const prepared = await prepare(a, b, question);
+  const diff = await compared(a, b, { prepared, question });
   // It was proposed from a sample. Where it doesn't name a row after all, nothing does.
-  const isKept = diff.rows.duplicates.keys === 0 || key?.source !== "proposed";
-  return { renamed, ...(isKept ? diff : await compared(a, b, { question: asked, columns, key: null })) };
-}
-
-const proposedAs = (column: SharedColumn | undefined): DiffKey | null => (column ? { columns: [column.name], source: "proposed" } : null);
-
-/** undefined where one of them isn't in both tables. */
-function columnsNamed(columns: readonly SharedColumn[], names: readonly string[]): readonly SharedColumn[] | undefined {
-  const found = names.flatMap((name) => columns.find((column) => column.name === name) ?? []);
-  return found.length === names.length ? found : undefined;
-}
-
-/** What is declared of columns that only one of the tables has can't be compared. */
-function specOfBoth({ label, protected: attributes = [] }: DatasetSpec, columns: readonly SharedColumn[]): DatasetSpec {
-  const isShared = (name: string) => columns.some((column) => column.name === name);
-  return {
-    ...(label && isShared(label.column) ? { label } : {}),
-    protected: attributes.filter(({ column }) => isShared(column)),
-  };
-}
-
-function sharedColumns(a: DiffTable, b: DiffTable, renamed: readonly RenamedColumn[]): SharedColumn[] {
-  return a.columns.flatMap(({ name, type }) => {
-    const after = renamed.find(({ from }) => from === name)?.to ?? name;
-    const other = b.columns.find((column) => column.name === after);
-    return other ? [{ name, after, type: commonType(type, other.type) }] : [];
-  });
+  const isKept = diff.rows.duplicates.keys === 0 || prepared.key?.source !== "proposed";
+  return isKept ? diff : compared(a, b, { prepared: { ...prepared, key: null }, question });
 }
 
 async function compared(
   a: DiffTable,
   b: DiffTable,
-  { question, columns, key }: { readonly question: DiffQuestion; readonly columns: readonly SharedColumn[]; readonly key: DiffKey | null },
-): Promise<Omit<TableDiff, "renamed">> {
-  const { spec, space } = question;
-  const places = (key?.columns ?? []).map((name) => columns.findIndex((column) => column.name === name));
+  { prepared, question }: { readonly prepared: Prepared; readonly question: DiffQuestion },
+): Promise<TableDiff> {
+  const { columns, spec, key, renamed } = prepared;
   const binned = columns.flatMap(({ name, after, type }): BinnedColumn[] => {
     const [before, other] = [a.columns.find((column) => column.name === name), b.columns.find((column) => column.name === after)];
     return before && other ? [{ before, after: other, bins: binsOf(before, other, type) }] : [];
   });
-  const plan: ScanPlan = { columns, key: places, bins: binned.map(({ bins }) => bins), spec };
-  const before = await scanTable(a, plan, { side: "before", space: { ...space, name: `${space.name}-a` } });
+  const plan: ScanPlan = { columns, key: keyPlaces(prepared), bins: binned.map(({ bins }) => bins), spec, keepsCells: key !== null };
+  const { before, after, close } = await scanBoth(a, b, plan, question.space);
   try {
-    const after = await scanTable(b, plan, { side: "after", space: { ...space, name: `${space.name}-b` } });
-    try {
-      const by = attributesOf(question);
-      const diff = await joined({ before, after, plan, key, by });
-      const histograms = { a: before.histograms, b: after.histograms };
-      return {
-        ...diff,
-        distributions: distributionsOf(binned, histograms.a, histograms.b),
-        differentials: differentialsOf({
-          a: before,
-          b: after,
-          by,
-          changes: diff.groups,
-          label: spec.label?.column ?? null,
-          columns: binned,
-          histograms,
-        }),
-      };
-    } finally {
-      after.spill.close();
-    }
+    const by = attributesOf(spec, question.by);
+    const diff = await joined({ before, after, plan, key, by });
+    const histograms = { a: before.histograms, b: after.histograms };
+    const label = spec.label?.column ?? null;
+    return {
+      ...diff,
+      renamed,
+      distributions: distributionsOf(binned, histograms.a, histograms.b),
+      differentials: differentialsOf({ a: before, b: after, by, changes: diff.groups, label, columns: binned, histograms }),
+    };
   } finally {
-    before.spill.close();
+    close();
   }
 }
 
-function attributesOf({ spec, by }: DiffQuestion): string[] {
-  const names = (spec.protected ?? []).map(attributeName);
+function attributesOf({ protected: attributes = [] }: DatasetSpec, by: readonly string[] | undefined): string[] {
+  const names = attributes.map(attributeName);
   return by ? by.filter((name) => names.includes(name)) : names;
 }
 

@@ -7,6 +7,8 @@ import { TableProblem } from "./csv-text.ts";
 import { diffTables, type TableDiff } from "./dataset-diff.ts";
 import { missingColumns, type DatasetSpec } from "./dataset-spec.ts";
 import type { DatasetVersion } from "./dataset-version.ts";
+import type { DiffQuestion } from "./diff-prepare.ts";
+import { diffRows, type DiffRows } from "./diff-rows.ts";
 import type { DiffTable } from "./diff-scan.ts";
 import { schemaChanges, type SchemaChanges } from "./diff-schema.ts";
 import { findingsOf, verdictOf, type DiffFinding, type DiffIdentity } from "./diff-verdict.ts";
@@ -25,32 +27,38 @@ export interface DatasetDiff extends Omit<TableDiff, "sameOrder" | "renamed"> {
   readonly verdict: string;
 }
 
-export interface VersionsAsked {
+export interface VersionsAsked extends DiffQuestion {
   readonly from: DatasetVersion;
   readonly to: DatasetVersion;
-  /** Of the dataset of `from`. */
-  readonly spec: DatasetSpec;
-  /** Protected attributes to look at; all when left out. */
-  readonly by?: readonly string[];
-  /** Columns that name a row, instead of the declared ones. */
-  readonly key?: readonly string[];
-  /** For rows that don't fit in memory; see `DiffQuestion`. */
-  readonly space: { readonly folder: string; readonly name: string };
 }
 
 /** Compares the columns that both have, by the key, label and protected attributes of `spec`. */
-export async function diffVersions(blobs: Blobs, asked: VersionsAsked): Promise<Result<DatasetDiff, Refusal>> {
-  const { from, to, spec, by, key, space } = asked;
-  const issues = [...tableIssues({ from, to }), ...keyIssues(key ?? [], from, to)];
-  if (issues.length > 0) return err(invalid(issues));
-  const question = { spec, space, ...(by ? { by } : {}), ...(key ? { key } : {}) };
-  try {
-    const [a, b] = [await readable(blobs, from), await readable(blobs, to)];
-    const { sameOrder, renamed, ...diff } = await diffTables(a, b, question);
+export function diffVersions(blobs: Blobs, asked: VersionsAsked): Promise<Result<DatasetDiff, Refusal>> {
+  const { from, to, spec } = asked;
+  return withTables(blobs, asked, async (a, b) => {
+    const { sameOrder, renamed, ...diff } = await diffTables(a, b, asked);
     const identity = identityOf(from, to, sameOrder);
     const schema = schemaChanges(from.profile.columns, to.profile.columns, renamed);
     const findings = findingsOf({ identity, schema, diff, spec });
-    return ok({ from: named(from), to: named(to), identity, schema, ...diff, findings, verdict: verdictOf(findings) });
+    return { from: named(from), to: named(to), identity, schema, ...diff, findings, verdict: verdictOf(findings) };
+  });
+}
+
+/** The rows that differ, as CSV. @param asked - `hidden`: columns that are left out */
+export const rowsOfVersions = (
+  blobs: Blobs,
+  asked: VersionsAsked & { readonly hidden: readonly string[] },
+): Promise<Result<DiffRows, Refusal>> => withTables(blobs, asked, (a, b) => diffRows(a, b, asked));
+
+async function withTables<T>(
+  blobs: Blobs,
+  { from, to, key = [] }: VersionsAsked,
+  compare: (a: DiffTable, b: DiffTable) => Promise<T>,
+): Promise<Result<T, Refusal>> {
+  const issues = [...tableIssues({ from, to }), ...keyIssues(key, from, to)];
+  if (issues.length > 0) return err(invalid(issues));
+  try {
+    return ok(await compare(await readable(blobs, from), await readable(blobs, to)));
   } catch (error) {
     if (error instanceof TableProblem) return err(invalid([error.issue]));
     throw error;

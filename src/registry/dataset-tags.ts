@@ -14,6 +14,8 @@ export interface TagMove {
   readonly reason: string;
   /** Move it only if it still points there. */
   readonly expected?: number | null;
+  /** Whether whoever asks may move tags that are protected. */
+  readonly mayMoveProtected: boolean;
 }
 
 export interface TagHistoryEntry {
@@ -43,8 +45,10 @@ export async function moveTag(
   const issue = labelIssue("/tag", tag);
   if (issue) return err(invalid([issue]));
   if (number !== null) {
-    const query = tx.selectFrom("dataset_version").select("id").where("dataset", "=", dataset).where("number", "=", number);
-    if (!(await query.executeTakeFirst())) return err(unknown("dataset version", `${dataset}/${number}`));
+    const query = tx.selectFrom("dataset_version").select("removed_at_ms").where("dataset", "=", dataset).where("number", "=", number);
+    const version = await query.executeTakeFirst();
+    if (!version) return err(unknown("dataset version", `${dataset}/${number}`));
+    if (version.removed_at_ms !== null) return err(conflict(`the bytes of ${dataset}/${number} were taken away: add them again first`));
   }
   const from = (await tagsOf(tx, dataset))[tag] ?? null;
   if (move.expected !== undefined && move.expected !== from) {
@@ -53,6 +57,8 @@ export async function moveTag(
     return err(conflict(`${dataset}@${tag} points at ${from ?? "nothing"} by now${last ? `: ${last.moved_by} moved it` : ""}`));
   }
   if (from === number) return ok(undefined);
+  const guarded = await guardOf(tx, move);
+  if (guarded) return err(guarded);
   const movedAtMs = parts.store.runtime.clock.nowMs();
   await tx.insertInto("dataset_tag").values({ dataset, tag, number, moved_at_ms: movedAtMs, moved_by: actor, reason }).execute();
   await parts.audit.append(tx, {
@@ -62,6 +68,18 @@ export async function moveTag(
     payload: { tag, from, to: number, reason },
   });
   return ok(undefined);
+}
+
+/** Why this tag isn't for everybody to move; undefined where it may be moved. */
+export async function guardOf(
+  tx: Transaction<Schema>,
+  { dataset, tag, mayMoveProtected }: Pick<TagMove, "dataset" | "tag" | "mayMoveProtected">,
+): Promise<Refusal | undefined> {
+  if (mayMoveProtected) return undefined;
+  const query = tx.selectFrom("dataset_protected_tag").selectAll().where("dataset", "=", dataset).where("tag", "=", tag);
+  const guarded = await query.executeTakeFirst();
+  const why = `${guarded?.protected_by} protected it: ${guarded?.reason}`;
+  return guarded && conflict(`${dataset}@${tag} is protected, and only operators and admins move it (${why})`);
 }
 
 /** Oldest first. */

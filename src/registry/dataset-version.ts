@@ -35,6 +35,8 @@ export interface DatasetVersion {
   readonly tags: readonly string[];
   readonly createdAtMs: number;
   readonly createdBy: string;
+  /** When and why its bytes were taken away; null while they are there. */
+  readonly removal: { readonly atMs: number; readonly by: string; readonly because: string } | null;
 }
 
 const parseSpec = checked(DatasetSpec);
@@ -62,6 +64,7 @@ export function versionOf(row: Selectable<Schema["dataset_version"]>, tags: Read
     tags: Object.keys(tags).filter((tag) => tags[tag] === row.number),
     createdAtMs: row.created_at_ms,
     createdBy: row.created_by,
+    removal: row.removed_at_ms === null ? null : { atMs: row.removed_at_ms, by: row.removed_by ?? "", because: row.removed_because ?? "" },
   };
 }
 

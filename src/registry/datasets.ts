@@ -6,9 +6,10 @@ import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { datasetBlobs, otherUses } from "./blob-uses.ts";
-import { diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
+import { diffVersions, rowsOfVersions, type DatasetDiff, type VersionsAsked } from "./dataset-diffs.ts";
+import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
-import { moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
+import { guardOf, moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
@@ -26,6 +27,8 @@ export interface DatasetAddition {
   readonly tag?: string;
   /** Why the tag moves. */
   readonly reason?: string;
+  /** Whether whoever asks may move tags that are protected. */
+  readonly mayMoveProtected?: boolean;
 }
 
 export interface AddedVersion {
@@ -42,6 +45,7 @@ export interface DatasetView {
   readonly tags: Readonly<Record<string, number>>;
 }
 
+type RedactionRow = Selectable<Schema["dataset_redaction"]>;
 type VersionRow = Selectable<Schema["dataset_version"]>;
 
 export class Datasets {
@@ -62,8 +66,13 @@ export class Datasets {
     const { db, blobs } = this.#store;
     const staged = await stageSource(blobs, source, await this.#newestBlobs(dataset));
     if (!staged.ok) return err(invalid(staged.error));
+    const redacted = await this.#redactedAs(dataset, staged.value.blob);
+    if (redacted) {
+      await dropSource(blobs, staged.value);
+      return err(redacted);
+    }
     const known = await this.#byBlob(db, dataset, staged.value.blob);
-    if (known) {
+    if (known && known.removed_at_ms === null) {
       await dropSource(blobs, staged.value);
       if (tag === undefined) return ok({ version: versionOf(known, await tagsOf(db, dataset)), isNew: false });
       return this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: staged.value, reading: undefined }, actor));
@@ -82,6 +91,18 @@ export class Datasets {
     } finally {
       if (!isKept) await dropSource(blobs, staged.value);
     }
+  }
+
+  /** Whether these bytes hold rows that were redacted since. */
+  async #redactedAs(dataset: string, blob: BlobId): Promise<Refusal | undefined> {
+    const query = this.#store.db.selectFrom("dataset_redaction").selectAll().where("dataset", "=", dataset).where("blob_before", "=", blob);
+    const row = await query.executeTakeFirst();
+    return (
+      row &&
+      conflict(
+        `these bytes were ${dataset}/${row.number}, of which ${row.rows} rows were redacted under ${row.reference}: they are not added again`,
+      )
+    );
   }
 
   /** Takes away what an addition left behind that was interrupted: called when nothing else uses the store yet. */
@@ -120,15 +141,29 @@ export class Datasets {
     const parsed = parseReference(reference);
     if (!parsed) return err(invalid([{ path: "/version", expected: REFERENCE_FORM, got: reference }]));
     let query = db.selectFrom("dataset_version").selectAll().orderBy("created_at_ms").limit(1);
-    if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
+    if (parsed.kind === "id") query = query.where(parsed.id.startsWith("sha256:") ? "blob" : "id", "=", parsed.id);
     else {
       const number = parsed.kind === "number" ? parsed.number : pointsAt(await tagsOf(db, parsed.name), parsed.label);
       if (number === undefined) return err(await this.#unknown(parsed.name, reference));
       query = query.where("dataset", "=", parsed.name).where("number", "=", number);
     }
-    const row = await query.executeTakeFirst();
+    const row = (await query.executeTakeFirst()) ?? (parsed.kind === "id" ? await this.#beforeRedaction(parsed.id) : undefined);
     if (!row) return err(parsed.kind === "id" ? unknown("dataset version", reference) : await this.#unknown(parsed.name, reference));
     return ok(versionOf(row, await tagsOf(db, row.dataset)));
+  }
+
+  /** The version that had this id before rows were taken out of it. */
+  async #beforeRedaction(id: string): Promise<VersionRow | undefined> {
+    const { db } = this.#store;
+    const known = await db
+      .selectFrom("dataset_redaction")
+      .select(["dataset", "number"])
+      .where("id_before", "=", id)
+      .limit(1)
+      .executeTakeFirst();
+    if (!known) return undefined;
+    const query = db.selectFrom("dataset_version").selectAll().where("dataset", "=", known.dataset).where("number", "=", known.number);
+    return query.executeTakeFirst();
   }
 
   async list(): Promise<readonly DatasetView[]> {
@@ -145,6 +180,16 @@ export class Datasets {
       views.push({ name: row.name, spec: specOf(row), createdAtMs: row.created_at_ms, latest, tags: await tagsOf(db, row.name) });
     }
     return views;
+  }
+
+  /** What versions of a dataset were before rows were taken out of them, newest first. */
+  async redactions(dataset: string): Promise<readonly RedactionRow[]> {
+    return this.#store.db
+      .selectFrom("dataset_redaction")
+      .selectAll()
+      .where("dataset", "=", dataset)
+      .orderBy("redacted_at_ms", "desc")
+      .execute();
   }
 
   /** Newest first; empty for a dataset that isn't there. */
@@ -176,9 +221,32 @@ export class Datasets {
     to: string,
     how: { readonly by?: readonly string[]; readonly key?: readonly string[] } = {},
   ): Promise<Result<DatasetDiff, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? diffVersions(this.#store.blobs, asked.value) : asked;
+  }
+
+  /** The rows that differ, as CSV. @param how - `hidden`: columns that are left out */
+  async diffRows(
+    from: string,
+    to: string,
+    { hidden, ...how }: { readonly hidden: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<DiffRows, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? rowsOfVersions(this.#store.blobs, { ...asked.value, hidden }) : asked;
+  }
+
+  async #compared(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<VersionsAsked, Refusal>> {
     const [a, b] = [await this.get(from), await this.get(to)];
     if (!a.ok) return a;
     if (!b.ok) return b;
+    for (const { dataset, number, removal } of [a.value, b.value]) {
+      if (removal)
+        return err(conflict(`the bytes of ${dataset}/${number} were taken away (${removal.because}): its profile is all there is`));
+    }
     const row = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", a.value.dataset).executeTakeFirstOrThrow();
     const spec = specOf(row);
     const attributes = (spec.protected ?? []).map(attributeName);
@@ -189,7 +257,7 @@ export class Datasets {
       );
     }
     const space = { folder: join(this.#store.folder, "diffs"), name: this.#store.runtime.ids.next() };
-    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...how, space });
+    return ok({ from: a.value, to: b.value, spec, ...how, space });
   }
 
   /** The declaration that holds for the addition: the dataset's own, or the first one. */
@@ -225,15 +293,31 @@ export class Datasets {
     // Somebody may have been faster since the file was read.
     const declared = await tx.selectFrom("dataset").select("spec_json").where("name", "=", dataset).executeTakeFirst();
     if (declared && declared.spec_json !== canonicalJson(made.spec)) return err(declaredOtherwise(dataset));
+    const mayMoveProtected = made.addition.mayMoveProtected ?? false;
+    const guarded = tag === undefined ? undefined : await guardOf(tx, { dataset, tag, mayMoveProtected });
+    if (guarded) return err(guarded);
     const { reading, ...rest } = made;
     const known = await this.#byBlob(tx, dataset, made.source.blob);
-    const row = known ?? (reading && (await this.#insert(tx, { ...rest, reading, dataset, isFirst: !declared }, actor)));
+    const row =
+      (known && (await this.#restored(tx, known, actor))) ??
+      (reading && (await this.#insert(tx, { ...rest, reading, dataset, isFirst: !declared }, actor)));
     assert(row, "versions are never taken away, so one that was there at the reading still is");
     if (tag !== undefined) {
-      const moved = await moveTag(tx, { store: this.#store, audit: this.#audit }, { dataset, tag, number: row.number, reason }, actor);
-      assert(moved.ok, "the tag's name was checked, and the version is there");
+      const move = { dataset, tag, number: row.number, reason, mayMoveProtected };
+      const moved = await moveTag(tx, { store: this.#store, audit: this.#audit }, move, actor);
+      assert(moved.ok, "the tag's name and guard were looked at, and the version is there");
     }
     return ok({ version: versionOf(row, await tagsOf(tx, dataset)), isNew: !known });
+  }
+
+  /** The version with its bytes: where they were taken away, they were just put back. */
+  async #restored(tx: Transaction<Schema>, known: VersionRow, actor: string): Promise<VersionRow> {
+    const { dataset, number } = known;
+    if (known.removed_at_ms === null) return known;
+    const removal = { removed_at_ms: null, removed_by: null, removed_because: null };
+    await tx.updateTable("dataset_version").set(removal).where("dataset", "=", dataset).where("number", "=", number).execute();
+    await this.#audit.append(tx, { actor, action: "dataset-version.restored", object: `dataset/${dataset}`, payload: { number } });
+    return { ...known, ...removal };
   }
 
   async #insert(
@@ -267,8 +351,12 @@ export class Datasets {
       rows: reading.index?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
       profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
+      removed_at_ms: null,
+      removed_by: null,
+      removed_because: null,
     };
     await tx.insertInto("dataset_version").values(row).execute();
     const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };

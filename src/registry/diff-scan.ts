@@ -29,6 +29,8 @@ export interface ScanPlan {
   /** Of every column. */
   readonly bins: readonly ColumnBins[];
   readonly spec: DatasetSpec;
+  /** Whether the cells of rows will be asked for, and not only whether they are the same. */
+  readonly keepsCells: boolean;
 }
 
 export interface ScannedTable extends TableGroups {
@@ -39,10 +41,32 @@ export interface ScannedTable extends TableGroups {
   readonly histograms: Histograms;
 }
 
-/** @throws TableProblem */
-export async function scanTable(
+const NO_BYTES = new Uint8Array();
+
+/** Both, and what closes them. @throws TableProblem */
+export async function scanBoth(
+  a: DiffTable,
+  b: DiffTable,
+  plan: ScanPlan,
+  space: SpillSpace,
+): Promise<{ readonly before: ScannedTable; readonly after: ScannedTable; readonly close: () => void }> {
+  const before = await scanTable(a, plan, { side: "before", space: { ...space, name: `${space.name}-a` } });
+  try {
+    const after = await scanTable(b, plan, { side: "after", space: { ...space, name: `${space.name}-b` } });
+    const close = () => {
+      before.spill.close();
+      after.spill.close();
+    };
+    return { before, after, close };
+  } catch (error) {
+    before.spill.close();
+    throw error;
+  }
+}
+
+async function scanTable(
   table: DiffTable,
-  { columns, key, bins, spec }: ScanPlan,
+  { columns, key, bins, spec, keepsCells }: ScanPlan,
   { side, space }: { readonly side: "before" | "after"; readonly space: SpillSpace },
 ): Promise<ScannedTable> {
   const names = columns.map(({ name, after }) => (side === "before" ? name : after));
@@ -77,7 +101,13 @@ export async function scanTable(
         }
         const { cell, label } = groups.add(cells, line);
         histograms.add(cell, cells);
-        spill.add({ keyHash: key.length > 0 ? keyHash : rowHash, rowHash, cell, label: label + 1, bytes: hasher.bytes });
+        spill.add({
+          keyHash: key.length > 0 ? keyHash : rowHash,
+          rowHash,
+          cell,
+          label: label + 1,
+          bytes: keepsCells ? hasher.bytes : NO_BYTES,
+        });
         rows++;
       },
     });

@@ -44,11 +44,11 @@ export type Reference =
   | { readonly kind: "id"; readonly id: string };
 
 /**
- * Reads `credit/3`, `credit@champion`, `models:/credit@champion` (also `datasets:/…`) and content ids (`mdl:…`, `tbl:…`, `dir:…`).
+ * Reads `credit/3`, `credit@champion`, `models:/credit@champion` (also `datasets:/…`) and content ids (`mdl:…`, `tbl:…`, `dir:…`, of a dataset also its file's `sha256:…`).
  * Undefined for anything else, a bare name too: what it points at would change without anybody saying so.
  */
 export function parseReference(text: string): Reference | undefined {
-  if (/^(mdl|tbl|dir):[0-9a-f]{64}$/.test(text)) return { kind: "id", id: text };
+  if (/^(mdl|tbl|dir|sha256):[0-9a-f]{64}$/.test(text)) return { kind: "id", id: text };
   const bare = text.replace(/^(models|datasets):\//, "");
   const [, name = "", sign, rest = ""] = /^([^@/]+)([@/])(.+)$/u.exec(bare) ?? [];
   if (nameIssue("", name)) return undefined;

@@ -164,20 +164,28 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       valueOf(await add(Buffer.from("id,sex,y\n1,m,0\n")));
       valueOf(await add(Buffer.from("id,sex,y\n2,m,0\n")));
       const move = (number: number, actor: string) =>
-        registry.datasets.setTag({ dataset: "credit", tag: "clean", number, reason: "repaired", expected: 1 }, actor);
+        registry.datasets.setTag(
+          { dataset: "credit", tag: "clean", number, reason: "repaired", expected: 1, mayMoveProtected: false },
+          actor,
+        );
       const moved = await Promise.all([move(2, "ben"), move(3, "cem")]);
       expect(moved.filter(({ ok }) => ok)).toHaveLength(1);
       const winner = moved[0]?.ok ? "ben" : "cem";
       const lost = moved.find(({ ok }) => !ok);
       expect(lost).toMatchObject({ error: { kind: "conflict", message: expect.stringContaining(`${winner} moved it`) } });
-      valueOf(await registry.datasets.setTag({ dataset: "credit", tag: "clean", number: null, reason: "over" }, "ana"));
+      valueOf(
+        await registry.datasets.setTag({ dataset: "credit", tag: "clean", number: null, reason: "over", mayMoveProtected: false }, "ana"),
+      );
       const history = await registry.datasets.tagHistory("credit");
       expect(history.map(({ from, to, movedBy, reason }) => [from, to, movedBy, reason])).toEqual([
         [null, 1, "ana", ""],
         [1, winner === "ben" ? 2 : 3, winner, "repaired"],
         [winner === "ben" ? 2 : 3, null, "ana", "over"],
       ]);
-      const nowhere = await registry.datasets.setTag({ dataset: "credit", tag: "clean", number: 9, reason: "" }, "ana");
+      const nowhere = await registry.datasets.setTag(
+        { dataset: "credit", tag: "clean", number: 9, reason: "", mayMoveProtected: false },
+        "ana",
+      );
       expect(nowhere).toMatchObject({ error: { kind: "unknown", name: "credit/9" } });
     });
 

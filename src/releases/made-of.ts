@@ -18,6 +18,7 @@ export interface CodeStep {
   readonly pipeline: string;
   readonly name: string;
   readonly role: StepRole;
+  /** Of the project, by their paths: its code, and what it reads beside its inputs. */
   readonly files: Readonly<Record<string, BlobId>>;
   readonly deps: readonly (
     | { readonly kind: "dataset"; readonly version: string }
@@ -109,14 +110,17 @@ export async function usedRun(blobs: MadeOfParts["blobs"], run: RunDetail): Prom
   const recipe = artifacts.find(({ path }) => path === RECIPE)?.blob;
   const parsed = recipe && (await blobs.has(recipe)) ? parseRecipe(jsonOf(await blobs.get(recipe))) : undefined;
   if (recipe === undefined || !parsed?.ok) return { run, code: { ...said, recipe: null, steps: [] }, read: new Map() };
-  const { pipeline, steps, datasets } = parsed.value;
+  const { pipeline, steps, datasets, files = {} } = parsed.value;
   const stepsKept = steps.map(({ name, role, capsule, deps, outs }): CodeStep => {
     const known = Object.values(deps).flatMap((dep): CodeStep["deps"][number][] => {
       if (dep.kind === "step") return [{ kind: "step", step: dep.step, out: dep.out }];
+      if (dep.kind === "file") return [];
       const version = datasets[dep.reference]?.version;
       return version === undefined ? [] : [{ kind: "dataset", version }];
     });
-    return { pipeline, name, role, files: capsule, deps: known, outs: Object.keys(outs) };
+    const inputs = Object.values(deps).flatMap((dep) => (dep.kind === "file" ? [dep.path] : []));
+    const read = Object.entries(files).filter(([path]) => inputs.includes(path));
+    return { pipeline, name, role, files: { ...capsule, ...Object.fromEntries(read) }, deps: known, outs: Object.keys(outs) };
   });
   return {
     run,

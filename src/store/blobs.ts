@@ -184,6 +184,22 @@ export class Blobs {
     return unfinishedIn(join(this.folder, "unfinished"), parseBlobId);
   }
 
+  /** Writes a blob's chunks anew, into packs that hold no other's, and keeps its id. One that lies whole stays where it is. */
+  async repack(id: BlobId): Promise<void> {
+    const recipe = await this.recipe(id);
+    if (!recipe) return;
+    const staging = this.staging();
+    try {
+      for await (const piece of this.#chunks(id, recipe, { from: 0, to: recipe.bytes })) staging.write(piece);
+    } catch (error) {
+      staging.abandon();
+      throw error;
+    }
+    const staged = staging.finish();
+    for (const { name, temporary } of staged.packs) await this.#moveIn(temporary, this.#packPath(name));
+    await this.#moveIn(staged.temporary, this.#recipePath(id));
+  }
+
   async discard(staged: StagedBlob): Promise<void> {
     for (const path of [staged.temporary, ...staged.packs.map(({ temporary }) => temporary)]) await rm(path, { force: true });
   }

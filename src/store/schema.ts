@@ -15,6 +15,9 @@ export interface Schema {
   dataset: DatasetTable;
   dataset_version: DatasetVersionTable;
   dataset_tag: DatasetTagTable;
+  dataset_pin: DatasetPinTable;
+  dataset_protected_tag: DatasetProtectedTagTable;
+  dataset_redaction: DatasetRedactionTable;
   feature_set: FeatureSetTable;
   experiment: ExperimentTable;
   run: RunTable;
@@ -31,6 +34,7 @@ export interface Schema {
   model_version: ModelVersionTable;
   model_version_file: ModelVersionFileTable;
   model_alias: ModelAliasTable;
+  model_protected_alias: ModelProtectedAliasTable;
   lineage_edge: LineageEdgeTable;
   // pipelines
   step_run: StepRunTable;
@@ -121,8 +125,43 @@ export interface DatasetVersionTable {
   rows: number;
   columns_json: string;
   profile_json: string;
+  /** Blob with distributions by column and group; null where there are none. */
+  sketches: string | null;
   created_at_ms: number;
   created_by: string;
+  /** When its bytes were taken away; what is known of it stays. */
+  removed_at_ms: number | null;
+  removed_by: string | null;
+  removed_because: string | null;
+}
+/** A version whose bytes are kept because somebody said so. */
+export interface DatasetPinTable {
+  dataset: string;
+  number: number;
+  reason: string;
+  pinned_at_ms: number;
+  pinned_by: string;
+}
+export interface DatasetProtectedTagTable {
+  dataset: string;
+  tag: string;
+  reason: string;
+  protected_at_ms: number;
+  protected_by: string;
+}
+/** What a version was before rows were taken out of it for good. Whose rows they were is not kept. */
+export interface DatasetRedactionTable {
+  dataset: string;
+  number: number;
+  blob_before: string;
+  /** null where no row was left. */
+  blob_after: string | null;
+  id_before: string;
+  id_after: string | null;
+  rows: number;
+  reference: string;
+  redacted_at_ms: number;
+  redacted_by: string;
 }
 /** History of tags: the newest row of a (dataset, tag) says where it points; `number` null means removed. */
 export interface DatasetTagTable {
@@ -294,6 +333,14 @@ export interface ModelAliasTable {
   number: number | null;
   moved_at_ms: number;
   moved_by: string;
+  reason: string;
+}
+/** Aliases that only some may move. One that was freed is gone from here; the audit log has its past. */
+export interface ModelProtectedAliasTable {
+  model: string;
+  alias: string;
+  protected_at_ms: number;
+  protected_by: string;
   reason: string;
 }
 /** `from` was made with, or made by, `to` is downstream: data → run → model → release. Immutable. */

@@ -35,7 +35,11 @@ export const handOvers: Case = {
     const [startMs, goneMs]: [number[], number[]] = [[], []];
     for (let i = 0; i < times; i++) {
       await sleep(torment.random.between(100, 800));
-      const next = await ServerProcess.start({ folder, takeOverAt: port });
+      const next = await ServerProcess.start({ folder, takeOverAt: port }).catch((error: unknown) => error);
+      if (!(next instanceof ServerProcess)) {
+        failures.push(`hand-over ${i + 1}: ${String(next)}; the one that ${server.isRunning ? "runs" : "has ended"} said ${server.said}`);
+        break;
+      }
       const sinceMs = performance.now();
       const how = await Promise.race([server.ended, sleep(GONE_WITHIN_MS, null)]);
       goneMs.push(performance.now() - sinceMs);
@@ -55,6 +59,7 @@ export const handOvers: Case = {
     const failed = clients.sent.filter((one) => one.status !== 200 && !shed.includes(one));
     if (failed.length > 0)
       failures.push(`${failed.length} of ${clients.sent.length} requests failed, the first with ${failed[0]?.status} ${failed[0]?.body}`);
+    if (clients.refused > 0) failures.push(`${clients.refused} connections were refused`);
     const waits = clients.sent.map(({ sentMs, doneMs }) => doneMs - sentMs);
     const note = `${failed.length} of ${clients.sent.length} requests failed, ${shed.length} were told to come again; the longest wait ${Math.max(...waits).toFixed(0)} ms; the one that went was gone after at most ${Math.max(...goneMs).toFixed(0)} ms; ${clients.reopened} connections opened anew`;
     return survivedAs(
@@ -67,6 +72,8 @@ export const handOvers: Case = {
 class Clients {
   readonly sent: Sent[] = [];
   reopened = 0;
+  /** Connections that nobody took. */
+  refused = 0;
   readonly #port: number;
   readonly #token: string;
   readonly #done: Promise<unknown>;
@@ -86,16 +93,18 @@ class Clients {
   }
 
   async #client(pause: () => Promise<unknown>): Promise<void> {
-    let connection = await HttpConnection.open(this.#port);
+    let connection: HttpConnection | undefined;
     while (!this.#isOver) {
-      if (connection.hasEnded || (await this.#ask(connection))) {
+      connection ??= await HttpConnection.open(this.#port).catch(() => undefined);
+      if (connection === undefined) this.refused++;
+      else if (connection.hasEnded || (await this.#ask(connection))) {
         connection.close();
+        connection = undefined;
         this.reopened++;
-        connection = await HttpConnection.open(this.#port);
       }
       await pause();
     }
-    connection.close();
+    connection?.close();
   }
 
   /** @returns whether it was the last on its connection */

@@ -4,7 +4,7 @@ import type { Audit } from "../../access/index.ts";
 import { err, ok, type Issue, type Result } from "../../std.ts";
 import { canonicalJson, type Schema, type Store } from "../../store/index.ts";
 import { Courier } from "./courier.ts";
-import { Cursors } from "./cursors.ts";
+import { Cursors, newCursor } from "./cursors.ts";
 import { STREAMS } from "./document.ts";
 import { Lease } from "./lease.ts";
 import { LogEnd } from "./log-end.ts";
@@ -204,18 +204,7 @@ export class Sinks {
           : undefined;
       await tx
         .insertInto("sink_cursor")
-        .values({
-          sink: name,
-          stream,
-          position: newest?.seq ?? 0,
-          claimed_to: null,
-          mark: null,
-          delivered: 0,
-          failures: 0,
-          last_error: null,
-          last_error_at_ms: null,
-          last_success_at_ms: null,
-        })
+        .values(newCursor(name, stream, newest?.seq ?? 0))
         .onConflict((conflict) => conflict.columns(["sink", "stream"]).doNothing())
         .execute();
     }

@@ -290,7 +290,8 @@ const modelDataset = (namespace: string, { model, number, id, blob, signature }:
     evenkeel_model: ownFacet("Model", {
       number,
       blob,
-      ...(signature ? { features: [...signature.features], scoreOutput: signature.scoreOutput } : {}),
+      features: signature ? [...signature.features] : null,
+      scoreOutput: signature?.scoreOutput ?? null,
     }),
   },
 });
