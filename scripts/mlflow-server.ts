@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 export interface MlflowServer {
   readonly url: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 const STARTS_WITHIN_MS = 120_000;
@@ -16,11 +16,9 @@ export async function mlflowServer(bin: string, folder: string): Promise<MlflowS
   const url = `http://127.0.0.1:${port}`;
   const child = spawn(
     join(bin, "mlflow"),
-    [
-      "server",
-      ...["--host", "127.0.0.1", "--port", String(port), "--workers", "1"],
-      ...["--backend-store-uri", `sqlite:///${join(folder, "mlflow.db")}`, "--artifacts-destination", join(folder, "artifacts")],
-    ],
+    `server --host 127.0.0.1 --port ${port} --workers 1`
+      .split(" ")
+      .concat(["--backend-store-uri", `sqlite:///${join(folder, "mlflow.db")}`, "--artifacts-destination", join(folder, "artifacts")]),
     { stdio: "ignore", detached: true, env: { PATH: `${bin}:${process.env["PATH"] ?? ""}`, HOME: folder } },
   );
   const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));

@@ -63,9 +63,12 @@ function comparable(value: unknown, model?: unknown): unknown {
 const sorted = (list: readonly unknown[]): readonly unknown[] =>
   list
     .filter((each) => !isObject(each) || typeof each["key"] !== "string" || !LEFT_OUT_TAGS.has(each["key"]))
-    .toSorted((a, b) =>
-      isObject(a) && isObject(b) ? (String(a["key"] ?? a["path"] ?? "") < String(b["key"] ?? b["path"] ?? "") ? -1 : 1) : 0,
-    );
+    .toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : placeOf(a) > placeOf(b) ? 1 : 0));
+/** What tells members of a list apart: a tag's key, a file's path. */
+const placeOf = (each: unknown): string => {
+  const place = isObject(each) ? (each["key"] ?? each["path"]) : undefined;
+  return typeof place === "string" ? place : "";
+};
 
 const bytesOf = (body: RecordedBody | undefined): Buffer<ArrayBuffer> | undefined =>
   body === undefined ? undefined : "json" in body ? Buffer.from(inOurs(JSON.stringify(body.json))) : Buffer.from(body.base64, "base64");
