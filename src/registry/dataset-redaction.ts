@@ -129,7 +129,7 @@ export class DatasetRedaction {
       source = staged.value;
       const dataset = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", version.dataset).executeTakeFirstOrThrow();
       const format = version.format === "ndjson" ? "ndjson" : "csv";
-      const read = await readSource(source, { spec: specOf(dataset), format });
+      const read = await readSource(source, { spec: specOf(dataset), format, spillPath: blobs.temporaryPath() });
       assert(read.ok, "a table without some of its rows is still one");
       const begun = await keepSource(blobs, source);
       isKept = true;
@@ -174,9 +174,9 @@ export class DatasetRedaction {
           blob: after.blob,
           bytes: after.bytes,
           format: after.reading.format,
-          rows: after.reading.index?.rows ?? 0,
+          rows: after.reading.facts?.rows ?? 0,
           columns_json: canonicalJson(after.reading.columns),
-          profile_json: canonicalJson({ columns: after.reading.index?.columns ?? [], cells: after.reading.index?.cells ?? [] }),
+          profile_json: canonicalJson({ columns: after.reading.facts?.columns ?? [], cells: after.reading.facts?.cells ?? [] }),
           sketches: null,
         }
       : {

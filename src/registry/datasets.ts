@@ -77,7 +77,11 @@ export class Datasets {
     }
     let isKept = false;
     try {
-      const read = await readSource(staged.value, { spec, ...(addition.format ? { format: addition.format } : {}) });
+      const read = await readSource(staged.value, {
+        spec,
+        spillPath: blobs.temporaryPath(),
+        ...(addition.format ? { format: addition.format } : {}),
+      });
       if (!read.ok) return err(invalid(read.error));
       const begun = await keepSource(blobs, staged.value);
       isKept = true;
@@ -322,9 +326,9 @@ export class Datasets {
       format: reading.format,
       layout: source.layout,
       bytes: source.bytes,
-      rows: reading.index?.rows ?? 0,
+      rows: reading.facts?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
-      profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      profile_json: canonicalJson({ columns: reading.facts?.columns ?? [], cells: reading.facts?.cells ?? [] }),
       sketches: null,
       created_at_ms: nowMs,
       created_by: actor,

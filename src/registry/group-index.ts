@@ -41,8 +41,14 @@ export class GroupIndex {
   readonly #labelOfRow: number[] = [];
   #hasClasses: boolean;
 
-  /** @param columns - as the cells of `add` come */
-  constructor(columns: readonly Column[], spec: DatasetSpec) {
+  readonly #keepsRows: boolean;
+
+  /**
+   * @param columns - as the cells of `add` come
+   * @param keepsRows - whether `finish` tells of each row, and not of their numbers only
+   */
+  constructor(columns: readonly Column[], spec: DatasetSpec, keepsRows = true) {
+    this.#keepsRows = keepsRows;
     const place = (name: string) => columns.findIndex((column) => column.name === name);
     this.#columns = columns;
     this.#attributes = (spec.protected ?? []).map((attribute) => ({
@@ -60,8 +66,11 @@ export class GroupIndex {
     const cell = this.#cell(cells, line);
     const label = this.#hasClasses ? this.#code(cells, this.#labelPlace) : null;
     cell.rows++;
-    this.#cellOfRow.push(cell.at);
-    this.#labelOfRow.push(label === null ? -1 : this.#label(label));
+    const at = label === null ? -1 : this.#label(label);
+    if (this.#keepsRows) {
+      this.#cellOfRow.push(cell.at);
+      this.#labelOfRow.push(at);
+    }
     if (label !== null) cell.labels.set(label, (cell.labels.get(label) ?? 0) + 1);
   }
 

@@ -12,7 +12,8 @@ import { folderId, type TableId } from "./row-hash.ts";
 import type { VersionFormat, VersionLayout } from "./stored-table.ts";
 import { bytesInMemory, fileInStore, fileOnDisk, type TableFile } from "./table-file.ts";
 import { formatOf, type Table, type TableFormat } from "./table-rows.ts";
-import { indexTable, inspectTable, type TableIndex } from "./table-scan.ts";
+import { tableFacts, type TableFacts } from "./table-facts.ts";
+import { inspectTable } from "./table-scan.ts";
 
 /**
  * Where a version comes from: a file or folder on this machine, files with the names they are to have, bytes in memory, or a blob that is in
@@ -55,7 +56,7 @@ export interface TableReading {
   readonly id: TableId;
   readonly columns: readonly Column[];
   /** undefined for a folder without a table. */
-  readonly index: TableIndex | undefined;
+  readonly facts: TableFacts | undefined;
 }
 
 /**
@@ -111,21 +112,21 @@ async function stagedFile(blobs: Blobs, file: TableFile, bases: readonly Recipe[
 /** Reads the table of a source: types, hashes, groups, profile. */
 export async function readSource(
   source: StagedSource,
-  asked: { readonly spec: DatasetSpec; readonly format?: TableFormat },
+  asked: { readonly spec: DatasetSpec; readonly format?: TableFormat; readonly spillPath: string },
 ): Promise<Result<TableReading, readonly Issue[]>> {
   try {
     const table = await tableIn(source, asked.format);
     if (!table.ok) return table;
     if (table.value === undefined) {
       const issues = columnIssues(asked.spec, []);
-      return issues.length > 0 ? err(issues) : ok({ format: "none", id: folderId(source.blob), columns: [], index: undefined });
+      return issues.length > 0 ? err(issues) : ok({ format: "none", id: folderId(source.blob), columns: [], facts: undefined });
     }
     const columns = await inspectTable(table.value);
     const issues = columnIssues(asked.spec, columns);
     if (issues.length > 0) return err(issues);
-    const index = await indexTable(table.value, columns, asked.spec);
+    const facts = await tableFacts(table.value, columns, asked.spec, asked.spillPath);
     await stillThere(source.files);
-    return ok({ format: table.value.format, id: index.id, columns, index });
+    return ok({ format: table.value.format, id: facts.id, columns, facts });
   } catch (error) {
     if (error instanceof TableProblem) return err([error.issue]);
     throw error;

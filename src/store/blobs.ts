@@ -148,6 +148,11 @@ export class Blobs {
     return this.path(id);
   }
 
+  /** Of a file of the caller's that is gone after the next start at the latest. Its folder is there once something was staged. */
+  temporaryPath(): string {
+    return join(this.folder, "tmp", this.#ids.next());
+  }
+
   /** Begins a blob that is written piece by piece. Nothing of it is there before `commit`. */
   staging(bases: readonly Recipe[] = []): BlobStaging {
     return new BlobStaging({ folder: this.folder, freshName: () => this.#ids.next(), bases });
