@@ -7,7 +7,7 @@ import { TableProblem } from "./csv-text.ts";
 import { columnIssues } from "./dataset-diffs.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
 import { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
-import { folderIssues, manifestBytes, printable, tableOf } from "./folder-manifest.ts";
+import { type FolderFile, folderIssues, manifestBytes, printable, tableOf } from "./folder-manifest.ts";
 import { folderId, type TableId } from "./row-hash.ts";
 import type { VersionFormat, VersionLayout } from "./stored-table.ts";
 import { bytesInMemory, fileInStore, fileOnDisk, type TableFile } from "./table-file.ts";
@@ -25,12 +25,15 @@ export type TableSource =
   | { readonly bytes: Uint8Array }
   | { readonly blob: BlobId };
 
-/** A source whose bytes are hashed and written, and not yet in the store. */
-export interface StagedSource {
+/** What is needed to keep or drop a source whose bytes are hashed and written, and not yet in the store. Plain data. */
+export interface KeptSource {
   readonly layout: VersionLayout;
   /** Of the file, or of the folder's manifest. */
   readonly blob: BlobId;
   readonly bytes: number;
+  readonly files: readonly (FolderFile & { readonly staged: StagedBlob | undefined })[];
+}
+export interface StagedSource extends KeptSource {
   readonly files: readonly StagedFile[];
 }
 
@@ -137,14 +140,14 @@ export async function readSource(
  * Puts a source's bytes into the store. What is there and isn't referred to when the process ends is taken away at the next start, unless
  * `end` was called before.
  */
-export async function keepSource(blobs: Blobs, source: StagedSource): Promise<{ end(): Promise<void> }> {
+export async function keepSource(blobs: Blobs, source: KeptSource): Promise<{ end(): Promise<void> }> {
   const begun = await blobs.beginning([source.blob, ...source.files.map(({ blob }) => blob)]);
   for (const { staged } of source.files) if (staged) await blobs.commit(staged);
   if (source.layout === "folder") await blobs.put(manifestBytes(source.files));
   return begun;
 }
 
-export async function dropSource(blobs: Blobs, source: StagedSource): Promise<void> {
+export async function dropSource(blobs: Blobs, source: KeptSource): Promise<void> {
   for (const { staged } of source.files) if (staged) await blobs.discard(staged);
 }
 
