@@ -7,6 +7,8 @@ export default defineConfig({
     reporters: ["default", "./test/closing-line.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What a test waits for comes at once on a quiet machine; on two cores with other tests a second, the default, is not always enough.
+    expect: { poll: { timeout: 10_000 } },
     // Most tests wait for processes and timers more than they compute: by default two cores would have one worker.
     maxWorkers: "100%",
     // Programs that tests start, often the same one, need not compile its sources every time.

@@ -1,17 +1,15 @@
 """Unmodified clients of other model servers against a running Evenkeel. Told where and with which tokens by the environment.
 
-Prints one JSON object a check: {"check": ..., "ok": true} or {"check": ..., "ok": false, "error": ...}, and the versions first.
+Prints one JSON object a check (checks.py).
 """
 
 import asyncio
-import importlib.metadata
 import json
 import os
-import platform
 import sys
-import traceback
 
 import numpy as np
+from checks import check, expect, say_all
 
 URL = os.environ["EVENKEEL_URL"]
 TOKEN = os.environ["EVENKEEL_APPLICATION_TOKEN"]
@@ -24,13 +22,7 @@ def bearer(token=None):
     return {"Authorization": f"Bearer {token or TOKEN}"}
 
 
-CHECKS = []
 CLIENTS = ("tritonclient", "mlflow-skinny", "mlserver", "kserve", "pandas", "numpy", "requests")
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
 
 
 def columns(http, binary, income=(52000.0, 18000.0), debt=(0.31, 0.62)):
@@ -40,10 +32,6 @@ def columns(http, binary, income=(52000.0, 18000.0), debt=(0.31, 0.62)):
         tensor.set_data_from_numpy(np.array(values, dtype=np.float64), binary_data=binary)
         inputs.append(tensor)
     return inputs
-
-
-def expect(got, wanted):
-    assert got == wanted, f"expected {wanted!r}, got {got!r}"
 
 
 def texts(array):
@@ -278,19 +266,4 @@ def kserve_client_shows_what_is_wrong():
     asyncio.run(run())
 
 
-def main():
-    versions = {name: importlib.metadata.version(name) for name in CLIENTS}
-    print(json.dumps({"versions": {"python": platform.python_version(), **versions}}), flush=True)
-    for function in CHECKS:
-        if function.__name__.startswith("kserve_") != (sys.argv[1:] == ["kserve"]):
-            continue
-        said = {"check": function.__name__.replace("_", " ")}
-        try:
-            function()
-            said["ok"] = True
-        except Exception as error:
-            said.update(ok=False, error=f"{type(error).__name__}: {error}", trace=traceback.format_exc())
-        print(json.dumps(said), flush=True)
-
-
-main()
+say_all(CLIENTS, lambda name: name.startswith("kserve_") == (sys.argv[1:] == ["kserve"]))

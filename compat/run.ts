@@ -23,12 +23,12 @@ function skip(why: string): never {
   process.exit(isRequired ? 1 : 0);
 }
 
-/** The Python that has the clients. */
-function clients(): string {
+/** The Python that has these packages. */
+function pythonWith(requirements: string, name: string): string {
   const environment = pythonEnvironment({
-    requirements: here("requirements.txt"),
+    requirements: here(requirements),
     root: tmpdir(),
-    name: "evenkeel-compat",
+    name,
     installWithinMs: 300_000,
     onInstall: () => console.log("installing the clients …"),
   });
@@ -43,16 +43,38 @@ interface Said {
   readonly versions?: Readonly<Record<string, string>>;
 }
 
-/** Every line of `clients.py` is one of these. */
+/** Every line of a suite is one of these. */
 const asSaid = (line: string): Said => JSON.parse(line) as Said;
 
-const program = clients();
+const protocols = { python: pythonWith("requirements.txt", "evenkeel-compat"), script: "clients.py" };
+const tracking = { python: pythonWith("mlflow-requirements.txt", "evenkeel-compat-mlflow"), script: "tracking.py" };
+/** KServe's client wants a process of its own. */
+const suites = [
+  { ...protocols, args: [] },
+  { ...protocols, args: ["kserve"] },
+  { ...tracking, args: [] },
+];
+const TRACKED = {
+  kind: "endpoint",
+  name: "tracked",
+  inputs: { income: { type: "number" }, debt: { type: "number" } },
+  actions: { approve: { favourable: true }, deny: { favourable: false } },
+  fallback: {
+    scorer: { kind: "rules", rules: [], otherwise: { score: 0.3 } },
+    policy: {
+      bands: [
+        { action: "deny", from: 0 },
+        { action: "approve", from: 0.5 },
+      ],
+    },
+  },
+};
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-compat-data-"));
 const app = await startApp({ folder, port: 0 });
 const admin = new EvenkeelClient({ url: app.url, token: app.firstAdmin?.token ?? "" });
 let [passed, failed] = [0, 0];
 try {
-  await admin.post("/v1/apply", { yaml: stringify(vectorEndpoint) });
+  for (const endpoint of [vectorEndpoint, TRACKED]) await admin.post("/v1/apply", { yaml: stringify(endpoint) });
   const token = async (role: string) => (await admin.post<{ readonly token: string }>("/v1/tokens", { name: role, role })).token;
   const env = {
     PATH: process.env["PATH"] ?? "",
@@ -61,13 +83,15 @@ try {
     EVENKEEL_APPLICATION_TOKEN: await token("application"),
     EVENKEEL_OPERATOR_TOKEN: await token("operator"),
     MLFLOW_HTTP_REQUEST_MAX_RETRIES: "0",
+    MLFLOW_TRACKING_URI: app.url,
+    MLFLOW_TRACKING_TOKEN: await token("trainer"),
   };
-  for (const group of [[], ["kserve"]]) {
-    const child = spawn(program, [here("clients.py"), ...group], { env, stdio: ["ignore", "pipe", "inherit"], timeout: 120_000 });
+  for (const { python, script, args } of suites) {
+    const child = spawn(python, [here(script), ...args], { env, stdio: ["ignore", "pipe", "inherit"], timeout: 300_000 });
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
     for await (const line of createInterface({ input: child.stdout })) {
       const { check, ok, error, trace, versions } = asSaid(line);
-      if (versions && group.length === 0)
+      if (versions && args.length === 0)
         console.log(
           Object.entries(versions)
             .map(([name, version]) => `${name} ${version}`)

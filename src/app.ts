@@ -8,6 +8,7 @@ import {
   accessRoutes,
   batchRoutes,
   buildServer,
+  decisionLineageRoutes,
   decisionRoutes,
   endpointRoutes,
   eventRoutes,
@@ -16,10 +17,13 @@ import {
   homeView,
   incidentRoutes,
   kserveRoutes,
+  lineageRoutes,
   logRoutes,
   metricsRoutes,
   mlflowScoringRoutes,
+  modelCardRoutes,
   oipRoutes,
+  openLineageRoutes,
   reasonRoutes,
   registryRoutes,
   rolloutRoutes,
@@ -39,16 +43,19 @@ import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import {
   AbControl,
+  DecisionLineage,
   Drills,
   FailureControl,
   GuardrailControl,
   Incidents,
   MemoryBudget,
+  OpenLineage,
   Releases,
   Rollbacks,
   RolloutControl,
+  type OpenLineageTarget,
 } from "./releases/index.ts";
-import { Attributor, Gateway } from "./serving/index.ts";
+import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
 import { repeatedly } from "./repeatedly.ts";
 import { asError, type ReleaseId } from "./std.ts";
 import { openStore, systemRuntime, type Runtime, type Store, type StoreOptions } from "./store/index.ts";
@@ -78,6 +85,8 @@ export interface AppOptions {
   readonly scorers?: "process" | "inline";
   /** What the scorer processes of all releases may take together; without end by default. */
   readonly memoryBudgetBytes?: number;
+  /** Who is told of everything that happens, as events of OpenLineage; nobody by default. */
+  readonly openLineage?: OpenLineageTarget;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
@@ -153,9 +162,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
+    const pressure = new MemoryPressure(runtime.clock);
+    const isShortOfMemory = () => pressure.isHigh();
     const gateway = new Gateway({
       log,
       runtime,
+      isShortOfMemory,
       subjectKey: await subjectKey(store),
       onTrouble(trouble) {
         onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
@@ -192,6 +204,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     undo.push(() => sinks.stop());
     repeat(DELIVER_EVERY_MS, "sinks", () => sinks.tick());
+    const openLineage = new OpenLineage({
+      store,
+      audit,
+      registry,
+      egress: http.egress,
+      target: options.openLineage ?? null,
+      onTrouble: (error) => onError(error, "openlineage"),
+    });
+    undo.push(() => openLineage.stop());
+    repeat(DELIVER_EVERY_MS, "openlineage", () => openLineage.tick());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const attributor = new Attributor();
@@ -211,7 +233,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
-    const drills = new Drills({ store, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
+    const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeat(lookEveryMs, "guardrails", async () => {
@@ -225,7 +247,20 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
 
-    const ui = { store, reads, gateway, registry, tokens, releases, control, incidents, blame, redress, startedMs: runtime.clock.nowMs() };
+    const ui = {
+      store,
+      reads,
+      gateway,
+      registry,
+      tokens,
+      releases,
+      control,
+      incidents,
+      drills,
+      blame,
+      redress,
+      startedMs: runtime.clock.nowMs(),
+    };
     const events = new EventStream({
       runtime,
       compose: (principal) => homeView(ui, principal),
@@ -283,11 +318,15 @@ export async function startApp(options: AppOptions): Promise<App> {
       endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
-      metricsRoutes({ version: VERSION, log, gateway, releases, sinks, dropped: options.dropped ?? (() => 0) }),
+      metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
-      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store) }),
+      registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
+      lineageRoutes({ registry, releases }),
+      modelCardRoutes({ store, registry, releases, reads }),
+      openLineageRoutes(openLineage),
+      decisionLineageRoutes({ registry, releases, lineage: new DecisionLineage({ store, registry }) }),
       uiRoutes(ui),
       eventRoutes(events),
       webRoutes(),
@@ -296,6 +335,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       tokens,
       ids: runtime.ids,
       timers: runtime.timers,
+      isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
     };
@@ -351,6 +391,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await following.settled();
       await reasons.settled();
       await sinks.settled();
+      await openLineage.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop, replaced };

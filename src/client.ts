@@ -52,8 +52,8 @@ export class EvenkeelClient {
     this.#timeoutMs = options.timeoutMs ?? 60_000;
   }
 
-  get<T>(path: string, query?: RequestOptions["query"]): Promise<T> {
-    return this.#json<T>("GET", path, undefined, query ? { query } : {});
+  get<T>(path: string, query?: RequestOptions["query"], options: Pick<RequestOptions, "timeoutMs"> = {}): Promise<T> {
+    return this.#json<T>("GET", path, undefined, { ...options, ...(query ? { query } : {}) });
   }
   post<T>(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<T> {
     return this.#json<T>("POST", path, JSON.stringify(body), options);
@@ -95,6 +95,13 @@ export class EvenkeelClient {
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, bytes.toString("utf8")));
     return bytes;
+  }
+  /** A document that isn't JSON. */
+  async getText(path: string, query?: RequestOptions["query"]): Promise<string> {
+    const answer = await this.#send("GET", path, undefined, query ? { query } : {});
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, text));
+    return text;
   }
   async close(): Promise<void> {
     await this.#agent.close();

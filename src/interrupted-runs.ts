@@ -24,6 +24,7 @@ export class InterruptedRuns {
   /** Looks for what dead runners left in a scratch folder, and clears it away. */
   static async open(scratch: string): Promise<InterruptedRuns> {
     await clearWork(join(scratch, "work"));
+    await clearWork(join(scratch, "watch"));
     const folder = join(scratch, "runs");
     await mkdir(folder, { recursive: true });
     const left = new Map<string, Note>();

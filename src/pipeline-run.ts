@@ -20,6 +20,7 @@ import {
   type RunOptions,
   type Spoiled,
   type StepFacts,
+  type StepOfRun,
   type StepProgress,
 } from "./pipelines/index.ts";
 import { err, ok, type BlobId, type Issue, type Result } from "./std.ts";
@@ -63,6 +64,8 @@ export interface PipelineRun {
   readonly model: string | null;
   readonly cooked: Cooked;
   readonly metrics: Readonly<Record<string, number>>;
+  /** Files that steps read without having declared them, by step: their lineage is incomplete. */
+  readonly undeclaredReads: Readonly<Record<string, readonly string[]>>;
   /** Whether it took up the record of a run that was interrupted. */
   readonly isResumed: boolean;
 }
@@ -150,15 +153,23 @@ async function recorded({ order, recipe, id }: Plan, recording: Recording): Prom
   };
   try {
     const cooked = await cookIt();
+    const steps = await stepFactsOf(cooked, (blob) => store.getBlob(blob));
     const isLogged = open?.artifacts.some(({ path }) => path === STEPS_ARTIFACT) ?? false;
-    if (!isLogged) await logSteps({ client, store, run }, cooked);
+    if (!isLogged) await logSteps({ client, store, run }, cooked, steps);
     if (!cooked.ok) {
       await finish("failed");
       return err({ kind: "spoiled", run, spoiled: cooked.error });
     }
     const model = order.model === undefined ? null : await register(client, { cooked: cooked.value, model: order.model, run });
     await finish("finished");
-    return ok({ run, model, cooked: cooked.value, metrics: metricsOf(cooked.value), isResumed: open !== undefined });
+    return ok({
+      run,
+      model,
+      cooked: cooked.value,
+      metrics: metricsOf(cooked.value),
+      undeclaredReads: undeclaredIn(steps),
+      isResumed: open !== undefined,
+    });
   } catch (error) {
     // What went wrong is what the caller must hear, also when the server can't be told any more.
     await finish("failed").catch(() => undefined);
@@ -190,8 +201,8 @@ async function endedAsFailed(client: EvenkeelClient, interrupted: InterruptedRun
 async function logSteps(
   { client, store, run }: { readonly client: EvenkeelClient; readonly store: PipelineStore; readonly run: string },
   cooked: Result<Cooked, Spoiled>,
+  steps: readonly StepOfRun[],
 ): Promise<void> {
-  const steps = await stepFactsOf(cooked, (blob) => store.getBlob(blob));
   const { recipe } = cooked.ok ? cooked.value : cooked.error;
   const json = (value: unknown) => store.putBlob(Buffer.from(JSON.stringify(value)));
   const artifacts = [
@@ -200,8 +211,14 @@ async function logSteps(
     { path: STEPS_ARTIFACT, blob: await json(steps) },
   ];
   const metrics = cooked.ok ? Object.entries(metricsOf(cooked.value)).map(([key, value]) => ({ key, value, step: 0 })) : [];
-  await client.post(`/v1/runs/${run}/log`, { metrics, artifacts });
+  const tags = Object.keys(undeclaredIn(steps)).length > 0 ? { lineage: "incomplete" } : {};
+  await client.post(`/v1/runs/${run}/log`, { metrics, artifacts, tags });
 }
+
+const undeclaredIn = (steps: readonly StepFacts[]): Record<string, readonly string[]> =>
+  Object.fromEntries(
+    steps.flatMap(({ step, lineage }) => (lineage.undeclaredReads.length > 0 ? [[step, lineage.undeclaredReads] as const] : [])),
+  );
 
 function artifactsOf({ step, outs, log }: StepFacts): { readonly path: string; readonly blob: BlobId }[] {
   const made = Object.values(outs).map(({ path, blob }) => ({ path: normalize(`${step}/${path}`), blob }));

@@ -73,7 +73,7 @@ function stepDifferences(name: string, a: RecipeStep | undefined, b: RecipeStep 
   const code = [
     ...codeDifferences(side(a), side(b)).map(changeText),
     ...(a.cmd === b.cmd ? [] : [`command ${a.cmd} → ${b.cmd}`]),
-    ...(canonicalJson(a.deps) === canonicalJson(b.deps) ? [] : ["it is connected to other steps or data"]),
+    ...(connections(a) === connections(b) ? [] : ["it is connected to other steps or data"]),
     ...(canonicalJson(a.outs) === canonicalJson(b.outs) ? [] : ["its outputs are others"]),
   ];
   // What a features step is told is mostly the feature set, which is compared as such.
@@ -83,6 +83,10 @@ function stepDifferences(name: string, a: RecipeStep | undefined, b: RecipeStep 
     { player: b.role === "algorithm" ? "hyperparameters" : b.role, of: name, changes: params.map(changeText) },
   ];
 }
+
+/** Which data it is given is another question. */
+const connections = ({ deps }: RecipeStep) =>
+  canonicalJson(Object.entries(deps).map(([dep, from]) => [dep, from.kind === "step" ? `${from.step}.${from.out}` : from.kind]));
 
 /** Input by input; two versions of a table are compared by the server. */
 async function dataDifferences(client: EvenkeelClient, a: Recipe, b: Recipe): Promise<PlayerDifference[]> {

@@ -47,6 +47,6 @@ test.runIf(process.platform === "linux")(
     expect(problem.errors?.[0]?.got).toMatch(/^one that needs \d+ MB, and in use are \d+ MB by r2$/);
     const after = await route();
     expect(after.route).toEqual(before.route);
-    await vi.waitFor(async () => expect((await route()).memory.loaded).toHaveLength(1));
+    await vi.waitFor(async () => expect((await route()).memory.loaded).toHaveLength(1), 10_000);
   },
 );

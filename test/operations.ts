@@ -44,7 +44,7 @@ export interface Operation {
 }
 
 /** Other projects' protocols, whose answers have forms of their own: they have tests of their own. */
-const FOREIGN = ["open inference protocol", "mlflow scoring", "kserve v1"];
+const FOREIGN = ["open inference protocol", "mlflow scoring", "mlflow tracking", "kserve v1"];
 
 /** Of our own API. @throws when the document says less than these tests need */
 export const operationsOf = (url: string): Promise<readonly Operation[]> => describedOperations(url, (tags) => !tags.some(isForeign));

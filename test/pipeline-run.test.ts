@@ -9,7 +9,9 @@ import type { RunComparisonView, RunDetailView, RunPageView } from "../src/api/i
 import { freshServer, type FreshServer } from "./server.ts";
 
 let server: FreshServer;
+/** The project, and a folder outside of it for what the steps of these tests write and wait for. */
 let folder: string;
+let aside: string;
 const started: ChildProcess[] = [];
 beforeAll(async () => {
   server = await freshServer();
@@ -17,10 +19,11 @@ beforeAll(async () => {
 afterAll(() => server.drop());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "evenkeel-run-"));
+  aside = mkdtempSync(join(tmpdir(), "evenkeel-aside-"));
 });
 afterEach(() => {
   for (const child of started.splice(0)) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
+  for (const each of [folder, aside]) rmSync(each, { recursive: true, force: true });
 });
 
 const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -46,9 +49,9 @@ const declare = (name: string) => {
   writeFileSync(join(folder, "params.yaml"), "train: { depth: 3, lr: 0.1 }\n");
   writeFileSync(
     join(folder, "work.sh"),
-    `echo "$1 begins"; echo "$1" >> "${folder}/ran"
-if test "$1" = train; then echo $$ > "${folder}/pid"; while ! test -e "${folder}/go"; do sleep 0.1; done; fi
-if test -e "${folder}/fail"; then echo "no convergence" >&2; exit 9; fi
+    `echo "$1 begins"; echo "$1" >> "${aside}/ran"
+if test "$1" = train; then echo $$ > "${aside}/pid"; while ! test -e "${aside}/go"; do sleep 0.1; done; fi
+if test -e "${aside}/fail"; then echo "no convergence" >&2; exit 9; fi
 echo "$1" > out.txt; echo '{ "auc": 0.7 }' > metrics.json`,
   );
   writeFileSync(
@@ -72,9 +75,9 @@ steps:
 `,
   );
 };
-const ran = () => readFileSync(join(folder, "ran"), "utf8").trim().split("\n");
+const ran = () => readFileSync(join(aside, "ran"), "utf8").trim().split("\n");
 const runsOf = async (experiment: string) => (await server.admin.get<RunPageView>("/v1/runs", { experiment })).runs;
-const appeared = (file: string) => vi.waitFor(() => expect(existsSync(join(folder, file))).toBe(true), { timeout: 20_000 });
+const appeared = (file: string) => vi.waitFor(() => expect(existsSync(join(aside, file))).toBe(true), { timeout: 20_000 });
 
 test("a run whose runner was killed goes on where it was: the same run, and only what had not finished", { timeout: 60_000 }, async () => {
   declare("killed");
@@ -82,11 +85,11 @@ test("a run whose runner was killed goes on where it was: the same run, and only
   await appeared("pid");
   child.kill("SIGKILL");
   await said;
-  const orphan = Number(readFileSync(join(folder, "pid"), "utf8"));
+  const orphan = Number(readFileSync(join(aside, "pid"), "utf8"));
   const [before] = await runsOf("killed");
   expect(before).toMatchObject({ status: "running" });
-  writeFileSync(join(folder, "go"), "");
-  rmSync(join(folder, "pid"));
+  writeFileSync(join(aside, "go"), "");
+  rmSync(join(aside, "pid"));
   const again = await evenkeel("run", "--json");
   expect(again).toMatchObject({ code: 0, note: "" });
   expect(JSON.parse(again.out)).toMatchObject({ run: before?.id, isResumed: true, steps: [{ isCached: true }, { isCached: false }] });
@@ -102,7 +105,7 @@ test("a run that was interrupted and is not wanted any more ends as failed, and 
   await appeared("pid");
   child.kill("SIGKILL");
   await said;
-  writeFileSync(join(folder, "go"), "");
+  writeFileSync(join(aside, "go"), "");
   expect(await evenkeel("run", "--set", "train.depth=5")).toMatchObject({ code: 0 });
   const runs = await runsOf("unwanted");
   expect(runs.map(({ status, tags }) => [status, tags["interrupted"] ?? null])).toEqual([
@@ -127,9 +130,9 @@ test(
   { timeout: 60_000 },
   async () => {
     declare("failing");
-    writeFileSync(join(folder, "go"), "");
+    writeFileSync(join(aside, "go"), "");
     expect((await evenkeel("run", "extract")).code).toBe(0);
-    writeFileSync(join(folder, "fail"), "");
+    writeFileSync(join(aside, "fail"), "");
     const { code, out, note } = await evenkeel("run");
     const [failed] = await runsOf("failing");
     expect({ code, out }).toEqual({ code: 1, out: "" });
@@ -153,7 +156,7 @@ test(
   { timeout: 60_000 },
   async () => {
     declare("swept");
-    writeFileSync(join(folder, "go"), "");
+    writeFileSync(join(aside, "go"), "");
     const { code, out } = await evenkeel("run", "--set", "train.depth=4,8", "--set", "train.lr=0.1,0.2", "--json");
     expect(code).toBe(0);
     const { runs } = asRuns(JSON.parse(out));
@@ -176,7 +179,7 @@ test(
 );
 test("the status says which steps are up to date, and of the others what changed and what they wait for", { timeout: 60_000 }, async () => {
   declare("looked");
-  writeFileSync(join(folder, "go"), "");
+  writeFileSync(join(aside, "go"), "");
   const states = async (...argv: string[]) => {
     const { code, out } = await evenkeel("pipeline", "status", ...argv);
     return {
@@ -204,7 +207,7 @@ test("the status says which steps are up to date, and of the others what changed
 
 test("verifying runs a step again, and the status says what was seen", { timeout: 60_000 }, async () => {
   declare("verified");
-  writeFileSync(join(folder, "go"), "");
+  writeFileSync(join(aside, "go"), "");
   const same = await evenkeel("pipeline", "verify", "train");
   expect(same.out).toBe("train is deterministic as far as 1 repetition can tell: the same bytes each time\n");
   expect(ran()).toEqual(["extract", "train", "train"]);
@@ -213,7 +216,7 @@ test("verifying runs a step again, and the status says what was seen", { timeout
   const other = await evenkeel("pipeline", "verify", "extract");
   expect(other).toMatchObject({ code: 3, out: "extract is not deterministic: rows differed; other bytes came out this time\n" });
   expect((await evenkeel("pipeline", "status")).out).toContain("not deterministic: rows differed");
-  rmSync(join(folder, "go"));
+  rmSync(join(aside, "go"));
 });
 
 interface SweepRuns {

@@ -157,7 +157,7 @@ describe("a tester's header", () => {
       expect(decisions.filter(({ isCounted }) => isCounted)).toEqual([]);
       const shadowed = await Promise.all(decisions.map(({ id }) => analyst.get<{ shadows: unknown[] }>(`${LOANS}/decisions/${id}`)));
       expect(shadowed.flatMap(({ shadows }) => shadows)).toEqual([]);
-    });
+    }, 10_000);
   });
 
   test("is refused to an application without the grant, and an operator without it still can't decide", async () => {

@@ -99,12 +99,15 @@ export class Audit {
     let query = this.#store.db.selectFrom("audit").selectAll().orderBy("seq", "desc").limit(count);
     if (before !== undefined) query = query.where("seq", "<", before);
     const rows = await query.execute();
-    const entries = rows.map((row): AuditRecord => {
-      const entry = entryOf(row.entry_json) ?? { seq: row.seq, time: "", actor: "", action: "unreadable", object: "" };
-      return { ...entry, seq: row.seq, payload: payloadOf(row.payload_json), isErased: row.payload_json === null };
-    });
+    const entries = rows.map(recordOf);
     const oldest = entries.at(-1);
     return { entries, next: oldest && oldest.seq > 1 && entries.length === count ? oldest.seq : null };
+  }
+
+  /** Oldest first: what came after an entry. @param limit - at most 1,000 */
+  async after(seq: number, limit: number): Promise<readonly AuditRecord[]> {
+    const query = this.#store.db.selectFrom("audit").selectAll().where("seq", ">", seq).orderBy("seq").limit(Math.min(limit, 1000));
+    return (await query.execute()).map(recordOf);
   }
 
   /** Erases the payload of an entry for good, and says so in a new one. The chain stays valid. */
@@ -119,6 +122,11 @@ export class Audit {
       return ok(undefined);
     });
   }
+}
+
+function recordOf(row: Schema["audit"]): AuditRecord {
+  const entry = entryOf(row.entry_json) ?? { seq: row.seq, time: "", actor: "", action: "unreadable", object: "" };
+  return { ...entry, seq: row.seq, payload: payloadOf(row.payload_json), isErased: row.payload_json === null };
 }
 
 /** A payload that somebody tampered with is shown as its text; `verify` says what is wrong with it. */

@@ -16,5 +16,5 @@ export {
 } from "./rights.ts";
 export { ProtectedReads, type ProtectedRead } from "./protected-reads.ts";
 export { ClockWatch } from "./clock-watch.ts";
-export { bearerOf } from "./token-text.ts";
+export { basicPasswordOf, bearerOf } from "./token-text.ts";
 export { Tokens, type NewToken, type RevokeRefusal, type TokenRequest, type TokenView, type TokensOptions } from "./tokens.ts";

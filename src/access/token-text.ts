@@ -39,3 +39,9 @@ export function sameHash(a: string, b: string): boolean {
 export function bearerOf(authorization: string | undefined): string | undefined {
   return /^bearer +([^\s,]+)$/i.exec(authorization ?? "")?.[1];
 }
+
+/** The password in an `Authorization` header of the scheme Basic; whose it is said to be doesn't matter, since the token says it. */
+export function basicPasswordOf(authorization: string | undefined): string | undefined {
+  const encoded = /^basic +([A-Za-z0-9+/]{1,1000}={0,2})$/i.exec(authorization ?? "")?.[1];
+  return encoded === undefined ? undefined : /^[^:]*:(.*)$/s.exec(Buffer.from(encoded, "base64").toString())?.[1];
+}

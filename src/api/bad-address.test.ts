@@ -114,7 +114,12 @@ test("a good number of a page is taken", async () => {
   for (const operation of operations)
     for (const { name } of operation.query.filter((one) => one.name === "limit"))
       for (const value of ["1", "1000"]) {
-        const { answered, line } = await ask(operation, `${addressOf(operation, server.known)}?${name}=${value}`);
+        const needed: Readonly<Record<string, string>> = { kind: "run", id: server.known["run"] ?? "" };
+        const others = operation.query
+          .filter((one) => one.required && one.name !== name)
+          .map((one): [string, string] => [one.name, needed[one.name] ?? ""]);
+        const query = new URLSearchParams([[name, value], ...others]).toString();
+        const { answered, line } = await ask(operation, `${addressOf(operation, server.known)}?${query}`);
         if (answered !== 200) wrong.push(line);
       }
   expect(wrong).toEqual([]);

@@ -47,7 +47,7 @@ export const batchRoutes = (parts: BatchRouteParts) => (app: Server) => {
   app.post(
     "/v1/endpoints/:endpoint/decisions/batch",
     {
-      config: { right: "decide", takesRelease: true },
+      config: { right: "decide", takesRelease: true, needsMemory: true },
       bodyLimit: MAX_BATCH_BYTES,
       schema: {
         summary: "Decide about many people at once",

@@ -13,7 +13,7 @@ const QUIET_MS = 100;
 const POLL_MS = 20;
 const AT_MOST_MS = 5000;
 /** A connection that has been idle for so long is no more likely to be used in this moment than in any other. */
-const LINGER_QUIET_MS = 5000;
+const LINGER_IDLE_MS = 1000;
 const LINGER_AT_MOST_MS = 60_000;
 
 /**
@@ -26,6 +26,8 @@ const LINGER_AT_MOST_MS = 60_000;
 export class Connections {
   readonly #open = new Set<Socket>();
   readonly #busy = new Set<Socket>();
+  /** How long each connection that isn't busy has been seen idle since the successor has taken over. */
+  readonly #idleMs = new Map<Socket, number>();
   /** Under way. */
   readonly #responses = new Set<ServerResponse>();
   #server: Server | undefined;
@@ -37,7 +39,10 @@ export class Connections {
     app.server.on("connection", (socket) => {
       if (this.#isClosing) return void socket.destroy();
       this.#open.add(socket);
-      socket.on("close", () => this.#open.delete(socket));
+      socket.on("close", () => {
+        this.#open.delete(socket);
+        this.#idleMs.delete(socket);
+      });
     });
     app.server.on("request", this.#track);
     app.addHook("preClose", async () => {
@@ -63,15 +68,24 @@ export class Connections {
   }
 
   /**
-   * After `handOn`: takes no new connections, and waits until those that there are have been told to go, or have long been idle.
-   * In a turn of the event loop in which there is nothing else to do, right after it has taken what had come: a connection that comes
-   * between these two is lost, and the two are some microseconds apart.
+   * After `handOn`: takes no new connections, and waits until those that there are have been told to go; one on which nothing is asked
+   * for a second it closes. Both in a turn of the event loop in which there is nothing else to do, right after it has taken what had come:
+   * a connection, or a request, that comes between these two is lost, and the two are some microseconds apart.
    */
   async letGo(): Promise<void> {
     await sleep(1);
     await turn();
     NetServer.prototype.close.call(this.#attached);
-    await this.#quiet({ quietMs: LINGER_QUIET_MS, atMostMs: LINGER_AT_MOST_MS });
+    for (let waitedMs = 0; waitedMs < LINGER_AT_MOST_MS && this.#open.size > 0; waitedMs += POLL_MS) {
+      await sleep(POLL_MS);
+      await turn();
+      for (const socket of this.#open) {
+        if (this.#busy.has(socket)) continue;
+        const idleMs = (this.#idleMs.get(socket) ?? 0) + POLL_MS;
+        this.#idleMs.set(socket, idleMs);
+        if (idleMs >= LINGER_IDLE_MS) socket.destroy();
+      }
+    }
   }
 
   get #attached(): Server {
@@ -82,6 +96,7 @@ export class Connections {
   readonly #track = ({ socket }: IncomingMessage, response: ServerResponse): void => {
     this.#requests++;
     this.#busy.add(socket);
+    this.#idleMs.delete(socket);
     this.#responses.add(response);
     response.on("close", () => {
       this.#responses.delete(response);

@@ -4,11 +4,11 @@ import type { EvenkeelClient } from "../client.ts";
 import type {
   AddedDatasetVersionView,
   DatasetDetailView,
-  DatasetDiffView,
   DatasetVersionDetailView,
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+import type { DatasetDiffView } from "./dataset-diff-view.ts";
 
 let server: FreshServer;
 let trainer: EvenkeelClient;
@@ -67,13 +67,33 @@ test("a diff says what is missing, and whom it concerns to those who may know", 
   const path = "/v1/datasets/credit/diff";
   const analyst = await server.as("analyst", ["protected:read"]);
   const seen = await analyst.get<DatasetDiffView>(path, { from: "clean", to: "2", by: "sex" });
-  expect(seen).toMatchObject({ identity: "different", rows: { by: "key", before: 400, after: 325, missing: 75, changed: 0 } });
+  expect(seen).toMatchObject({
+    identity: "different",
+    rows: { key: { columns: ["id"], source: "declared" }, before: 400, after: 325, missing: 75, changed: 0 },
+  });
   expect(seen.verdict).toContain("sex female");
   expect(seen.groups?.[0]).toMatchObject({ group: { sex: "female" }, label: "1", missing: 75 });
   expect(await analyst.get<DatasetDiffView>(path, { from: "credit/1", to: "plain/1" })).toMatchObject({ identity: "identical" });
   const hidden = await viewer.get<DatasetDiffView>(path, { from: "1", to: "2" });
   expect(hidden).toMatchObject({ rows: { missing: 75 }, groups: null, verdict: null });
   expect(await problemOf(viewer.get(path, { from: "1", to: "2", by: "age" }))).toMatchObject({ status: 400, errors: [{ path: "/by" }] });
+});
+
+test("the rows that differ come as CSV, without protected columns for those who may not see them, and to none without a right to rows", async () => {
+  const path = "/v1/datasets/credit/diff/rows?from=1&to=2";
+  const analyst = await server.as("analyst", ["protected:read"]);
+  const seen = (await analyst.getBytes(path)).toString("utf8").trimEnd().split("\n");
+  expect(seen[0]).toBe("change,id,sex,income,repaid");
+  expect(seen).toHaveLength(76);
+  expect(seen).toContain("missing,4,f,1004,1");
+  const hidden = (await trainer.getBytes(path)).toString("utf8").trimEnd().split("\n");
+  expect(hidden[0]).toBe("change,id,income,repaid");
+  expect(hidden).toContain("missing,4,1004,1");
+  expect((await problemOf(viewer.getBytes(path))).status).toBe(403);
+  expect(await problemOf(analyst.getBytes("/v1/datasets/credit/diff/rows?from=1&to=2&key=ids"))).toMatchObject({
+    status: 400,
+    errors: [{ path: "/key", hint: 'did you mean "id"?' }],
+  });
 });
 
 test("a tag moves with its reason, is taken away, and its history stays", async () => {

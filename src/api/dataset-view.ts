@@ -8,7 +8,6 @@ import {
   tableFormats,
   type Datasets,
   type Registry,
-  type DatasetDiff,
   type DatasetVersion,
   type DatasetView as KnownDataset,
   type TagHistoryEntry,
@@ -110,58 +109,6 @@ export const DatasetDetailView = Type.Object(
 );
 export type DatasetDetailView = Static<typeof DatasetDetailView>;
 
-const Named = Type.Object({ dataset: Type.String(), number: Type.Integer(), id: Type.String() });
-const ColumnRef = Type.Object({ name: Type.String(), type: Type.String() });
-const ContrastView = Type.Object({
-  rate: Type.Number(),
-  rateOfRest: Type.Number(),
-  countOfRest: Type.Integer(),
-  ofRest: Type.Integer(),
-  z: Type.Number({ description: "Difference of the rates in standard errors" }),
-});
-export const DatasetDiffView = Type.Object(
-  {
-    from: Named,
-    to: Named,
-    identity: Type.Enum(["identical", "same rows, other order", "same rows, other notation", "different"]),
-    schema: Type.Object({
-      added: Type.Array(ColumnRef),
-      removed: Type.Array(ColumnRef),
-      retyped: Type.Array(Type.Object({ name: Type.String(), from: Type.String(), to: Type.String() })),
-    }),
-    rows: Type.Object({
-      by: Type.Enum(["key", "content"]),
-      before: Type.Integer(),
-      after: Type.Integer(),
-      missing: Type.Integer(),
-      added: Type.Integer(),
-      changed: Type.Integer(),
-      unchanged: Type.Integer(),
-    }),
-    groups: orNull(
-      Type.Array(
-        Type.Object({
-          group: Type.Record(Type.String(), Type.String()),
-          label: orNull(Type.String()),
-          before: Type.Integer(),
-          after: Type.Integer(),
-          missing: Type.Integer(),
-          added: Type.Integer(),
-          relabelled: Type.Integer(),
-          shareBefore: orNull(Type.Number()),
-          shareAfter: orNull(Type.Number()),
-          missingAgainstRest: orNull(ContrastView),
-          relabelledAgainstRest: orNull(ContrastView),
-        }),
-        { description: "Most telling first; null without protected:read" },
-      ),
-    ),
-    verdict: orNull(Type.String({ description: "The whole in a few sentences; null without protected:read, since it names groups" })),
-  },
-  { title: "DatasetDiff" },
-);
-export type DatasetDiffView = Static<typeof DatasetDiffView>;
-
 export function versionView(version: DatasetVersion): DatasetVersionView {
   const { dataset, number, id, blob, format, layout, rows, bytes, tags, createdAtMs, createdBy, removal } = version;
   return {
@@ -223,17 +170,5 @@ export function datasetDetailView(
       at: iso(one.redacted_at_ms),
       by: one.redacted_by,
     })),
-  };
-}
-
-export function diffView({ from, to, identity, schema, rows, groups, verdict }: DatasetDiff, seesGroups: boolean): DatasetDiffView {
-  return {
-    from: { ...from },
-    to: { ...to },
-    identity,
-    schema: { added: [...schema.added], removed: [...schema.removed], retyped: [...schema.retyped] },
-    rows: { ...rows },
-    groups: seesGroups ? groups.map((change) => ({ ...change, group: { ...change.group } })) : null,
-    verdict: seesGroups ? verdict : null,
   };
 }

@@ -81,7 +81,7 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
   app.post(
     "/v1/incidents/:n/blame",
     {
-      config: { right: "route:write" },
+      config: { right: "route:write", needsMemory: true },
       bodyLimit: 4 * 1024 * 1024,
       schema: {
         summary: "Judge mixtures of the two releases that were trained elsewhere",

@@ -25,22 +25,33 @@ export type { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadVie
 export { logRoutes, type LogView } from "./log-routes.ts";
 export { metricsRoutes } from "./metrics-routes.ts";
 export { oipRoutes, type ProtocolParts } from "./oip-routes.ts";
+export { openLineageRoutes, type OpenLineageEventsView, type OpenLineageStatusView } from "./openlineage-routes.ts";
 export type { Problem } from "./problem.ts";
 export { kserveRoutes, mlflowScoringRoutes } from "./scoring-routes.ts";
 export type {
   AddedDatasetVersionView,
   DatasetDetailView,
-  DatasetDiffView,
   DatasetVersionDetailView,
   DatasetVersionView,
   DatasetView,
 } from "./dataset-view.ts";
+export type { DatasetDiffView } from "./dataset-diff-view.ts";
 export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";
 export type { BlobView } from "./blob-routes.ts";
 export type { FeatureSetView } from "./feature-set-routes.ts";
-export type { LineageView } from "./lineage-routes.ts";
+export {
+  decisionLineageRoutes,
+  type DecidedWithView,
+  type DecisionTraceView,
+  type MadeWithPageView,
+  type RouteAtView,
+} from "./decision-lineage-routes.ts";
+export { modelCardRoutes } from "./model-card-routes.ts";
+export type { ModelCardView } from "./model-card-view.ts";
+export { lineageRoutes, type LineageView } from "./lineage-routes.ts";
+export type { MadeOfView } from "./made-of-view.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";
 export { registryRoutes } from "./registry-routes.ts";
 export type { DeterminismView } from "./step-routes.ts";

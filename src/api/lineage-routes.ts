@@ -1,11 +1,11 @@
 /** What something was made of, and what was made of it. */
 import { Type, type Static } from "typebox";
 import { iso } from "./iso.ts";
-import { nodeKinds, parseReference, type LineageNode, type Registry } from "../registry/index.ts";
-import { featureSetNamed, findFeatureSet } from "./model-routes.ts";
-import { orProblem, readsRegistry, type RegistryRouteParts } from "./registry-parts.ts";
+import { nodeKinds } from "../registry/index.ts";
+import { nameOf, nodeNamed, type NodeParts } from "./lineage-nodes.ts";
+import { readsRegistry } from "./registry-parts.ts";
 import { NodeView } from "./run-routes.ts";
-import type { Server } from "./server.ts";
+import { principalOf, type Server } from "./server.ts";
 
 export const LineageView = Type.Object(
   {
@@ -31,7 +31,7 @@ export type LineageView = Static<typeof LineageView>;
 /** Names are looked up one by one; beyond so many a reader wants the graph, not the names. */
 const NAMES_MAX = 200;
 
-export function lineageRoutes(app: Server, { registry }: RegistryRouteParts): void {
+export const lineageRoutes = (parts: NodeParts) => (app: Server) => {
   app.get(
     "/v1/lineage",
     {
@@ -41,7 +41,7 @@ export function lineageRoutes(app: Server, { registry }: RegistryRouteParts): vo
         tags: ["lineage"],
         querystring: Type.Object({
           kind: Type.Enum(nodeKinds),
-          id: Type.String({ description: "Its id, or a reference such as credit/3 or credit@clean" }),
+          id: Type.String({ description: "Its id, or a reference such as credit/3, credit@clean or, of a release, loans/r3" }),
           direction: Type.Optional(Type.Enum(["upstream", "downstream"], { description: "upstream when left out" })),
         }),
         response: { 200: LineageView },
@@ -49,50 +49,12 @@ export function lineageRoutes(app: Server, { registry }: RegistryRouteParts): vo
     },
     async (request) => {
       const { direction = "upstream", ...asked } = request.query;
-      const root = await resolved(registry, asked);
-      const { nodes, edges, isComplete } = await registry.lineage[direction](root);
+      const principal = principalOf(request);
+      const root = await nodeNamed(parts, asked, principal);
+      const { nodes, edges, isComplete } = await parts.registry.lineage[direction](root);
       const named: LineageView["nodes"] = [];
-      for (const [i, node] of nodes.entries()) named.push({ ...node, name: i < NAMES_MAX ? await nameOf(registry, node) : null });
+      for (const [i, node] of nodes.entries()) named.push({ ...node, name: i < NAMES_MAX ? await nameOf(parts, node, principal) : null });
       return { root, nodes: named, edges: edges.map(({ atMs, ...edge }) => ({ ...edge, at: iso(atMs) })), isComplete };
     },
   );
-}
-
-/** Nodes of the registry's own kinds must be there; the others are known by their edges only. */
-async function resolved({ datasets, models, featureSets, runs }: Registry, { kind, id }: LineageNode): Promise<LineageNode> {
-  switch (kind) {
-    case "dataset_version":
-      return { kind, id: orProblem(await datasets.get(id), "/id").id };
-    case "model_version":
-      return { kind, id: orProblem(await models.resolve(id), "/id").id };
-    case "feature_set":
-      return { kind, id: (await featureSetNamed(featureSets, id)).id };
-    case "run":
-      return { kind, id: orProblem(await runs.get(id)).id };
-    default:
-      return { kind, id };
-  }
-}
-
-async function nameOf({ datasets, models, featureSets, runs }: Registry, { kind, id }: LineageNode): Promise<string | null> {
-  switch (kind) {
-    case "dataset_version": {
-      const found = parseReference(id) ? await datasets.get(id) : undefined;
-      return found?.ok ? `${found.value.dataset}/${found.value.number}` : null;
-    }
-    case "model_version": {
-      const found = parseReference(id) ? await models.resolve(id) : undefined;
-      return found?.ok ? `${found.value.model}/${found.value.number}` : null;
-    }
-    case "feature_set": {
-      const found = await findFeatureSet(featureSets, id);
-      return found ? `${found.name}/${found.number}` : null;
-    }
-    case "run": {
-      const found = await runs.get(id);
-      return found.ok ? found.value.name : null;
-    }
-    default:
-      return null;
-  }
-}
+};

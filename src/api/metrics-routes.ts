@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import type { DecisionLog, SinkStatus, Sinks } from "../decisions/index.ts";
 import { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "../monitoring/index.ts";
-import { standbyOf, type EndpointRoom, type Releases } from "../releases/index.ts";
+import { standbyOf, type Drills, type EndpointRoom, type Releases } from "../releases/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import { principalOf, type Server } from "./server.ts";
 import { isVisible } from "./sink-routes.ts";
@@ -13,6 +13,7 @@ export interface MetricsParts {
   readonly log: DecisionLog;
   readonly gateway: Gateway;
   readonly releases: Releases;
+  readonly drills: Pick<Drills, "latest">;
   readonly sinks: Sinks;
   /** Lines of the server's own log that reached nobody. */
   readonly dropped: () => number;
@@ -33,7 +34,13 @@ export const metricsRoutes = (parts: MetricsParts) => (app: Server) => {
     async (request, reply) => {
       const principal = principalOf(request);
       const sinks = (await parts.sinks.list()).filter((sink) => isVisible(principal, sink));
-      const families = [...build(parts), ...served(parts, principal), ...ofProcess(parts, principal), ...delivered(sinks)];
+      const families = [
+        ...build(parts),
+        ...served(parts, principal),
+        ...(await rehearsed(parts, principal)),
+        ...ofProcess(parts, principal),
+        ...delivered(sinks),
+      ];
       return reply.type(EXPOSITION_CONTENT_TYPE).send(exposition(families));
     },
   );
@@ -98,6 +105,22 @@ function served({ log, gateway, releases }: MetricsParts, principal: Principal):
       help: "1 where what answers, and what answers when that can't, are loaded and proven.",
       type: "gauge",
       samples: rooms.map(({ name, isReady }) => ({ labels: { endpoint: name }, value: isReady ? 1 : 0 })),
+    },
+  ];
+}
+
+async function rehearsed({ releases, drills }: MetricsParts, principal: Principal): Promise<readonly MetricFamily[]> {
+  const samples: MetricSample[] = [];
+  for (const { name } of releases.rooms()) {
+    const drill = reaches(principal, name) ? await drills.latest(name) : undefined;
+    if (drill) samples.push({ labels: { endpoint: name }, value: drill.passed ? 1 : 0 });
+  }
+  return [
+    {
+      name: "evenkeel_drill_passed",
+      help: "Whether the last rehearsal of a rollback was passed; none where there never was one.",
+      type: "gauge",
+      samples,
     },
   ];
 }

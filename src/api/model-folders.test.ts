@@ -121,7 +121,7 @@ test("one input a feature, texts among them, is found by name and needs no featu
     blob: await blobOf(columnsModel()),
     examples: { rows: [person, { ...person, purpose: "boat" }], scores: [sigmoid(1.5), sigmoid(1.125)] },
   });
-  expect(made.signature.features).toEqual(["age", "income", "savings", "months", "owner", "purpose"]);
+  expect(made.signature?.features ?? []).toEqual(["age", "income", "savings", "months", "owner", "purpose"]);
   const { release: name } = await release("loans", { model: "columns/1", onnx: { threads: 2, batch: { max_rows: 16 } } });
   await server.admin.post("/v1/endpoints/loans/promote", { release: name, reason: "try" });
   const application = await server.as("application");
@@ -131,7 +131,7 @@ test("one input a feature, texts among them, is found by name and needs no featu
   }
   const other = {
     name: "other",
-    features: made.signature.features.map((each) => ({ name: each.replace("purpose", "purposes"), from: each })),
+    features: (made.signature?.features ?? []).map((each) => ({ name: each.replace("purpose", "purposes"), from: each })),
   };
   const problem = await problemOf(release("loans", { model: "columns/1", features: other }));
   expect(problem.status).toBe(422);

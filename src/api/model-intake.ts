@@ -50,6 +50,8 @@ interface Found {
   readonly features: readonly string[] | undefined;
 }
 
+const NOTHING_MORE = { blob: undefined, signature: undefined, features: undefined, output: undefined, examples: undefined };
+
 /** Takes in models, one at a time: a trial is a process of its own. */
 export class ModelIntake {
   readonly #blobs: Blobs;
@@ -62,26 +64,7 @@ export class ModelIntake {
 
   /** @throws ProblemError with what is wrong with the model; nothing is kept then */
   async accept(incoming: IncomingModel): Promise<AcceptedModel> {
-    const { parts, features } = await this.#found(incoming);
-    const examples = incoming.examples ?? parts.examples;
-    const sizes = new Map<string, number>();
-    for (const [name, id] of parts.beside) sizes.set(name, await this.#size(id));
-    const bytes = (await this.#size(parts.model)) + [...sizes.values()].reduce((sum, size) => sum + size, 0);
-    if (bytes > MAX_MODEL_BYTES)
-      throw unprocessable({
-        path: "",
-        expected: `a model of at most ${MAX_MODEL_BYTES.toLocaleString("en")} bytes`,
-        got: bytes.toLocaleString("en"),
-      });
-    const file = (id: BlobId) => ({ path: this.#blobs.path(id), sha256: id.slice("sha256:".length) });
-    const inspected = await this.#inTurn(() => inspectApart({ model: file(parts.model), beside: sizes }));
-    if (!inspected.ok) throw new ProblemError("unprocessable", "This is no model that Evenkeel can serve.", inspected.error);
-    const read = readModel(inspected.value, {
-      features: incoming.features ?? features,
-      given: incoming.signature,
-      output: incoming.output,
-    });
-    const beside = new Map([...parts.beside].filter(([name]) => read.dataFiles.includes(name)));
+    const { parts, examples, read, beside, bytes, file } = await this.#read(incoming);
     if (read.isOpen && examples?.scores)
       throw unprocessable({
         path: "/examples/scores",
@@ -107,6 +90,42 @@ export class ModelIntake {
       scored: kept?.scores ? scoredColumn(read.call) : null,
     });
     return { blob, signature: read.signature };
+  }
+
+  /**
+   * The same of files that may be no model at all, without a trial: a release of it is tried before it answers anybody.
+   * @throws ProblemError with why none can be made of them
+   */
+  async look(files: readonly NamedBlob[]): Promise<AcceptedModel> {
+    const known = files.filter(({ name }) => isPlainName(name));
+    const { parts, read, beside } = await this.#read({ ...NOTHING_MORE, files: known });
+    const blob = await putModel(this.#blobs, { model: parts.model, beside, examples: null, scored: null });
+    return { blob, signature: read.signature };
+  }
+
+  /** What the files say, before anything loads them. */
+  async #read(incoming: IncomingModel) {
+    const { parts, features } = await this.#found(incoming);
+    const examples = incoming.examples ?? parts.examples;
+    const sizes = new Map<string, number>();
+    for (const [name, id] of parts.beside) sizes.set(name, await this.#size(id));
+    const bytes = (await this.#size(parts.model)) + [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    if (bytes > MAX_MODEL_BYTES)
+      throw unprocessable({
+        path: "",
+        expected: `a model of at most ${MAX_MODEL_BYTES.toLocaleString("en")} bytes`,
+        got: bytes.toLocaleString("en"),
+      });
+    const file = (id: BlobId) => ({ path: this.#blobs.path(id), sha256: id.slice("sha256:".length) });
+    const inspected = await this.#inTurn(() => inspectApart({ model: file(parts.model), beside: sizes }));
+    if (!inspected.ok) throw new ProblemError("unprocessable", "This is no model that Evenkeel can serve.", inspected.error);
+    const read = readModel(inspected.value, {
+      features: incoming.features ?? features,
+      given: incoming.signature,
+      output: incoming.output,
+    });
+    const beside = new Map([...parts.beside].filter(([name]) => read.dataFiles.includes(name)));
+    return { parts, examples, read, beside, bytes, file };
   }
 
   async #found({ blob, files }: IncomingModel): Promise<Found> {

@@ -42,8 +42,8 @@ test("a model's signature is read from its file, with the names of its feature s
   const first = await register("credit", logisticModel([0.1, 0.2]), { featureSet: "two/1" });
   expect(first).toMatchObject({ model: "credit", number: 1, aliases: [], signature: { features: ["income", "young"] } });
   const { signature } = first;
-  expect(signature.inputs).toMatchObject([{ type: "float32", shape: ["N", 2] }]);
-  expect(signature.outputs.map(({ name }) => name)).toContain(signature.scoreOutput);
+  expect(signature?.inputs).toMatchObject([{ type: "float32", shape: ["N", 2] }]);
+  expect(signature?.outputs.map(({ name }) => name)).toContain(signature?.scoreOutput);
   expect(await register("credit", logisticModel([0.1, 0.2]), { featureSet: first.featureSet, signature })).toEqual(first);
   expect(await register("credit", logisticModel([0.3, 0.2]), { features: ["income", "young"] })).toMatchObject({
     number: 2,
@@ -98,7 +98,7 @@ test("a model that doesn't fit its features, or isn't what its signature says, i
   const swapped = await problemOf(register("refused", logisticModel([1, 2]), { featureSet: "two/1", features: ["young", "income"] }));
   expect(swapped).toMatchObject({ status: 400, errors: [{ path: "/signature/features/0", expected: "income", got: "young" }] });
   const { signature } = await viewer.get<ModelVersionView>("/v1/model-version", { reference: "credit/1" });
-  const lied = { ...signature, outputs: [{ ...signature.outputs[0], type: "float64" }] };
+  const lied = { ...signature, outputs: [{ ...signature?.outputs[0], type: "float64" }] };
   expect(await problemOf(register("refused", logisticModel([1, 2]), { signature: lied }))).toMatchObject({
     status: 422,
     errors: [{ path: "/signature/outputs" }],

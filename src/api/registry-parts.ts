@@ -11,6 +11,8 @@ export interface RegistryRouteParts {
   readonly registry: Registry;
   readonly reads: ProtectedReads;
   readonly steps: StepOutcomes;
+  /** Told of errors that are our fault, where they are answered in another protocol's form. */
+  readonly onError?: (error: Error, requestId: string) => void;
 }
 
 export const readsRegistry = { right: "registry:read" } as const;
@@ -32,6 +34,8 @@ export function orProblem<T>(result: Result<T, Refusal>, at?: string): T {
       );
     case "unknown":
       throw new ProblemError("not-found", sentence(`There is no ${error.what} ${error.name}${error.hint ? `: ${error.hint}` : ""}`));
+    case "forbidden":
+      throw new ProblemError("forbidden", sentence(error.message));
     case "conflict":
       throw new ProblemError("conflict", sentence(error.message));
     default:

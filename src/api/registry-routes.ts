@@ -1,9 +1,10 @@
-/** Blobs, datasets, feature sets, runs, models, steps and lineage: what goes into a model, over HTTP. */
+/** Blobs, datasets, feature sets, runs, models and steps: what goes into a model, over HTTP. */
 import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
 import { datasetKeepingRoutes } from "./dataset-keeping-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
-import { lineageRoutes } from "./lineage-routes.ts";
+import { mlflowTrackingRoutes } from "./mlflow/index.ts";
+import { ModelIntake } from "./model-intake.ts";
 import { modelRoutes } from "./model-routes.ts";
 import type { RegistryRouteParts } from "./registry-parts.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -16,7 +17,8 @@ export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server)
   await datasetKeepingRoutes(app, parts);
   featureSetRoutes(app, parts);
   runRoutes(app, parts);
-  modelRoutes(app, parts);
+  const intake = new ModelIntake(parts.store.blobs);
+  modelRoutes(app, parts, intake);
   stepRoutes(app, parts);
-  lineageRoutes(app, parts);
+  await mlflowTrackingRoutes(app, { ...parts, intake });
 };

@@ -10,6 +10,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   read: [
     "GET /v1/endpoints",
     "GET /v1/endpoints/{endpoint}",
+    "GET /v1/endpoints/{endpoint}/inputs",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
     "GET /v1/endpoints/{endpoint}/ab",
@@ -17,6 +18,10 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/drills",
     "GET /v1/endpoints/{endpoint}/releases",
     "GET /v1/endpoints/{endpoint}/releases/{release}",
+    "GET /v1/endpoints/{endpoint}/lineage",
+    "GET /v1/lineage/decided-with",
+    "GET /v1/model-card",
+    "GET /v1/model-card/document",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -35,6 +40,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/datasets/{dataset}/versions/{version}",
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
+    "GET /v1/datasets/{dataset}/diff/rows",
     "GET /v1/feature-sets",
     "GET /v1/feature-set",
     "GET /v1/runs",
@@ -52,6 +58,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/decisions",
     "GET /v1/endpoints/{endpoint}/decisions/{id}",
     "GET /v1/endpoints/{endpoint}/decisions/{id}/reasons",
+    "GET /v1/lineage/decisions/{id}",
+    "GET /v1/lineage/decided-with/decisions",
     "GET /v1/incidents/{n}/affected",
     "GET /v1/ui/incidents/{n}/affected",
   ],
@@ -78,9 +86,12 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/runs/{run}/finish",
     "POST /v1/models/{model}/versions",
     "POST /v1/models/{model}/aliases",
+    "DELETE /v1/models/{model}/versions/{number}",
+    "DELETE /v1/runs/{run}",
     "POST /v1/steps",
     "POST /v1/steps/{key}/repeats",
   ],
+  "registry:protected": ["POST /v1/models/{model}/protected-aliases"],
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
@@ -106,7 +117,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   "targets:write": [], // over and above the right to release: server-targets.ts
   "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
-  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict"],
+  "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict", "GET /v1/openlineage", "GET /v1/openlineage/events"],
 };
 
 interface Asker {
@@ -127,13 +138,20 @@ async function asker(role: Role, endpoints: readonly string[] | null = null): Pr
   return { token, principal: { tokenId: "", name: "", role, endpoints, grants: [] } };
 }
 
+/** What answers with rows of people: for those who write to the registry as well, or may see protected attributes. */
+const ROWS_OF_PEOPLE = ["GET /v1/blobs/{id}", "GET /v1/datasets/{dataset}/diff/rows"];
 /** Enough of a query that a read gets to its work. */
 const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/dataset-version": () => ({ reference: "people/1" }),
   "GET /v1/datasets/{dataset}/diff": () => ({ from: "1", to: "1" }),
+  "GET /v1/datasets/{dataset}/diff/rows": () => ({ from: "1", to: "1" }),
   "GET /v1/run-comparison": () => ({ runs: server.known["run"] ?? "" }),
   "GET /v1/feature-set": () => ({ reference: "loans/1" }),
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
+  "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/model-card": () => ({ reference: "credit/1" }),
+  "GET /v1/model-card/document": () => ({ reference: "credit/1" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 
@@ -171,7 +189,8 @@ const withoutNames = (text: string, ...names: string[]) =>
   names.reduce((left, name) => left.replaceAll(name, "…"), text.replace(/"requestId":"[^"]+"/, ""));
 
 test("routes of other projects' protocols stand under the rights that were meant for them", async () => {
-  const byRight = Object.groupBy(await foreignOperationsOf(server.url), ({ right }) => right);
+  const foreign = (await foreignOperationsOf(server.url)).filter(({ path }) => !/^\/(ajax-)?api\//.test(path));
+  const byRight = Object.groupBy(foreign, ({ right }) => right);
   const named = Object.entries(byRight).map(([right, some]) => [right, some.map(({ name }) => name).toSorted()]);
   expect(Object.fromEntries(named)).toEqual({
     public: ["GET /health", "GET /ping", "GET /v2", "GET /v2/", "GET /v2/health/live", "GET /v2/health/ready", "GET /version"],
@@ -186,6 +205,7 @@ test("routes of other projects' protocols stand under the rights that were meant
       "POST /v2/repository/models/{endpoint}/load",
       "POST /v2/repository/models/{endpoint}/unload",
     ],
+    "registry:read": ["GET /get-artifact", "GET /model-versions/get-artifact"],
     decide: [
       "POST /endpoints/{endpoint}/invocations",
       "POST /invocations",
@@ -194,6 +214,16 @@ test("routes of other projects' protocols stand under the rights that were meant
     ],
     "decide:pinned": ["POST /v2/models/{endpoint}/versions/{version}/infer"],
   });
+});
+
+test("routes of MLflow's protocol write with the right to write, whatever their method, and read with that to read", async () => {
+  const tracking = (await foreignOperationsOf(server.url)).filter(({ path }) => /^\/(ajax-)?api\/[23]\.0\/mlflow/.test(path));
+  expect(tracking.length).toBeGreaterThan(60);
+  const reads = /^GET |\/search(-datasets)?$|\/get-latest-versions$/;
+  for (const { name, right } of tracking) {
+    const meant = name.endsWith("/server-info") ? "public" : reads.test(name) ? "registry:read" : "registry:write";
+    expect([name, right]).toEqual([name, meant]);
+  }
 });
 
 test("every route stands under the right that was meant for it", () => {
@@ -219,7 +249,7 @@ describe.each(roles)("the role %s", (role) => {
       if (right !== "public" && !mayDo(principal, right)) {
         expect([name, status]).toEqual([name, 403]);
         expect(text).toContain(`lacks the right ${right}`);
-      } else if (name === "GET /v1/blobs/{id}" && !mayDo(principal, "registry:write")) {
+      } else if (ROWS_OF_PEOPLE.includes(name) && !mayDo(principal, "registry:write")) {
         expect([name, status]).toEqual([name, 403]);
       } else if (operation.method === "GET") {
         expect([name, status]).toEqual([name, 200]);

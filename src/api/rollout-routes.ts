@@ -101,7 +101,7 @@ export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
   app.get(
     "/v1/endpoints/:endpoint/rollback/preview",
     {
-      config: { right: "read" },
+      config: { right: "read", needsMemory: true },
       schema: {
         summary: "What a rollback would do",
         description: "The target answers the latest applications again; nothing is changed.",
@@ -130,7 +130,7 @@ export const rolloutRoutes = (parts: RolloutRouteParts) => (app: Server) => {
   app.post(
     "/v1/endpoints/:endpoint/drills",
     {
-      config: { right: "route:write" },
+      config: { right: "route:write", needsMemory: true },
       schema: {
         summary: "Rehearse a rollback",
         description: "`live`: the target answers everybody for two seconds. `replay`: it answers recent applications, and nobody notices.",

@@ -12,7 +12,17 @@ import Fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { Type, type TSchema } from "typebox";
-import { bearerOf, isBeyondLimits, mayDo, reaches, rolesWith, type Principal, type Right, type Tokens } from "../access/index.ts";
+import {
+  basicPasswordOf,
+  bearerOf,
+  isBeyondLimits,
+  mayDo,
+  reaches,
+  rolesWith,
+  type Principal,
+  type Right,
+  type Tokens,
+} from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
@@ -32,8 +42,12 @@ declare module "fastify" {
     takesUpload?: true;
     /** Asked of every POST before anything else is done for it. */
     turnsAway?: TurnsAway;
+    /** Takes much memory and can wait: refused while memory runs short, so that decisions about single people go on. */
+    needsMemory?: true;
     /** Reads compressed bodies itself, unpacked only up to its own limit. */
     takesCompressed?: true;
+    /** Takes a token also as the password of Basic authentication, as MLflow's client sends it. */
+    takesBasic?: true;
     /** Takes the header that asks one release by name; whoever sends it needs `decide:pinned` in place of the route's right. */
     takesRelease?: true;
   }
@@ -55,6 +69,8 @@ export interface ServerOptions {
   readonly localPrincipal?: Principal;
   /** For a server that may have to hand its connections on. */
   readonly connections?: Connections;
+  /** Whether memory runs short. Never by default. */
+  readonly isShortOfMemory?: () => boolean;
   readonly logger?: FastifyServerOptions["logger"];
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
@@ -134,6 +150,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     if (route.schema) Object.assign(route.schema, { "x-right": route.config.right });
   });
   app.addHook("onRequest", async (request) => {
+    if (request.routeOptions.config.needsMemory && options.isShortOfMemory?.()) throw SHORT_OF_MEMORY;
     checkTarget(request, allowedHosts);
     if (request.routeOptions.config.takesCompressed !== true) checkEncoding(request);
     slow.begin(request, request.routeOptions.config.takesUpload === true);
@@ -183,6 +200,12 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   return app;
 }
 
+/** Made once. */
+const SHORT_OF_MEMORY = new ProblemError(
+  "overloaded",
+  "The server is short of memory: decisions about single people go on, what takes more memory has to wait. Nothing was changed.",
+);
+
 /** The system's limit of open files for this process, where it can be read; else a common one. */
 function openFilesAtMost(): number {
   try {
@@ -226,7 +249,8 @@ export const notFound = (what: string) => new ProblemError("not-found", `There i
 async function identify(request: FastifyRequest, options: ServerOptions): Promise<Principal> {
   if (request.headers.authorization === undefined && options.localPrincipal) return options.localPrincipal;
   if (request.headers.authorization !== undefined) {
-    const token = bearerOf(request.headers.authorization);
+    const { authorization } = request.headers;
+    const token = bearerOf(authorization) ?? (request.routeOptions.config.takesBasic ? basicPasswordOf(authorization) : undefined);
     const found = token === undefined ? undefined : await options.tokens.authenticate(token);
     if (!found)
       throw new ProblemError("bad-token", "The token is unknown, expired, revoked or mistyped. `evenkeel token create` makes a new one.");

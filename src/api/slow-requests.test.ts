@@ -31,7 +31,7 @@ async function begin(method: string, path: string, type: string, bytes: number):
   socket.on("error", () => undefined);
   const headers = `Host: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${type}\r\nContent-Length: ${bytes}\r\nExpect: 100-continue`;
   socket.write(`${method} ${path} HTTP/1.1\r\n${headers}\r\n\r\n`);
-  await vi.waitFor(() => expect(said).toContain("100 Continue")); // the server is at the body now
+  await vi.waitFor(() => expect(said).toContain("100 Continue"), PATIENCE); // the server is at the body now
   return { socket, said: () => said };
 }
 const uploads = () => readdirSync(join(server.folder, "uploads")).map((name) => join(server.folder, "uploads", name));
@@ -63,7 +63,7 @@ test("an upload may take as long as it keeps coming", async () => {
     else socket.write(piece);
     await runtime.advance(10_000);
   }
-  await vi.waitFor(() => expect(said()).toContain(`"bytes":${pieces * piece.length}`));
+  await vi.waitFor(() => expect(said()).toContain(`"bytes":${pieces * piece.length}`), PATIENCE);
   socket.destroy();
 });
 
@@ -86,10 +86,10 @@ test("an upload that stops coming, or comes drop by drop, ends, and leaves nothi
 test("whoever has sent the whole body isn't hurried any more, on that connection neither", async () => {
   const { socket, said } = await begin("PUT", "/v1/blobs", "application/octet-stream", 5);
   socket.write("hello");
-  await vi.waitFor(() => expect(said()).toContain('"bytes":5'));
+  await vi.waitFor(() => expect(said()).toContain('"bytes":5'), PATIENCE);
   await runtime.advance(60_000);
   socket.write("GET /healthz/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  await vi.waitFor(() => expect(said()).toContain('{"status":"up"}'));
+  await vi.waitFor(() => expect(said()).toContain('{"status":"up"}'), PATIENCE);
   socket.destroy();
 });
 

@@ -54,8 +54,9 @@ export async function homeView(parts: UiParts, principal: Principal): Promise<Ho
   };
 }
 
-function urgency({ incident, guardrails }: EndpointRowView): number {
+function urgency({ incident, guardrails, failedDrill }: EndpointRowView): number {
   if (incident) return 0;
+  if (failedDrill && guardrails.kind !== "breached") return 2;
   const order = { breached: 1, watched: 2, "on-fallback": 3, waits: 4, holds: 5, "not-watched": 6 } as const satisfies Record<
     GuardrailsView["kind"],
     number
@@ -81,7 +82,7 @@ async function rowView(
   room: EndpointRoom,
   at: { readonly principal: Principal; readonly nowMs: number; readonly incident: IncidentHead | undefined },
 ): Promise<EndpointRowView> {
-  const { store, releases, control, redress } = parts;
+  const { store, releases, control, redress, drills } = parts;
   const { table } = room;
   const names = namesFor(releases, room.name, at.principal);
   const name = (id: ReleaseId) => releaseName(releases, room.name, id);
@@ -93,6 +94,7 @@ async function rowView(
   const minutes = Array.from({ length: 60 }, (_, i) => counts.get(toMinute - 60 + i) ?? 0);
   const present = counts.get(toMinute) ?? 0;
   const isFallback = table.live === table.fallback;
+  const drill = await drills.latest(room.name);
   const summary = at.incident ? await redress.summary(at.incident.n) : undefined;
   return {
     name: room.name,
@@ -105,6 +107,7 @@ async function rowView(
     minutes,
     guardrails: await guardrailsView(room, { control, releases, names }),
     lastTransition: transitionView(room.last, name, names),
+    failedDrill: drill && !drill.passed ? { target: name(drill.target), failed: drill.failed, happenedMs: drill.atMs } : null,
     incident: at.incident
       ? {
           n: at.incident.n,

@@ -4,7 +4,7 @@ import type { Blame } from "../diagnosis/index.ts";
 import type { MetricName } from "../monitoring/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { Registry } from "../registry/index.ts";
-import type { Actor, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
+import type { Actor, Drills, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import type { ViewerView } from "./ui-view.ts";
@@ -18,6 +18,7 @@ export interface UiParts {
   readonly releases: Releases;
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
+  readonly drills: Pick<Drills, "latest">;
   readonly blame: Blame;
   readonly redress: Redress;
   readonly startedMs: number;

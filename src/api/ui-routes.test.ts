@@ -53,6 +53,7 @@ test("home says what was put back, for how many people, and that no request fail
   expect(needsYou[0]?.affected).toBeGreaterThan(0);
   expect(endpoints.map(({ name }) => name)).toEqual(["loans", "cards"]);
   expect(endpoints[0]).toMatchObject({
+    failedDrill: null,
     live: { release: "r2", isFallback: false },
     lastTransition: { kind: "rolled-back", release: "r2", actor: "parity" },
     incident: { n: 1, state: "contained" },

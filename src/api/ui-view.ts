@@ -125,6 +125,8 @@ export const EndpointRowView = object({
   minutes: Type.Array(Count, { maxItems: 60 }),
   guardrails: GuardrailsView,
   lastTransition: orNull(TransitionView),
+  /** The last rehearsal of a rollback, where it didn't pass: to whom it would go, and how many it had no answer for. */
+  failedDrill: orNull(object({ target: ReleaseName, failed: Count, happenedMs: Ms })),
   /** The newest one that isn't resolved or closed. */
   incident: orNull(object({ n: Count, state: IncidentStateView, affected: orNull(Count) })),
 });

@@ -1,10 +1,13 @@
 /** Datasets, their versions and differences as a terminal shows them. */
 import type { DatasetDetailView, DatasetDiffView, DatasetVersionDetailView } from "../api/index.ts";
+import { unreachable } from "../std.ts";
 import { moment, percent, plural, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
 
 /** Groups are many; a terminal shows the most telling, --json has all. */
 const GROUPS_SHOWN = 12;
+const COLUMNS_SHOWN = 20;
+const DUPLICATES_SHOWN = 10;
 /** Values that are rarer than this say nothing of a column. */
 const SHARE_SHOWN = 0.01;
 
@@ -79,22 +82,88 @@ export function versionText(io: Io, version: DatasetVersionDetailView): string {
 }
 
 export function diffText(io: Io, diff: DatasetDiffView): string {
-  const { from, to, rows, schema, groups, verdict } = diff;
+  const { from, to, rows, schema, cells, groups, verdict } = diff;
   const title = styled(io, "bold", `${from.dataset}/${from.number} → ${to.dataset}/${to.number}`);
   const columns = [
     ...schema.added.map(({ name, type }) => `+ ${name} (${type})`),
     ...schema.removed.map(({ name, type }) => `- ${name} (${type})`),
+    ...schema.renamed.map((one) => `~ ${one.from} is now called ${one.to}`),
     ...schema.retyped.map((one) => `~ ${one.name}: ${one.from} → ${one.to}`),
+    ...schema.emptied.map((one) => `~ ${one.name}: empty in ${plural(one.before, "row")} → ${plural(one.after, "row")}`),
   ];
+  const by = rows.key ? `${rows.key.columns.join(", ")} (${rows.key.source})` : "content";
   const counts = table(
     io,
     ["before", "after", "missing", "new", "changed", "unchanged", "compared by"],
-    [[rows.before, rows.after, rows.missing, rows.added, rows.changed, rows.unchanged, rows.by]],
+    [[rows.before, rows.after, rows.missing, rows.added, rows.changed, rows.unchanged, by]],
   );
-  const lines = [title, verdict ?? diff.identity, "", counts, ...(columns.length > 0 ? ["", ...columns] : [])];
-  if (groups === null) return [...lines, "", styled(io, "dim", "groups are shown to readers with protected:read")].join("\n");
+  const { duplicates } = rows;
+  const double = duplicates.listed
+    .slice(0, DUPLICATES_SHOWN)
+    .map(
+      ({ key, before, after }) => `${key.map((cell) => cell ?? "nothing").join(", ")}: ${plural(before, "row")} → ${plural(after, "row")}`,
+    );
+  return [
+    title,
+    verdict ?? diff.identity,
+    "",
+    counts,
+    ...(columns.length > 0 ? ["", ...columns] : []),
+    ...(duplicates.keys > 0
+      ? ["", `${plural(duplicates.keys, "key")} of more than one row${double.length > 0 ? ":" : ""}`, ...double]
+      : []),
+    ...(cells.length > 0 ? ["", cellsText(io, cells)] : []),
+    ...(groups === null ? ["", styled(io, "dim", "groups are shown to readers with protected:read")] : groupsText(io, groups)),
+  ].join("\n");
+}
+
+function cellsText(io: Io, cells: DatasetDiffView["cells"]): string {
+  const rows = cells
+    .slice(0, COLUMNS_SHOWN)
+    .map(({ column, changed, emptied, filled, patterns, groups }) => [
+      column,
+      changed,
+      emptied,
+      filled,
+      patterns?.slice(0, 2).map(patternText).join("; ") ?? "protected",
+      groups?.[0] && groups[0].againstRest.z > 0 ? groupText(groups[0].group) : "",
+    ]);
+  return [
+    table(io, ["changed cells", "rows", "now empty", "filled", "how", "most often"], rows),
+    ...more(io, cells.length - rows.length),
+  ].join("\n");
+}
+
+function patternText(pattern: NonNullable<DatasetDiffView["cells"][number]["patterns"]>[number]): string {
+  const rows = plural(pattern.rows, "row");
+  switch (pattern.kind) {
+    case "factor":
+      return `x ${pattern.factor} for ${rows}`;
+    case "offset":
+      return `${pattern.offset > 0 ? "+" : ""}${pattern.offset} for ${rows}`;
+    case "swapped":
+      return `swapped with ${pattern.with} for ${rows}`;
+    case "constant":
+      return `always ${pattern.value} now for ${rows}`;
+    case "was-constant":
+      return `no longer ${pattern.value} for ${rows}`;
+    case "replaced":
+      return `${pattern.from} → ${pattern.to} for ${rows}`;
+    case "zeros-trimmed":
+    case "zeros-added":
+    case "case":
+    case "whitespace":
+    case "fewer-decimals":
+    case "more-decimals":
+      return `${pattern.kind.replace("-", " ")} for ${rows}`;
+    default:
+      return unreachable(pattern);
+  }
+}
+
+function groupsText(io: Io, groups: NonNullable<DatasetDiffView["groups"]>): string[] {
   const telling = groups.filter((change) => change.missing > 0 || change.added > 0 || change.relabelled > 0);
-  if (telling.length === 0) return lines.join("\n");
+  if (telling.length === 0) return [];
   const shown = telling
     .slice(0, GROUPS_SHOWN)
     .map((change) => [
@@ -106,12 +175,14 @@ export function diffText(io: Io, diff: DatasetDiffView): string {
       change.missingAgainstRest ? percent(change.missingAgainstRest.rate) : "–",
       change.missingAgainstRest ? percent(change.missingAgainstRest.rateOfRest) : "–",
       change.missingAgainstRest ? ratio(change.missingAgainstRest.z, 1) : "–",
+      change.added,
       change.relabelled,
     ]);
-  const head = ["group", "label", "before", "after", "missing", "rate", "of others", "z", "relabelled"];
-  const rest = telling.length - shown.length;
-  return [...lines, "", table(io, head, shown), ...(rest > 0 ? [styled(io, "dim", `and ${rest} more: --json has all`)] : [])].join("\n");
+  const head = ["group", "label", "before", "after", "missing", "rate", "of others", "z", "new", "relabelled"];
+  return ["", table(io, head, shown), ...more(io, telling.length - shown.length)];
 }
+
+const more = (io: Io, rest: number) => (rest > 0 ? [styled(io, "dim", `and ${rest} more: --json has all`)] : []);
 
 /** Where a tag or alias has been; nothing where it has never moved. */
 export function movesText(io: Io, what: string, moves: DatasetDetailView["moves"]): string[] {

@@ -1,4 +1,5 @@
 /** Versions of datasets: added, looked at, compared, tagged. */
+import { resolve } from "node:path";
 import type {
   DatasetDetailView,
   DatasetDiffView,
@@ -18,6 +19,9 @@ import { moment } from "./format.ts";
 import { styled, table } from "./io.ts";
 import { UsageError, verb, wholeNumber, type VerbContext } from "./verb.ts";
 
+/** Ten million rows take minutes. */
+const DIFF_MS = 3_600_000;
+
 const path = (dataset: string) => `/v1/datasets/${encodeURIComponent(dataset)}`;
 
 export const data = verb({
@@ -30,7 +34,7 @@ usage: evenkeel data add <file or folder> --dataset <name> [--key <column>]… [
        evenkeel data show <name> | <version>
        evenkeel data status <file> [--read]
        evenkeel data get <version> [--out <path>]
-       evenkeel data diff <version> <version> [--by <attribute>]…
+       evenkeel data diff <version> <version> [--by <attribute>,…] [--key <column>]… [--rows <file.csv>]
        evenkeel data tag <name> <tag> <number>|none --reason <text> [--expect <number>|none]
        evenkeel data tag <name> <tag> protected|free --reason <text>
        evenkeel data pin|unpin <version> --reason <text>
@@ -42,6 +46,7 @@ usage: evenkeel data add <file or folder> --dataset <name> [--key <column>]… [
   <version>    credit/2, credit@clean, tbl:… or its file's sha256:…
   --key        names a row, so that it is followed from version to version; may be given more than once
   --protected  a column whose groups are watched
+  --rows       writes the rows that differ: missing, new, and as they were before and are after
   --read       hash a file that isn't known; status reads none otherwise, however large
   --expect     move the tag only if it still points there: of two people, one wins, and the other is told who won
   --dry-run    say what would go, and why the rest stays; newer versions than --older-than (30) days stay
@@ -55,7 +60,7 @@ examples:
   evenkeel data add tour/clients-v2.csv --dataset clients --key id --label default_payment_next_month --protected sex
   evenkeel data add tour/clients-v2.csv --dataset loans --tag v2 --reason "a month later"
   evenkeel data show loans@v1
-  evenkeel data diff loans@v1 loans@v2 --by sex
+  evenkeel data diff loans@v1 loans@v2 --by sex,education --rows differences.csv
   evenkeel data tag loans live 1 --reason "new extract"
   evenkeel data gc --dry-run`,
   words: 4,
@@ -68,6 +73,7 @@ examples:
     tag: { type: "string" },
     reason: { type: "string" },
     by: { type: "string", multiple: true },
+    rows: { type: "string" },
     format: { type: "string" },
     out: { type: "string" },
     read: { type: "boolean" },
@@ -126,8 +132,12 @@ examples:
       case "diff": {
         if (!first || !second) throw new UsageError("two versions are needed, such as credit@clean credit/2");
         const { dataset } = await versionNamed(client(), first);
-        const query = { from: first, to: second, by: values.by?.join(",") };
-        show(await client().get<DatasetDiffView>(`${path(dataset)}/diff`, query), (view) => diffText(io, view));
+        const query = { from: first, to: second, by: values.by?.join(","), key: values.key?.join(",") };
+        show(await client().get<DatasetDiffView>(`${path(dataset)}/diff`, query, { timeoutMs: DIFF_MS }), (view) => diffText(io, view));
+        if (values.rows !== undefined) {
+          const { from, to, key } = query;
+          await client().getFile(`${path(dataset)}/diff/rows`, resolve(context.cwd, values.rows), { query: { from, to, key } });
+        }
         return 0;
       }
       case "tag": {

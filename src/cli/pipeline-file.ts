@@ -34,7 +34,7 @@ export async function readPipeline(
 ): Promise<PipelineFile> {
   const named = values.file ?? DEFAULT_FILE;
   if (values.file === undefined && !existsSync(join(cwd, DEFAULT_FILE)))
-    throw new UsageError(`which pipeline? -f <file>, or a file ${DEFAULT_FILE} here`);
+    throw new FileError(`which pipeline? -f <file>, or a file ${DEFAULT_FILE} here`);
   const seeds = (values.seed ?? "1").split(",").map((text) => wholeNumber("--seed", text, { min: 0 }));
   const pipeline = parsePipeline(await readText(cwd, named));
   if (!pipeline.ok) throw new FileError(brokenText(`${named} is no pipeline that can run:`, pipeline.error));

@@ -24,7 +24,7 @@ usage: evenkeel pipeline status [-f <evenkeel.yaml>] [--params <file>] [--set <p
 
   status  which steps are up to date, and what changed in the others; reads only files that have changed. Exit code 3 when something must run
   verify  runs a step once more with the very same things, and keeps whether the same bytes came out. Exit code 3 when they didn't
-  log     all that a step printed, in the newest run of the pipeline or in the one named
+  log     all that a step printed, in the newest run that ran it or in the one named
   diff    what differs in the making of two releases: code by step, parameters, data with the verdict of its diff, features, policy, model
 
 examples:
@@ -53,8 +53,8 @@ examples:
       }
       case "log": {
         if (!first) throw new UsageError("the log of which step?");
-        const run = values.run ?? (await newestRun(client(), (await readPipeline(cwd, values)).pipeline.name));
-        await showLog(context, run, first);
+        if (values.run !== undefined) await showLog(context, await stepOfRun(client(), values.run, first));
+        else await showLog(context, await newestOf(client(), (await readPipeline(cwd, values)).pipeline.name, first));
         return 0;
       }
       case "diff": {
@@ -177,26 +177,34 @@ function whyLines(changes: readonly string[]): string[] {
   return [...changes.slice(0, LINES_SHOWN).map((change) => `  ${change}`), ...(rest > 0 ? [`  and ${rest} more: --json has all`] : [])];
 }
 
-async function showLog({ client, io }: VerbContext, run: string, name: string): Promise<void> {
-  const { artifacts } = await client().get<RunDetailView>(`/v1/runs/${encodeURIComponent(run)}`);
-  const steps = await stepsOfRun(client(), artifacts);
-  const step = steps.find((one) => one.step === name);
-  if (!step) throw new FileError(`run ${run} has run no step ${name}: ${steps.map((one) => one.step).join(", ") || "none at all"}`);
-  if (step.log === null) io.note(`${name} printed nothing`);
-  else io.out((await client().getBytes(`/v1/blobs/${step.log}`)).toString("utf8").trimEnd());
+async function showLog({ client, io }: VerbContext, { step, log }: StepOfRun): Promise<void> {
+  if (log === null) io.note(`${step} printed nothing`);
+  else io.out((await client().getBytes(`/v1/blobs/${log}`)).toString("utf8").trimEnd());
 }
 
-async function stepsOfRun(client: EvenkeelClient, artifacts: RunDetailView["artifacts"]): Promise<readonly StepOfRun[]> {
+async function stepOfRun(client: EvenkeelClient, run: string, name: string): Promise<StepOfRun> {
+  const steps = await stepsOfRun(client, run);
+  const step = steps.find((one) => one.step === name);
+  if (step) return step;
+  throw new FileError(`run ${run} has run no step ${name}: ${steps.map((one) => one.step).join(", ") || "none at all"}`);
+}
+
+async function stepsOfRun(client: EvenkeelClient, run: string): Promise<readonly StepOfRun[]> {
+  const { artifacts } = await client.get<RunDetailView>(`/v1/runs/${encodeURIComponent(run)}`);
   const artifact = artifacts.find(({ path }) => path === STEPS_ARTIFACT);
   return artifact ? parseStepsOfRun((await client.getBytes(`/v1/blobs/${artifact.blob}`)).toString("utf8")) : [];
 }
 
-const RUNS_LOOKED_AT = 1000;
+const RUNS_LOOKED_THROUGH = 1000;
 
-/** The newest run of a pipeline, whatever experiment it is filed under. */
-async function newestRun(client: EvenkeelClient, name: string): Promise<string> {
-  const { runs } = await client.get<RunPageView>("/v1/runs", { limit: RUNS_LOOKED_AT });
-  const found = runs.find(({ tags }) => tags["pipeline"] === name);
-  if (!found) throw new FileError(`no run of the pipeline ${name} among the last ${RUNS_LOOKED_AT.toLocaleString("en")}: evenkeel run`);
-  return found.id;
+/** A step in the newest run of a pipeline that ran it, whatever experiment that is filed under. */
+async function newestOf(client: EvenkeelClient, pipelineName: string, name: string): Promise<StepOfRun> {
+  const { runs } = await client.get<RunPageView>("/v1/runs", { limit: RUNS_LOOKED_THROUGH });
+  for (const { id, tags } of runs) {
+    if (tags["pipeline"] !== pipelineName) continue;
+    const found = (await stepsOfRun(client, id)).find(({ step }) => step === name);
+    if (found) return found;
+  }
+  const among = `among the last ${RUNS_LOOKED_THROUGH.toLocaleString("en")}`;
+  throw new FileError(`no run of the pipeline ${pipelineName} ${among} has run a step ${name}: evenkeel run`);
 }

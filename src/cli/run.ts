@@ -92,14 +92,15 @@ examples:
     const [only] = results;
     if (results.length > 1) return showSweep(io, { results, wanted, json: values.json ?? false });
     if (!only?.ok) return failed(io, only?.error, values.json ?? false);
-    const { run: id, model, cooked, metrics, isResumed } = only.value;
+    const { run: id, model, cooked, metrics, undeclaredReads, isResumed } = only.value;
     const written = values.out === undefined ? [] : await writeOuts(kitchen.client, cooked, { cwd, folder: values.out });
-    if (values.json) io.out(JSON.stringify({ run: id, model, metrics, isResumed, steps: stepsJson(cooked), written }));
+    if (values.json) io.out(JSON.stringify({ run: id, model, metrics, undeclaredReads, isResumed, steps: stepsJson(cooked), written }));
     else {
       io.out(stepsText(io, cooked));
       io.out(
         `run ${styled(io, "bold", id)}${isResumed ? ", taken up where it was interrupted" : ""}${model === null ? "" : `, model ${styled(io, "bold", model)}`}`,
       );
+      for (const line of undeclaredLines(undeclaredReads)) io.note(styled(io, "yellow", line));
       if (written.length > 0) io.note(`written: ${written.join(", ")}`);
     }
     return 0;
@@ -166,6 +167,17 @@ function troubleJson(trouble: RunTrouble): unknown {
   };
 }
 
+const FILES_SHOWN = 5;
+
+/** What to do about it, step by step. */
+function undeclaredLines(undeclared: PipelineRun["undeclaredReads"]): string[] {
+  return Object.entries(undeclared).map(([step, reads]) => {
+    const rest = reads.length - FILES_SHOWN;
+    const files = `${reads.slice(0, FILES_SHOWN).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+    return `lineage incomplete: step ${step} read what it doesn't declare: ${files}; add it to its code or its deps ({ file: … }), or what it made can't be told from what it was made of`;
+  });
+}
+
 interface Sweep {
   readonly results: readonly Result<PipelineRun, RunTrouble>[];
   readonly wanted: readonly { readonly seed: number; readonly set: Combination["set"] }[];
@@ -196,6 +208,8 @@ function showSweep(io: Io, { results, wanted, json }: Sweep): number {
     ...(result.ok && result.value.model !== null ? [result.value.model] : [""]),
   ]);
   io.out(table(io, ["run", ...paths, ...(seeds ? ["seed"] : []), ...metrics, "model"], rows));
+  const undeclared = Object.assign({}, ...results.map((result) => (result.ok ? result.value.undeclaredReads : {})));
+  for (const line of undeclaredLines(undeclared)) io.note(styled(io, "yellow", line));
   const [first] = failures;
   if (!first) return 0;
   io.note(`${plural(failures.length, "run")} of ${results.length} failed. The first:\n${runTroubleText(io, first)}`);

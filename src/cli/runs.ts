@@ -11,6 +11,7 @@ export const runs = verb({
 usage: evenkeel runs ls [--experiment <name>] [--limit <n>] [--before <id>]
        evenkeel runs show <id>
        evenkeel runs compare <id> <id>… [--all]
+       evenkeel runs delete <id>
 
 compare shows what differs; --all what is the same as well.
 
@@ -43,8 +44,15 @@ examples:
         show(view, () => comparisonText(io, view, values.all ?? false));
         return 0;
       }
+      case "delete": {
+        const [id] = ids;
+        if (!id) throw new UsageError("which run? `evenkeel runs ls` shows their ids");
+        await client().delete(`/v1/runs/${encodeURIComponent(id)}`);
+        show({ deleted: id }, () => `run ${id} is gone`);
+        return 0;
+      }
       default:
-        throw new UsageError(`runs can ls, show or compare, not "${act}"`);
+        throw new UsageError(`runs can ls, show, compare or delete, not "${act}"`);
     }
   },
 });
@@ -56,7 +64,7 @@ const pairs = (values: Readonly<Record<string, string | number | boolean>>, most
   return all.length > most ? `${all.slice(0, most).join(", ")}, …` : all.join(", ");
 };
 const statusText = (io: Io, status: RunView["status"]) =>
-  styled(io, ({ running: "yellow", finished: "green", failed: "red" } as const)[status], status);
+  styled(io, ({ running: "yellow", scheduled: "yellow", finished: "green", failed: "red", killed: "red" } as const)[status], status);
 const lastedText = ({ startedAt, endedAt }: RunView) =>
   endedAt === null ? "" : `${((Date.parse(endedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
 

@@ -11,7 +11,8 @@ export const status = verb({
 
 usage: evenkeel status [<endpoint>]
 
-With an endpoint, every guardrail and group. Exits 3 when a guardrail is breached or an incident is open.
+With an endpoint, every guardrail and group, and when its rollback was last rehearsed. Exits 3 when a guardrail is breached, an incident is
+open, or the endpoint's last rehearsal wasn't passed.
 
 examples:
   evenkeel status
@@ -22,6 +23,7 @@ examples:
     const endpoints = name
       ? [await client().get<EndpointView>(`/v1/endpoints/${encodeURIComponent(name)}`)]
       : (await client().get<{ readonly endpoints: readonly EndpointView[] }>("/v1/endpoints")).endpoints;
+    let isProven = true;
     if (values.json) io.out(JSON.stringify(name ? endpoints[0] : endpoints));
     else if (name && endpoints[0]) {
       const path = `/v1/endpoints/${encodeURIComponent(name)}`;
@@ -29,6 +31,7 @@ examples:
       const { drills, due } = await client().get<{ readonly drills: readonly DrillView[]; readonly due: string | null }>(`${path}/drills`, {
         limit: 1,
       });
+      isProven = drills[0]?.passed !== false;
       const ab = endpoints[0].route.ab ? (await client().get<{ readonly ab: AbView | null }>(`${path}/ab`)).ab : null;
       const parts = [
         ...(rollout ? [rolloutText(io, rollout)] : []),
@@ -46,6 +49,7 @@ examples:
           "no endpoint yet: evenkeel apply -f <file>",
         ),
       );
+    if (!isProven) return 3;
     return endpoints.some(
       ({ guardrails, openIncidents }) => openIncidents.length > 0 || guardrails.some(({ state }) => state === "breached"),
     )
@@ -57,8 +61,10 @@ examples:
 /** A way back that nobody has tried is a hope; one that was tried and failed isn't even that. */
 function provenText(io: Io, endpoint: string, drill: DrillView | undefined): string {
   if (!drill) return `rollback was never rehearsed: evenkeel drill ${endpoint} --reason "…"`;
-  const { at, mode, passed } = drill;
-  return `rollback last rehearsed ${moment(at)} (${mode}): ${passed ? "passed" : styled(io, "red", "not passed")}`;
+  const { at, mode, passed, target, answers, failed } = drill;
+  const why = failed + answers > 0 ? `${target} had no answer to ${failed} of ${failed + answers}` : `there was nothing to ask ${target}`;
+  const outcome = passed ? "passed" : `${styled(io, "red", "not passed")}, ${why}`;
+  return `rollback last rehearsed ${moment(at)} (${mode}): ${outcome}`;
 }
 
 function dueText(io: Io, due: string | null): readonly string[] {

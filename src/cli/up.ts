@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
 import { startApp } from "../app.ts";
 import { giveBackMemory } from "../give-back-memory.ts";
+import type { OpenLineageTarget } from "../releases/index.ts";
 import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
@@ -20,6 +21,7 @@ export const up = verb({
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
                    [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>] [--take-over]
+                   [--openlineage <url|file>]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -31,6 +33,8 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   container's); a release that doesn't fit is refused
   --take-over  take the place of the server that runs on the folder, if one does, once everything is loaded and proven: no request fails, no
                   decision is lost; it needs the same --port. When this one can't, the other goes on
+  --openlineage  who is told of runs, models, releases and rollbacks as events of OpenLineage: http://marquez:5000/api/v1/lineage, or a file of
+                  lines; a private address needs --allow-egress as well, and EVENKEEL_SECRET_OPENLINEAGE is sent as a bearer's token
   --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
 Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
@@ -49,6 +53,7 @@ examples:
     "memory-budget": { type: "string" },
     "take-over": { type: "boolean" },
     "container-engine": { type: "string" },
+    openlineage: { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -76,6 +81,7 @@ examples:
         memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
         ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
+        ...(values.openlineage === undefined ? {} : { openLineage: receiverNamed(values.openlineage, cwd, env) }),
         onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
         dropped: () => io.dropped(),
         onFatal: (why) => {
@@ -125,6 +131,14 @@ const secretsIn = (env: Readonly<Record<string, string | undefined>>): Readonly<
       name.startsWith(SECRET) && value !== undefined ? [[name.slice(SECRET.length).toLowerCase(), value]] : [],
     ),
   );
+
+function receiverNamed(text: string, cwd: string, env: Readonly<Record<string, string | undefined>>): OpenLineageTarget {
+  if (!/^[a-z]+:[/][/]/i.test(text)) return { kind: "file", path: resolve(cwd, text) };
+  if (!/^https?:[/][/]/.test(text) || !URL.canParse(text))
+    throw new UsageError(`--openlineage takes an address that begins with http:// or https://, or a file, not "${text}"`);
+  const token = env[`${SECRET}OPENLINEAGE`];
+  return { kind: "http", url: text, ...(token === undefined ? {} : { token }) };
+}
 
 function stopSignal(): Promise<"stop"> {
   return new Promise((resolve_) => {

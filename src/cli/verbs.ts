@@ -7,10 +7,12 @@ import { data } from "./data.ts";
 import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
+import { features } from "./features.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
 import { models } from "./models.ts";
+import { openlineage } from "./openlineage.ts";
 import { pipeline } from "./pipeline.ts";
 import { reasons } from "./reasons.ts";
 import { drill, rollout } from "./rollout.ts";
@@ -46,11 +48,13 @@ export const verbs: readonly Verb[] = [
   blame,
   affected,
   data,
+  features,
   run,
   pipeline,
   models,
   runs,
   lineage,
+  openlineage,
   audit,
   token,
 ];

@@ -6,7 +6,7 @@ import type { ArmClass } from "./decision-record.ts";
 import { answerOf, decisionRow, flipOf, isOwnAnswer, shadowAnswerOf, shadowRow, type ShadowedDecision } from "./rows.ts";
 import { storedReply } from "./stored-reply.ts";
 import { SubjectIndex } from "./subject-index.ts";
-import { REPEAT_WITHIN_MS, flipsUp, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
+import { REPEAT_WITHIN_MS, flipsUp, overDays, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
 
 const REMEMBERED_SUBJECTS = 50_000;
 /** Shadows answer within moments of the decision: most find it here, and the log needn't be asked. */
@@ -65,7 +65,7 @@ class BatchWriter {
     let shadowsDropped = 0;
     for (const tuple of batch.shadows) if (!this.#writeShadow(tuple, written)) shadowsDropped++;
     if (written.texts.length > 0) {
-      this.#writeTallies(batch.writer, written);
+      this.#writeTallies(batch.writer, written, firstSeq);
       this.#subjects.flushWhenDue(this.#chain.lastSeq);
       const digest = batchDigest({ previousDigest: this.#chain.digest, batch: written.batch, writer: batch.writer }, written.texts);
       const { decisions, shadows } = written;
@@ -223,7 +223,7 @@ class BatchWriter {
     return this.#statements.countedOf[armClass].get(subject, release, fromMs, toMs)?.atMs;
   }
 
-  #writeTallies(writer: string, written: Written): void {
+  #writeTallies(writer: string, written: Written, firstSeq: number): void {
     const increments = tallyUp(written.answers);
     for (const row of increments) {
       const { endpoint, release, arm, minute, cell, action, source, decisions, counted, fallback, scored, scoreSumU6, latencySumUs } = row;
@@ -235,6 +235,8 @@ class BatchWriter {
       const counts = [decisions, counted, fallback, scored, scoreSumU6, latencySumUs];
       this.#statements.addTotal.run(endpoint, release, arm, cell, action, writer, source, ...counts);
     }
+    for (const { release, endpoint, day, arm, decisions } of overDays(increments))
+      this.#statements.addDay.run(release, endpoint, day, arm, writer, decisions, firstSeq, this.#chain.lastSeq);
     for (const row of flipsUp(written.flips)) {
       const { endpoint, shadowRelease, liveRelease, cell, liveAction, shadowAction, counted } = row;
       this.#statements.addFlip.run(endpoint, shadowRelease, liveRelease, cell, liveAction, shadowAction, writer, counted);
@@ -324,6 +326,11 @@ function prepare(db: Database) {
     addTotal: db.prepare(
       `insert into tally_total (endpoint, release, arm, cell, action, writer, source, ${counts}) values (${marks(13)})
        on conflict do update set ${add("tally_total")}`,
+    ),
+    addDay: db.prepare(
+      `insert into tally_day (release, endpoint, day, arm, writer, decisions, first_seq, last_seq) values (${marks(8)})
+       on conflict do update set decisions = tally_day.decisions + excluded.decisions,
+         first_seq = min(tally_day.first_seq, excluded.first_seq), last_seq = max(tally_day.last_seq, excluded.last_seq)`,
     ),
     addFlip: db.prepare(
       `insert into flip_total (endpoint, shadow_release, live_release, cell, live_action, shadow_action, writer, counted) values (${marks(8)})

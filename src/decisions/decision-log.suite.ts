@@ -10,6 +10,7 @@ import { DecisionLog } from "./decision-log.ts";
 import type { AppendOutcome, DecisionRecord } from "./decision-record.ts";
 import { eraseSubject, sweepErased } from "./erase.ts";
 import { readOutcomes, recordOutcomes } from "./outcomes.ts";
+import { readDays, readMadeBy } from "./read-days.ts";
 import { readDecision, readDecisions, readLogEnd, readShadowAnswers, recentForReplay } from "./read-decisions.ts";
 import { readFlips, readMinutes, readOutcomeTotals, readTotals, readTotalsBySource } from "./read-tallies.ts";
 import { recount } from "./recount.ts";
@@ -349,6 +350,35 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
 
   const teller = { source: "t", endpoint: LOANS };
 
+  test("days count a release's answers, also those that come late, and lead to them", async () => {
+    const dayMs = 24 * 60 * 60 * 1000;
+    const [today, release] = [Math.floor(runtime.clock.nowMs() / dayMs), releaseId("a")];
+    const made = (days: number, changes: Partial<DecisionRecord> = {}) =>
+      record({ release, decidedAtMs: runtime.clock.nowMs() + days * dayMs, ...changes });
+    const [first, second] = [made(0), made(0, { arm: "fallback" })];
+    await log.append(first);
+    await log.append(second);
+    const later = [made(1), made(1, { arm: "pinned" })];
+    for (const one of later) await log.append(one);
+    // A gateway was without its database for a while.
+    const late = made(0);
+    await log.append(late);
+    const days = await readDays(store.db, [release, releaseId("b")]);
+    expect(days.map(({ day, arm, decisions }) => `day ${day - today}: ${decisions} ${arm}`).toSorted()).toEqual([
+      "day 0: 1 fallback",
+      "day 0: 2 live",
+      "day 1: 1 live",
+      "day 1: 1 pinned",
+    ]);
+    const idsOf = async (page: { day?: number; after?: number; limit?: number }) =>
+      (await readMadeBy(store.db, { endpoint: LOANS, id: release }, { limit: 10, ...page })).map(({ id }) => id);
+    expect(await idsOf({})).toEqual([first.id, second.id, later[0]?.id, late.id]);
+    expect(await idsOf({ day: today })).toEqual([first.id, second.id, late.id]);
+    expect(await idsOf({ day: today, after: 1, limit: 1 })).toEqual([second.id]);
+    expect(await idsOf({ day: today + 2 })).toEqual([]);
+    await sane();
+  });
+
   describe("outcomes", () => {
     const outcome = (decision: DecisionId, good: boolean, value = good ? "repaid" : "defaulted") => ({ decision, good, value, atMs: 5 });
 
@@ -486,6 +516,12 @@ export function describeDecisionLog(open: () => Promise<Fresh>): void {
       expect(ok).toBe(false);
       expect(new Set(differences.map(({ table }) => table))).toEqual(new Set(["tally", "tally_total"]));
       expect(differences[0]?.message).toContain("the log has");
+    });
+
+    test("a day that isn't what its minutes add up to", async () => {
+      await sql`update tally_day set decisions = decisions - 1`.execute(store.db);
+      const { ok, differences } = await recount(store);
+      expect([ok, new Set(differences.map(({ table }) => table))]).toEqual([false, new Set(["tally_day"])]);
     });
   });
 

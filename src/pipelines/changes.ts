@@ -28,8 +28,8 @@ export interface StepNow {
 }
 
 export function changesSince(before: StepFacts, { step, inputs, seed, environment }: StepNow): readonly StepChange[] {
-  const outsNow = outputsText(step.outs);
-  const outsBefore = outputsText(before.outs);
+  const outsNow = outputsText(step.outs, step.metrics);
+  const outsBefore = outputsText(before.outs, before.metricsPath);
   return [
     ...(before.cmd === step.cmd ? [] : [{ kind: "command", before: before.cmd, now: step.cmd } as const]),
     ...codeChanges(before, step),
@@ -41,9 +41,8 @@ export function changesSince(before: StepFacts, { step, inputs, seed, environmen
   ];
 }
 
-const outputsText = (outs: Readonly<Record<string, { readonly path: string; readonly kind: string }>>) =>
-  Object.entries(outs)
-    .map(([name, { path, kind }]) => `${name}: ${path} (${kind})`)
+const outputsText = (outs: Readonly<Record<string, { readonly path: string; readonly kind: string }>>, metrics: string | null) =>
+  [...Object.entries(outs).map(([name, { path, kind }]) => `${name}: ${path} (${kind})`), `metrics: ${metrics ?? "none"}`]
     .toSorted()
     .join(", ");
 
@@ -111,7 +110,20 @@ function inputText(input: StepInput): string {
   return `${from} (${bytes})`;
 }
 
-const valueText = (value: Json) => (value === null ? "nothing" : typeof value === "string" ? value : JSON.stringify(value).slice(0, 80));
+const SHORT = 60;
+
+function valueText(value: Json): string {
+  if (value === null) return "nothing";
+  if (typeof value === "string") return value.length > SHORT ? `${value.slice(0, SHORT)}…` : value;
+  const text = JSON.stringify(value);
+  if (text.length <= SHORT) return text;
+  return Array.isArray(value) ? `a list of ${value.length}` : `${text.slice(0, SHORT)}…`;
+}
+
+function paramText({ path, before, now }: Extract<StepChange, { kind: "param" }>): string {
+  const [was, is] = [valueText(before), valueText(now)];
+  return was === is ? `${path} changed (${is})` : `${path} ${was} → ${is}`;
+}
 
 /** A change in a few words. */
 export function changeText(change: StepChange): string {
@@ -119,7 +131,7 @@ export function changeText(change: StepChange): string {
     case "code":
       return `code ${change.path} ${change.how}`;
     case "param":
-      return `${change.path} ${valueText(change.before)} → ${valueText(change.now)}`;
+      return paramText(change);
     case "input":
       return `input ${change.dep} ${change.before ?? "nothing"} → ${change.now ?? "nothing"}`;
     case "command":

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { watched, type Observation } from "./watch.ts";
 
 export interface Execution {
   /** Program and arguments, placeholders replaced. */
@@ -12,6 +13,8 @@ export interface Execution {
   readonly timeoutMs: number;
   /** Where all that it prints is written, up to a bound. */
   readonly logFile: string;
+  /** Where what looks at it writes which files it opens; made here, and left to the caller. */
+  readonly watchFolder: string;
   readonly signal?: AbortSignal;
 }
 /** How a command ended. */
@@ -27,6 +30,8 @@ export interface ExecutionResult {
   readonly ending: Ending;
   /** Standard output and error, the last 64 KiB of it. */
   readonly log: string;
+  /** Which files it opened, as far as somebody saw it. */
+  readonly observation: Observation;
 }
 export type Executor = (execution: Execution) => Promise<ExecutionResult>;
 
@@ -43,13 +48,20 @@ const INHERITED = ["PATH", "HOME", "LANG", "TMPDIR", "SystemRoot"];
  * package. No shell: a parameter can't become a command. It is the head of a process group, which ends with it: whatever it started in
  * the background, and all of it when its time is over.
  */
-export const spawnExecutor: Executor = ({ argv, cwd, env, timeoutMs, logFile, signal }) =>
-  new Promise((resolve) => {
+export const spawnExecutor: Executor = async (execution) => {
+  const [program = "", ...args] = execution.argv;
+  const argv = program === "node" ? [process.execPath, ...conditions(), ...args] : execution.argv;
+  const watch = await watched(execution.watchFolder, argv, execution.cwd);
+  const ended = await spawned({ ...execution, argv: watch.argv, env: { ...execution.env, ...watch.env } }, argv[0] ?? "");
+  return { ...ended, observation: await watch.finish() };
+};
+
+function spawned({ argv, cwd, env, timeoutMs, logFile, signal }: Execution, name: string): Promise<Omit<ExecutionResult, "observation">> {
+  return new Promise((resolve) => {
     if (signal?.aborted) return resolve({ ending: { kind: "stopped" }, log: "" });
     const [program = "", ...args] = argv;
-    const isNode = program === "node";
     const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-    const child = spawn(isNode ? process.execPath : program, isNode ? [...conditions(), ...args] : args, {
+    const child = spawn(program, args, {
       cwd,
       env: { ...inherited, ...env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -75,7 +87,7 @@ export const spawnExecutor: Executor = ({ argv, cwd, env, timeoutMs, logFile, si
       void log.close().then((text) => resolve({ ending, log: text }));
     };
     child.on("error", (error) => {
-      if (child.pid === undefined) settle({ kind: "not-started", why: startTrouble(error, program) });
+      if (child.pid === undefined) settle({ kind: "not-started", why: startTrouble(error, name) });
     });
     child.on("exit", () => {
       killGroup(child, "SIGKILL");
@@ -84,6 +96,7 @@ export const spawnExecutor: Executor = ({ argv, cwd, env, timeoutMs, logFile, si
     });
     child.on("close", (code, killedBy) => settle(cause ? { kind: cause } : endingOf(code, killedBy)));
   });
+}
 
 const endingOf = (code: number | null, signal: string | null): Ending =>
   signal === null ? { kind: "exited", code: code ?? 1 } : { kind: "killed", signal };
@@ -131,19 +144,25 @@ class StepLog {
 const conditions = () =>
   process.execArgv.filter((argument, i, all) => /^(--conditions|-C)(=|$)/.test(argument) || /^(--conditions|-C)$/.test(all[i - 1] ?? ""));
 
+const UNSEEN: Observation = { by: [], accesses: [] };
+
 /** Runs `node script …` by importing the script and calling the `main(argv, cwd)` that it exports. For one process on a clock of its own. */
 export const inlineExecutor: Executor = async ({ argv, cwd }) => {
   const [program, script = "", ...args] = argv;
   if (program !== "node")
-    return { ending: { kind: "not-started", why: `only node scripts can run in this process, not ${program ?? ""}` }, log: "" };
+    return {
+      ending: { kind: "not-started", why: `only node scripts can run in this process, not ${program ?? ""}` },
+      log: "",
+      observation: UNSEEN,
+    };
   const module: unknown = await import(pathToFileURL(script).href);
   const main = mainOf(module);
-  if (!main) return { ending: { kind: "not-started", why: `${script} exports no main(argv, cwd)` }, log: "" };
+  if (!main) return { ending: { kind: "not-started", why: `${script} exports no main(argv, cwd)` }, log: "", observation: UNSEEN };
   try {
     await main(args, cwd);
-    return { ending: { kind: "exited", code: 0 }, log: "" };
+    return { ending: { kind: "exited", code: 0 }, log: "", observation: UNSEEN };
   } catch (error) {
-    return { ending: { kind: "exited", code: 2 }, log: error instanceof Error ? error.message : String(error) };
+    return { ending: { kind: "exited", code: 2 }, log: error instanceof Error ? error.message : String(error), observation: UNSEEN };
   }
 };
 

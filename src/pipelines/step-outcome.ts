@@ -33,14 +33,27 @@ export interface StepFacts {
   /** Empty when it failed. */
   readonly outs: Readonly<Record<string, Out & { readonly blob: BlobId }>>;
   readonly metrics: Readonly<Record<string, number>>;
+  /** Where it leaves them; null when it has none. */
+  readonly metricsPath: string | null;
   readonly seed: number;
   readonly environment: string;
+  readonly lineage: StepLineage;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   /** All that it printed; null when that was nothing. */
   readonly log: BlobId | null;
   /** Why it failed, in words; null when it didn't. */
   readonly failure: string | null;
+}
+
+/** Whether all that went into a step is known. */
+export interface StepLineage {
+  /** `unobserved`: nobody could see which files it opened. */
+  readonly state: "complete" | "incomplete" | "unobserved";
+  /** Who looked: `python`, `node`, `strace`. */
+  readonly by: readonly string[];
+  /** Files that it read without having declared them: of the project relative to it, others absolute. */
+  readonly undeclaredReads: readonly string[];
 }
 
 export type StepInput = DepSource & {
@@ -58,6 +71,8 @@ export type StepTrouble =
       /** What it left in its folder without having declared it. */
       readonly there: readonly string[];
     }
+  /** Into the project, past its own folder: somebody else's input, perhaps. */
+  | { readonly kind: "wrote-outside"; readonly paths: readonly string[] }
   | { readonly kind: "bad-output"; readonly path: string; readonly why: string };
 
 export interface StepFailure {
@@ -86,6 +101,8 @@ export function troubleText({ trouble, timeoutMs }: Pick<StepFailure, "trouble" 
       const there = trouble.there.length > 0 ? `; it left ${trouble.there.join(", ")}, which it doesn't declare` : "";
       return `ended well but left no ${trouble.missing.join(" and no ")}${there}`;
     }
+    case "wrote-outside":
+      return `wrote where it may not: ${trouble.paths.slice(0, 5).join(", ")}${trouble.paths.length > 5 ? ", …" : ""}; what a step makes it leaves in its own folder, declared as an output`;
     case "bad-output":
       return `left a ${trouble.path} that can't be used: ${trouble.why}`;
     default:

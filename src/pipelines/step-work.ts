@@ -1,13 +1,23 @@
 /** Runs one step in a folder of its own: lays out what it needs, runs its command, stores what it leaves. */
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { contentId, type Clock } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { wordsOf } from "./command-words.ts";
 import type { Out } from "./declaration.ts";
+import { undeclaredFiles, type UndeclaredFiles } from "./declared-files.ts";
 import type { Executor } from "./executor.ts";
 import type { Recipe, RecipeStep, StepKey } from "./recipe.ts";
-import { troubleText, type StepFacts, type StepFailure, type StepInput, type StepOutcome, type StepTrouble } from "./step-outcome.ts";
+import {
+  troubleText,
+  type StepFacts,
+  type StepFailure,
+  type StepInput,
+  type StepLineage,
+  type StepOutcome,
+  type StepTrouble,
+} from "./step-outcome.ts";
+import type { Observation } from "./watch.ts";
 
 /** What the runner needs of a server. The runner itself is wherever the pipeline's files are; a server never runs a command. */
 export interface PipelineStore {
@@ -53,25 +63,35 @@ export async function runStep(work: StepWork, around: StepSurroundings): Promise
   const folder = workFolder(scratch, key);
   const logFile = join(scratch, "logs", `${step.name}-${short(key)}.log`);
   await rm(folder, { recursive: true, force: true });
+  const watchFolder = join(scratch, "watch", basename(folder));
   await mkdir(dirname(logFile), { recursive: true });
   try {
     const argv = await laidOut(work, folder, around);
     const [startedAtMs, startedUs] = [clock.nowMs(), clock.monotonicUs()];
-    const { ending, log } = await execute({
+    const { ending, log, observation } = await execute({
       argv,
       cwd: folder,
       env: { EVENKEEL_SEED: String(recipe.seed), PYTHONDONTWRITEBYTECODE: "1", [WORK_MARK]: folder },
       timeoutMs: step.timeoutMs,
       logFile,
+      watchFolder,
       ...(signal ? { signal } : {}),
     });
     const durationMs = Math.round((clock.monotonicUs() - startedUs) / 1000);
     const isGood = ending.kind === "exited" && ending.code === 0;
-    const left: Result<Left, StepTrouble> = isGood ? await collect(step, folder, store) : err(ending);
+    const code = codeFolder(scratch, step);
+    const places = { project: dirname(scratch), scratch, work: folder, code, step };
+    const undeclared = await undeclaredFiles(observation.accesses, places);
+    const left: Result<Left, StepTrouble> = !isGood
+      ? err(ending)
+      : undeclared.writes.length > 0
+        ? err({ kind: "wrote-outside", paths: undeclared.writes })
+        : await collect(step, folder, store);
     const facts: StepFacts = {
       ...factsBefore(work, around.environment),
       outs: left.ok ? left.value.outs : {},
       metrics: left.ok ? left.value.metrics : {},
+      lineage: lineageOf(observation, undeclared),
       startedAtMs,
       endedAtMs: startedAtMs + durationMs,
       log: await keptLog(logFile, store),
@@ -84,27 +104,38 @@ export async function runStep(work: StepWork, around: StepSurroundings): Promise
     return ok({ key, pipeline: recipe.pipeline, step: step.name, outs, metrics, log, durationMs, facts: factsBlob });
   } finally {
     await rm(folder, { recursive: true, force: true });
+    await rm(watchFolder, { recursive: true, force: true });
     await rm(logFile, { force: true });
   }
 }
 
-function factsBefore({ recipe, step, inputs, key }: StepWork, environment: string) {
-  const { name, role, cmd, capsule: code, executable = [], params } = step;
-  return { pipeline: recipe.pipeline, step: name, role, key, cmd, code, executable, params, inputs, seed: recipe.seed, environment };
+/** A captured copy of a step's code, shared by all that have the same. */
+const codeFolder = (scratch: string, { capsule, executable }: RecipeStep) =>
+  join(scratch, "code", contentId("c", { capsule, executable }).slice(2, 22));
+
+function lineageOf({ by }: Observation, { reads, writes }: UndeclaredFiles): StepLineage {
+  const state = reads.length > 0 || writes.length > 0 ? "incomplete" : by.length > 0 ? "complete" : "unobserved";
+  return { state, by, undeclaredReads: reads };
+}
+
+function factsBefore({ recipe: { pipeline, seed }, step, inputs, key }: StepWork, environment: string) {
+  const { name, role, cmd, capsule: code, executable = [], params, metrics: metricsPath } = step;
+  return { pipeline, step: name, role, key, cmd, code, executable, params, inputs, metricsPath, seed, environment };
 }
 
 /** Puts a step's code, inputs and parameters where its command finds them. @returns the command's words */
 async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scratch, store }: StepSurroundings): Promise<string[]> {
-  const codeFolder = join(scratch, "code", contentId("c", { capsule: step.capsule, executable: step.executable }).slice(2, 22));
+  const code = codeFolder(scratch, step);
   await mkdir(work, { recursive: true });
-  await mkdir(codeFolder, { recursive: true });
+  await mkdir(code, { recursive: true });
   for (const [path, blob] of Object.entries(step.capsule))
-    await layOut(join(codeFolder, path), { blob, store, isProgram: step.executable?.includes(path) ?? false });
-  const places: Record<string, string> = { code: codeFolder, seed: String(recipe.seed), params: join(work, "params.json") };
+    await layOut(join(code, path), { blob, store, isProgram: step.executable?.includes(path) ?? false });
+  const places: Record<string, string> = { code, seed: String(recipe.seed), params: join(work, "params.json") };
   await writeFile(join(work, "params.json"), JSON.stringify(step.params));
-  for (const [dep, { blob }] of Object.entries(inputs)) {
-    places[`deps.${dep}`] = join(work, "deps", dep);
-    await layOut(join(work, "deps", dep), { blob, store });
+  for (const [dep, input] of Object.entries(inputs)) {
+    const place = join(work, "deps", dep + endingOf(input, recipe));
+    places[`deps.${dep}`] = place;
+    await layOut(place, { blob: input.blob, store });
   }
   for (const [out, { path }] of Object.entries(step.outs)) {
     places[`outs.${out}`] = join(work, path);
@@ -117,6 +148,12 @@ async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scrat
   const words = wordsOf(step.cmd);
   assert(words.ok, "a declared command has its quotes closed");
   return words.value.map((word) => word.replaceAll(/\{([a-z][a-z0-9_.-]*)\}/g, (all, name: string) => places[name] ?? all));
+}
+
+/** The ending of a file's name: programs tell by it what a file is. A dataset has none. */
+function endingOf(input: StepInput, { steps }: Recipe): string {
+  if (input.kind === "dataset") return "";
+  return extname(input.kind === "file" ? input.path : (steps.find(({ name }) => name === input.step)?.outs[input.out]?.path ?? ""));
 }
 
 interface Left {

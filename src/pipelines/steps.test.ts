@@ -159,10 +159,11 @@ test("what is declared and isn't there is told with its place and what was meant
 
 /** Ends well once the other one runs as well. */
 const meet = (mine: string, other: string) =>
-  sh(`touch ../${mine}; for i in 1 2 3 4 5 6 7 8 9 10; do test -e ../${other} && exit 0; sleep 0.5; done; exit 1`);
+  sh(`touch ${folder}-${mine}; for i in 1 2 3 4 5 6 7 8 9 10; do test -e ${folder}-${other} && exit 0; sleep 0.5; done; exit 1`);
 test("steps that don't need each other run side by side", async () => {
   const steps = `  a: { role: data, cmd: ${meet("a", "b")}, outs: {} }\n  b: { role: data, cmd: ${meet("b", "a")}, outs: {} }`;
   expect((await run(steps)).ok).toBe(true);
+  for (const met of ["a", "b"]) rmSync(`${folder}-${met}`);
 });
 
 test("no more commands run at once than there are slots", async () => {

@@ -2,51 +2,73 @@
 import { nearest } from "../checked.ts";
 import type { Blobs } from "../store/index.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
-import { commonType, type Column } from "./cell-types.ts";
+import type { Column } from "./cell-types.ts";
 import { TableProblem } from "./csv-text.ts";
-import { diffIndexes, type GroupChange, type RowChanges } from "./dataset-diff.ts";
+import { diffTables, type TableDiff } from "./dataset-diff.ts";
 import { missingColumns, type DatasetSpec } from "./dataset-spec.ts";
 import type { DatasetVersion } from "./dataset-version.ts";
-import { verdictOf, type DiffIdentity, type SchemaChanges } from "./diff-verdict.ts";
+import type { DiffQuestion } from "./diff-prepare.ts";
+import { diffRows, type DiffRows } from "./diff-rows.ts";
+import type { DiffTable } from "./diff-scan.ts";
+import { schemaChanges, type SchemaChanges } from "./diff-schema.ts";
+import { findingsOf, verdictOf, type DiffFinding, type DiffIdentity } from "./diff-verdict.ts";
 import { invalid, type Refusal } from "./refusal.ts";
 import { storedTable } from "./stored-table.ts";
-import { indexTable } from "./table-scan.ts";
+import { readRows } from "./table-rows.ts";
 
-export interface DatasetDiff {
+export interface DatasetDiff extends Omit<TableDiff, "sameOrder" | "renamed"> {
   readonly from: { readonly dataset: string; readonly number: number; readonly id: string };
   readonly to: { readonly dataset: string; readonly number: number; readonly id: string };
   readonly identity: DiffIdentity;
   readonly schema: SchemaChanges;
-  readonly rows: RowChanges;
-  /** Most telling first. Protected. */
-  readonly groups: readonly GroupChange[];
+  /** What is worth saying, in the order of the verdict. Protected. */
+  readonly findings: readonly DiffFinding[];
   /** The whole in a few sentences. */
   readonly verdict: string;
 }
 
+export interface VersionsAsked extends DiffQuestion {
+  readonly from: DatasetVersion;
+  readonly to: DatasetVersion;
+}
+
 /** Compares the columns that both have, by the key, label and protected attributes of `spec`. */
-export async function diffVersions(
-  blobs: Blobs,
-  asked: { readonly from: DatasetVersion; readonly to: DatasetVersion; readonly spec: DatasetSpec; readonly by?: readonly string[] },
-): Promise<Result<DatasetDiff, Refusal>> {
+export function diffVersions(blobs: Blobs, asked: VersionsAsked): Promise<Result<DatasetDiff, Refusal>> {
   const { from, to, spec } = asked;
-  const schema = schemaChanges(from.profile.columns, to.profile.columns);
-  const columns = commonColumns(from.profile.columns, to.profile.columns);
-  const issues = columnIssues(spec, columns);
+  return withTables(blobs, asked, async (a, b) => {
+    const { sameOrder, renamed, ...diff } = await diffTables(a, b, asked);
+    const identity = identityOf(from, to, sameOrder);
+    const schema = schemaChanges(from.profile.columns, to.profile.columns, renamed);
+    const findings = findingsOf({ identity, schema, diff, spec });
+    return { from: named(from), to: named(to), identity, schema, ...diff, findings, verdict: verdictOf(findings) };
+  });
+}
+
+/** The rows that differ, as CSV. @param asked - `hidden`: columns that are left out */
+export const rowsOfVersions = (
+  blobs: Blobs,
+  asked: VersionsAsked & { readonly hidden: readonly string[] },
+): Promise<Result<DiffRows, Refusal>> => withTables(blobs, asked, (a, b) => diffRows(a, b, asked));
+
+async function withTables<T>(
+  blobs: Blobs,
+  { from, to, key = [] }: VersionsAsked,
+  compare: (a: DiffTable, b: DiffTable) => Promise<T>,
+): Promise<Result<T, Refusal>> {
+  const issues = [...tableIssues({ from, to }), ...keyIssues(key, from, to)];
   if (issues.length > 0) return err(invalid(issues));
   try {
-    const [a, b] = [
-      await indexTable(await storedTable(blobs, from), columns, spec),
-      await indexTable(await storedTable(blobs, to), columns, spec),
-    ];
-    const diff = diffIndexes(a, b, asked.by);
-    const identity = identityOf(from, to, diff.sameOrder);
-    const { rows, groups } = diff;
-    return ok({ from: named(from), to: named(to), identity, schema, rows, groups, verdict: verdictOf(identity, schema, diff, spec) });
+    return ok(await compare(await readable(blobs, from), await readable(blobs, to)));
   } catch (error) {
     if (error instanceof TableProblem) return err(invalid([error.issue]));
     throw error;
   }
+}
+
+/** @throws BlobError, also while it is read, where the stored bytes are gone or no longer what they were */
+async function readable(blobs: Blobs, version: DatasetVersion): Promise<DiffTable> {
+  const table = await storedTable(blobs, version);
+  return { rows: version.rows, columns: version.profile.columns, read: (sink) => readRows(table, sink) };
 }
 
 const named = ({ dataset, number, id }: DatasetVersion) => ({ dataset, number, id });
@@ -59,23 +81,17 @@ export function columnIssues(spec: DatasetSpec, columns: readonly Column[]): Iss
   });
 }
 
-function schemaChanges(a: readonly Column[], b: readonly Column[]): SchemaChanges {
-  const [inA, inB] = [new Map(a.map(({ name, type }) => [name, type])), new Map(b.map(({ name, type }) => [name, type]))];
-  const plain = ({ name, type }: Column): Column => ({ name, type });
-  return {
-    added: b.filter(({ name }) => !inA.has(name)).map(plain),
-    removed: a.filter(({ name }) => !inB.has(name)).map(plain),
-    retyped: a.flatMap(({ name, type: from }) => {
-      const to = inB.get(name);
-      return to !== undefined && to !== from ? [{ name, from, to }] : [];
-    }),
-  };
-}
+const tableIssues = (versions: Readonly<Record<"from" | "to", DatasetVersion>>): Issue[] =>
+  (["from", "to"] as const).flatMap((side) =>
+    versions[side].format === "none" ? [{ path: `/${side}`, expected: "a version with a table", got: "files that are none" }] : [],
+  );
 
-function commonColumns(a: readonly Column[], b: readonly Column[]): Column[] {
-  return a.flatMap(({ name, type }) => {
-    const other = b.find((column) => column.name === name);
-    return other ? [{ name, type: commonType(type, other.type) }] : [];
+function keyIssues(key: readonly string[], from: DatasetVersion, to: DatasetVersion): Issue[] {
+  const inBoth = from.profile.columns.map(({ name }) => name).filter((name) => to.profile.columns.some((column) => column.name === name));
+  return key.flatMap((name): Issue[] => {
+    if (inBoth.includes(name)) return [];
+    const near = nearest(name, inBoth);
+    return [{ path: "/key", expected: "a column of both versions", got: name, ...(near ? { hint: `did you mean "${near}"?` } : {}) }];
   });
 }
 

@@ -1,11 +1,13 @@
 /** Datasets: a name with its declaration, immutable versions of the table, and tags that point at versions. */
+import { join } from "node:path";
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { datasetBlobs, otherUses } from "./blob-uses.ts";
-import { diffVersions, type DatasetDiff } from "./dataset-diffs.ts";
+import { diffVersions, rowsOfVersions, type DatasetDiff, type VersionsAsked } from "./dataset-diffs.ts";
+import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { guardOf, moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
@@ -202,9 +204,32 @@ export class Datasets {
 
   /**
    * What differs from one version to another, and for whom. Columns are compared that both have, by the declaration of the first.
-   * @param by - protected attributes to look at; all when left out
+   * @param how - `by`: protected attributes to look at, all when left out; `key`: columns that name a row, instead of the declared ones
    */
-  async diff(from: string, to: string, by?: readonly string[]): Promise<Result<DatasetDiff, Refusal>> {
+  async diff(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] } = {},
+  ): Promise<Result<DatasetDiff, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? diffVersions(this.#store.blobs, asked.value) : asked;
+  }
+
+  /** The rows that differ, as CSV. @param how - `hidden`: columns that are left out */
+  async diffRows(
+    from: string,
+    to: string,
+    { hidden, ...how }: { readonly hidden: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<DiffRows, Refusal>> {
+    const asked = await this.#compared(from, to, how);
+    return asked.ok ? rowsOfVersions(this.#store.blobs, { ...asked.value, hidden }) : asked;
+  }
+
+  async #compared(
+    from: string,
+    to: string,
+    how: { readonly by?: readonly string[]; readonly key?: readonly string[] },
+  ): Promise<Result<VersionsAsked, Refusal>> {
     const [a, b] = [await this.get(from), await this.get(to)];
     if (!a.ok) return a;
     if (!b.ok) return b;
@@ -215,13 +240,14 @@ export class Datasets {
     const row = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", a.value.dataset).executeTakeFirstOrThrow();
     const spec = specOf(row);
     const attributes = (spec.protected ?? []).map(attributeName);
-    const stranger = by?.find((name) => !attributes.includes(name));
+    const stranger = how.by?.find((name) => !attributes.includes(name));
     if (stranger !== undefined) {
       return err(
         invalid([{ path: "/by", expected: attributes.length > 0 ? `some of ${attributes.join(", ")}` : "nothing", got: stranger }]),
       );
     }
-    return diffVersions(this.#store.blobs, { from: a.value, to: b.value, spec, ...(by ? { by } : {}) });
+    const space = { folder: join(this.#store.folder, "diffs"), name: this.#store.runtime.ids.next() };
+    return ok({ from: a.value, to: b.value, spec, ...how, space });
   }
 
   /** The declaration that holds for the addition: the dataset's own, or the first one. */

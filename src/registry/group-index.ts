@@ -5,56 +5,65 @@ import { TableProblem } from "./csv-text.ts";
 import { attributeName, groupOf, type DatasetSpec } from "./dataset-spec.ts";
 import type { GroupCell } from "./group-counts.ts";
 
-export interface RowGroups {
+export interface TableGroups {
   readonly cells: readonly GroupCell[];
-  /** For each row, which of `cells` it is in. */
-  readonly cellOfRow: readonly number[];
   /** Codes in the label's column; none where it has more than 50 and is an amount rather than a class. */
   readonly labels: readonly string[];
-  /** For each row, which of `labels` it has; -1 for none. */
-  readonly labelOfRow: readonly number[];
+}
+
+/** Where a row belongs. */
+export interface RowGroup {
+  /** Which of the table's `cells` it is in. */
+  readonly cell: number;
+  /** Which of its `labels` it has; -1 for none. */
+  readonly label: number;
+}
+
+interface Attribute {
+  readonly name: string;
+  readonly column: Column | undefined;
+  readonly place: number;
+  readonly groups: Map<string, number>;
+  readonly groupByCell: Map<Cell, number>;
+  readonly groupOf: (code: string | null) => string;
+}
+
+/** One more attribute a step; at the last one is the number of the combination. */
+interface Step {
+  readonly next: Map<number, Step>;
+  cell: number;
 }
 
 interface CellCount {
-  readonly at: number;
   readonly groups: Readonly<Record<string, string>>;
   rows: number;
-  readonly labels: Map<string, number>;
+  readonly labels: number[];
 }
 
 const GROUPS_MAX = 50;
 const LABELS_MAX = 50;
 const CELLS_MAX = 5000;
+const KNOWN_MAX = 10_000;
 
 export class GroupIndex {
-  readonly #attributes: readonly {
-    readonly name: string;
-    readonly place: number;
-    readonly seen: Set<string>;
-    readonly groupOf: (code: string | null) => string;
-  }[];
+  readonly #attributes: readonly Attribute[];
   readonly #columns: readonly Column[];
   readonly #labelPlace: number;
-  readonly #cells = new Map<string, CellCount>();
+  readonly #cells: CellCount[] = [];
+  readonly #first: Step = { next: new Map(), cell: -1 };
   readonly #labels = new Map<string, number>();
-  readonly #cellOfRow: number[] = [];
-  readonly #labelOfRow: number[] = [];
   #hasClasses: boolean;
 
-  readonly #keepsRows: boolean;
-
-  /**
-   * @param columns - as the cells of `add` come
-   * @param keepsRows - whether `finish` tells of each row, and not of their numbers only
-   */
-  constructor(columns: readonly Column[], spec: DatasetSpec, keepsRows = true) {
-    this.#keepsRows = keepsRows;
+  /** @param columns - as the cells of `add` come */
+  constructor(columns: readonly Column[], spec: DatasetSpec) {
     const place = (name: string) => columns.findIndex((column) => column.name === name);
     this.#columns = columns;
     this.#attributes = (spec.protected ?? []).map((attribute) => ({
       name: attributeName(attribute),
+      column: columns[place(attribute.column)],
       place: place(attribute.column),
-      seen: new Set(),
+      groups: new Map(),
+      groupByCell: new Map(),
       groupOf: (code) => groupOf(attribute, code),
     }));
     this.#labelPlace = spec.label ? place(spec.label.column) : -1;
@@ -62,64 +71,69 @@ export class GroupIndex {
   }
 
   /** @throws TableProblem for attributes that have a group for every value */
-  add(cells: readonly Cell[], line: number): void {
-    const cell = this.#cell(cells, line);
-    const label = this.#hasClasses ? this.#code(cells, this.#labelPlace) : null;
-    cell.rows++;
-    const at = label === null ? -1 : this.#label(label);
-    if (this.#keepsRows) {
-      this.#cellOfRow.push(cell.at);
-      this.#labelOfRow.push(at);
+  add(cells: readonly Cell[], line: number): RowGroup {
+    let step = this.#first;
+    for (const attribute of this.#attributes) {
+      const raw = cells[attribute.place] ?? null;
+      const group = attribute.groupByCell.get(raw) ?? this.#group(attribute, raw, line);
+      let next = step.next.get(group);
+      if (!next) step.next.set(group, (next = { next: new Map(), cell: -1 }));
+      step = next;
     }
-    if (label !== null) cell.labels.set(label, (cell.labels.get(label) ?? 0) + 1);
+    if (step.cell < 0) step.cell = this.#newCell(cells, line);
+    const label = this.#hasClasses ? this.#label(cells[this.#labelPlace] ?? null) : -1;
+    const count = this.#cells[step.cell];
+    if (count) {
+      count.rows++;
+      if (label >= 0) count.labels[label] = (count.labels[label] ?? 0) + 1;
+    }
+    return { cell: step.cell, label };
   }
 
-  finish(): RowGroups {
-    const hasClasses = this.#hasClasses;
+  finish(): TableGroups {
+    const labels = this.#hasClasses ? [...this.#labels.keys()] : [];
+    const counts = (cell: CellCount) =>
+      labels.flatMap((label, at) => (cell.labels[at] === undefined ? [] : [[label, cell.labels[at]] as const]));
     return {
-      cells: Array.from(this.#cells.values(), ({ groups, rows, labels }) => ({
-        groups,
-        rows,
-        labels: hasClasses ? Object.fromEntries(labels) : {},
-      })),
-      cellOfRow: this.#cellOfRow,
-      labels: hasClasses ? [...this.#labels.keys()] : [],
-      labelOfRow: hasClasses ? this.#labelOfRow : this.#labelOfRow.fill(-1),
+      cells: this.#cells.map((cell) => ({ groups: cell.groups, rows: cell.rows, labels: Object.fromEntries(counts(cell)) })),
+      labels,
     };
   }
 
-  #cell(cells: readonly Cell[], line: number): CellCount {
-    const groups = this.#attributes.map(({ name, place, seen, groupOf: find }) => {
-      const group = find(this.#code(cells, place));
-      seen.add(group);
-      if (seen.size > GROUPS_MAX) {
-        const hint = `declare words or bands for ${name}`;
-        throw new TableProblem({ expected: `at most ${GROUPS_MAX} groups of ${name}`, got: "more", hint, line });
-      }
-      return [name, group] as const;
-    });
-    const key = groups.map(([, group]) => group).join("\0");
-    const known = this.#cells.get(key);
-    if (known) return known;
-    if (this.#cells.size === CELLS_MAX) {
-      throw new TableProblem({ expected: `at most ${CELLS_MAX} combinations of groups`, got: "more", hint: "protect fewer columns", line });
+  #group({ name, column, groups, groupByCell, groupOf: find }: Attribute, raw: Cell, line: number): number {
+    const group = find(codeOf(column, raw));
+    const known = groups.get(group) ?? groups.size;
+    groups.set(group, known);
+    if (groups.size > GROUPS_MAX) {
+      const hint = `declare words or bands for ${name}`;
+      throw new TableProblem({ expected: `at most ${GROUPS_MAX} groups of ${name}`, got: "more", hint, line });
     }
-    const cell: CellCount = { at: this.#cells.size, groups: Object.fromEntries(groups), rows: 0, labels: new Map() };
-    this.#cells.set(key, cell);
-    return cell;
+    // Bands of an amount have few groups and any number of values.
+    if (groupByCell.size < KNOWN_MAX) groupByCell.set(raw, known);
+    return known;
   }
 
-  #label(code: string): number {
+  #newCell(cells: readonly Cell[], line: number): number {
+    if (this.#cells.length === CELLS_MAX) {
+      throw new TableProblem({ expected: `at most ${CELLS_MAX} combinations of groups`, got: "more", hint: "protect fewer columns", line });
+    }
+    const groups = this.#attributes.map(({ name, column, place, groupOf: find }) => [name, find(codeOf(column, cells[place] ?? null))]);
+    return this.#cells.push({ groups: Object.fromEntries(groups), rows: 0, labels: [] }) - 1;
+  }
+
+  #label(raw: Cell): number {
+    const code = codeOf(this.#columns[this.#labelPlace], raw);
+    if (code === null) return -1;
     const known = this.#labels.get(code);
     if (known !== undefined) return known;
     const at = this.#labels.size;
     this.#labels.set(code, at);
-    if (at >= LABELS_MAX) this.#hasClasses = false;
-    return at;
+    if (at < LABELS_MAX) return at;
+    this.#hasClasses = false;
+    return -1;
   }
+}
 
-  #code(cells: readonly Cell[], place: number): string | null {
-    const [column, cell] = [this.#columns[place], cells[place] ?? null];
-    return column === undefined || isEmpty(column.type, cell) ? null : plainText(column.type, cell);
-  }
+function codeOf(column: Column | undefined, cell: Cell): string | null {
+  return column === undefined || isEmpty(column.type, cell) ? null : plainText(column.type, cell);
 }

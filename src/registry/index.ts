@@ -1,8 +1,9 @@
+export type { AliasGuard, AliasHistoryEntry, AliasMove, AliasProtection } from "./aliases.ts";
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
-export type { Contrast, GroupChange, RowChanges } from "./dataset-diff.ts";
+export type { ColumnChange, RowChanges } from "./dataset-diff.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
 export type { Sweep, VersionCheck } from "./dataset-keeping.ts";
 export type { Redaction } from "./dataset-redaction.ts";
@@ -10,9 +11,22 @@ export { DatasetSpec, type ProtectedColumn } from "./dataset-spec.ts";
 export type { TagHistoryEntry, TagMove } from "./dataset-tags.ts";
 export { DatasetProfile, type DatasetVersion } from "./dataset-version.ts";
 export { Datasets, type AddedVersion, type DatasetAddition, type DatasetView } from "./datasets.ts";
-export type { DiffIdentity, SchemaChanges } from "./diff-verdict.ts";
+export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
+export type { Differential } from "./diff-differentials.ts";
+export type { Distribution } from "./diff-distributions.ts";
+export type { DiffKey } from "./diff-prepare.ts";
+export type { DiffRows } from "./diff-rows.ts";
+export type { SchemaChanges } from "./diff-schema.ts";
+export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
-export { derivationOf, featureChangeText, featureSetChanges, type FeatureChange } from "./feature-set-diff.ts";
+export {
+  derivationOf,
+  featureChangeText,
+  featureHistory,
+  featureSetChanges,
+  type FeatureChange,
+  type FeatureEvent,
+} from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile } from "./folder-manifest.ts";
 export { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
@@ -30,24 +44,18 @@ export {
 export { MLMODEL, exampleRowsIn, readMlmodel, type MlflowModel } from "./mlflow-folder.ts";
 export { ModelExamples, modelParts, putModel, type ModelParts, type ScoredColumn } from "./model-folder.ts";
 export { ModelSignature } from "./model-signature.ts";
-export {
-  Models,
-  type AliasHistoryEntry,
-  type AliasMove,
-  type ModelRegistration,
-  type ModelVersion,
-  type ModelVersionId,
-  type ModelView,
-} from "./models.ts";
+export { Models, type ModelRegistration, type ModelVersion, type ModelVersionId, type ModelView, type ServableVersion } from "./models.ts";
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
 export type { TableSource } from "./table-intake.ts";
-export { tableFormats, type TableFormat } from "./table-rows.ts";
+export { fileOnDisk } from "./table-file.ts";
+export { formatOf, readRows, tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {
   Runs,
+  runStatuses,
   type ComparedRow,
   type Run,
   type RunComparison,
@@ -56,3 +64,16 @@ export {
   type RunStart,
   type RunStatus,
 } from "./runs.ts";
+export { VERSIONS, addressIn, loggedModelArtifacts, runArtifacts, versionArtifacts, type ArtifactFile } from "./artifacts.ts";
+export type { Experiment } from "./experiments.ts";
+export type { DatasetName, LoggedModel, LoggedModelStatus } from "./logged-models.ts";
+export type { MetricValue } from "./metric-points.ts";
+export { stages, type RegisteredVersion, type Stage } from "./model-versions.ts";
+export type { RegisteredModel } from "./registered-models.ts";
+export type { DatasetInput, RunLinks } from "./run-links.ts";
+export type { DatasetSummary, FoundRun, LifecycleView } from "./run-search.ts";
+export type { Page, Search } from "./search-page.ts";
+export type { Texts } from "./texts.ts";
+export { hexOf, runIdIn, type LoggedPoint, type TrackedRun } from "./tracked-runs.ts";
+export type { Tracking } from "./tracking.ts";
+export type { TrackingRefusal } from "./tracking-refusal.ts";

@@ -86,6 +86,30 @@ export class Lineage {
     return this.#walk(root, { near: "from", far: "to" }, bounds);
   }
 
+  /**
+   * Ids of everything of one kind that was made of `root`, itself among it: all there is, however much.
+   * @param within - the transaction that the answer must hold in
+   */
+  async reached(root: LineageNode, kind: NodeKind, within: Store["db"] = this.#store.db): Promise<readonly string[]> {
+    const rows = await within
+      .withRecursive("reached(kind, id)", (db) =>
+        db.selectNoFrom([sql<string>`cast(${root.kind} as text)`.as("kind"), sql<string>`cast(${root.id} as text)`.as("id")]).union(
+          db
+            .selectFrom("reached")
+            .innerJoin("lineage_edge", (join) =>
+              join.onRef("lineage_edge.from_kind", "=", "reached.kind").onRef("lineage_edge.from_id", "=", "reached.id"),
+            )
+            .select(["lineage_edge.to_kind as kind", "lineage_edge.to_id as id"]),
+        ),
+      )
+      .selectFrom("reached")
+      .select("id")
+      .where("kind", "=", kind)
+      .orderBy("id")
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
   async #walk(root: LineageNode, { near, far }: { readonly near: Side; readonly far: Side }, bounds: LineageBounds): Promise<LineageGraph> {
     const depth = Math.max(1, Math.min(bounds.depth ?? DEPTH_MAX, DEPTH_MAX));
     const rows = await this.#store.db

@@ -1,15 +1,26 @@
 /** Models: a name, its immutable versions, and aliases that point at versions and move with a history. */
 import type { Selectable, Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
-import { checked, nearest } from "../checked.ts";
+import { checked, nearest, orNull } from "../checked.ts";
 import { canonicalJson, contentId, parseBlobId, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Brand, type FeatureSetId, type Issue, type Result } from "../std.ts";
+import {
+  aliasHistory,
+  aliasProtections,
+  aliasesOf,
+  guardAlias,
+  moveAlias,
+  type AliasGuard,
+  type AliasHistoryEntry,
+  type AliasMove,
+  type AliasProtection,
+} from "./aliases.ts";
 import type { FeatureSets } from "./feature-sets.ts";
 import type { Lineage, LineageEdge } from "./lineage.ts";
 import { firstBytesOf, formatIssue } from "./model-bytes.ts";
 import { ModelSignature } from "./model-signature.ts";
-import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
-import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
+import { REFERENCE_FORM, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
+import { invalid, unknown, type Refusal } from "./refusal.ts";
 
 /** `mdl:` and 64 hex digits: over artifact, signature and feature set. */
 export type ModelVersionId = Brand<string, "ModelVersionId">;
@@ -20,7 +31,9 @@ export interface ModelVersion {
   /** Counts up within the model, from 1. People see `credit/3`. */
   readonly number: number;
   readonly blob: BlobId;
-  readonly signature: ModelSignature;
+  /** null for a version that can't be served; `unservable` says why. */
+  readonly signature: ModelSignature | null;
+  readonly unservable: string | null;
   readonly featureSet: FeatureSetId | null;
   /** The run that made it first. */
   readonly run: string | null;
@@ -46,27 +59,13 @@ export interface ModelRegistration {
   readonly run?: string;
 }
 
-export interface AliasMove {
-  readonly model: string;
-  readonly alias: string;
-  /** null takes the alias away. */
-  readonly number: number | null;
-  readonly reason: string;
-  /** Move it only if it still points there. */
-  readonly expected?: number | null;
+/** A version that can be served. */
+export interface ServableVersion extends ModelVersion {
+  readonly signature: ModelSignature;
 }
 
-export interface AliasHistoryEntry {
-  readonly alias: string;
-  readonly from: number | null;
-  readonly to: number | null;
-  readonly movedAtMs: number;
-  readonly movedBy: string;
-  readonly reason: string;
-}
-
-const parseSignature = checked(ModelSignature);
-type VersionRow = Selectable<Schema["model_version"]>;
+const parseSignature = checked(orNull(ModelSignature));
+export type VersionRow = Selectable<Schema["model_version"]>;
 
 export class Models {
   readonly #store: Store;
@@ -94,7 +93,8 @@ export class Models {
       await this.#audit.lock(tx);
       if (run !== null && !(await tx.selectFrom("run").select("id").where("id", "=", run).executeTakeFirst()))
         return err(unknown("run", run));
-      const same = tx.selectFrom("model_version").selectAll().where("model", "=", model).where("id", "=", id);
+      const versions = tx.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null);
+      const same = versions.where("model", "=", model).where("id", "=", id);
       const known = await same.executeTakeFirst();
       const row = known ?? (await this.#insert(tx, { id, ...registration }, actor));
       await this.#lineage.add(tx, edgesOf(id, { featureSet, run }));
@@ -112,7 +112,7 @@ export class Models {
     const parsed = parseReference(reference);
     if (!parsed) return err(invalid([{ path: "/model", expected: REFERENCE_FORM, got: reference }]));
     const { db } = this.#store;
-    let query = db.selectFrom("model_version").selectAll().orderBy("created_at_ms").limit(1);
+    let query = db.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null).orderBy("created_at_ms").limit(1);
     if (parsed.kind === "id") query = query.where("id", "=", parsed.id);
     else {
       const number = parsed.kind === "number" ? parsed.number : pointsAt(await aliasesOf(db, parsed.name), parsed.label);
@@ -124,60 +124,51 @@ export class Models {
     return ok(versionOf(row, await aliasesOf(db, row.model)));
   }
 
+  /** The same for one that is to serve: refused where it can't. */
+  async resolveServable(reference: string): Promise<Result<ServableVersion, Refusal>> {
+    const found = await this.resolve(reference);
+    if (!found.ok) return found;
+    const { signature, model, number, unservable } = found.value;
+    if (signature !== null) return ok({ ...found.value, signature });
+    return err(
+      invalid([
+        {
+          path: "/model",
+          expected: "a version that can be served",
+          got: `${model}/${number}`,
+          hint: unservable ?? "its files hold no ONNX model",
+        },
+      ]),
+    );
+  }
+
   /** Moves an alias; its history keeps where it pointed. */
   async setAlias(move: AliasMove, actor: string): Promise<Result<ModelView, Refusal>> {
-    const { model, alias, number, reason } = move;
-    const issue = labelIssue("/alias", alias);
-    if (issue) return err(invalid([issue]));
-    const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
-      await this.#audit.lock(tx);
-      if (number !== null) {
-        const query = tx.selectFrom("model_version").select("id").where("model", "=", model).where("number", "=", number);
-        if (!(await query.executeTakeFirst())) return err(unknown("model version", `${model}/${number}`));
-      }
-      const from = (await aliasesOf(tx, model))[alias] ?? null;
-      if (move.expected !== undefined && move.expected !== from) {
-        const last = await tx
-          .selectFrom("model_alias")
-          .select("moved_by")
-          .where("model", "=", model)
-          .where("alias", "=", alias)
-          .orderBy("seq", "desc")
-          .limit(1)
-          .executeTakeFirst();
-        return err(conflict(`${model}@${alias} points at ${from ?? "nothing"} by now${last ? `: ${last.moved_by} moved it` : ""}`));
-      }
-      if (from === number) return ok(undefined);
-      const movedAtMs = this.#store.runtime.clock.nowMs();
-      await tx.insertInto("model_alias").values({ model, alias, number, moved_at_ms: movedAtMs, moved_by: actor, reason }).execute();
-      await this.#audit.append(tx, {
-        actor,
-        action: "model-alias.moved",
-        object: `model/${model}`,
-        payload: { alias, from, to: number, reason },
-      });
-      return ok(undefined);
-    });
+    const done = await moveAlias({ store: this.#store, audit: this.#audit }, move, actor);
     if (!done.ok) return done;
-    const view = (await this.list()).find(({ name }) => name === model);
-    return view ? ok(view) : err(unknown("model", model));
+    const view = (await this.list()).find(({ name }) => name === move.model);
+    return view ? ok(view) : err(unknown("model", move.model));
+  }
+
+  /** Protects an alias, or frees it. */
+  protectAlias(guard: AliasGuard, actor: string): Promise<Result<void, Refusal>> {
+    return guardAlias({ store: this.#store, audit: this.#audit }, guard, actor);
   }
 
   /** Oldest first. */
-  async aliasHistory(model: string): Promise<readonly AliasHistoryEntry[]> {
-    const rows = await this.#store.db.selectFrom("model_alias").selectAll().where("model", "=", model).orderBy("seq").execute();
-    const pointsAt = new Map<string, number | null>();
-    return rows.map((row) => {
-      const from = pointsAt.get(row.alias) ?? null;
-      pointsAt.set(row.alias, row.number);
-      return { alias: row.alias, from, to: row.number, movedAtMs: row.moved_at_ms, movedBy: row.moved_by, reason: row.reason };
-    });
+  aliasHistory(model: string): Promise<readonly AliasHistoryEntry[]> {
+    return aliasHistory(this.#store.db, model);
+  }
+
+  aliasProtections(model: string): Promise<readonly AliasProtection[]> {
+    return aliasProtections(this.#store.db, model);
   }
 
   async list(): Promise<readonly ModelView[]> {
     const rows = await this.#store.db
       .selectFrom("model")
       .innerJoin("model_version", "model_version.model", "model.name")
+      .where("model_version.deleted_at_ms", "is", null)
       .select((eb) => ["model.name", "model.created_at_ms", eb.fn.max("model_version.number").as("latest")])
       .groupBy(["model.name", "model.created_at_ms"])
       .orderBy("model.name")
@@ -192,7 +183,8 @@ export class Models {
 
   /** Newest first; empty for a model that isn't there. */
   async versions(model: string): Promise<readonly ModelVersion[]> {
-    const query = this.#store.db.selectFrom("model_version").selectAll().where("model", "=", model).orderBy("number", "desc");
+    const kept = this.#store.db.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null);
+    const query = kept.where("model", "=", model).orderBy("number", "desc");
     const [rows, aliases] = [await query.execute(), await aliasesOf(this.#store.db, model)];
     return rows.map((row) => versionOf(row, aliases));
   }
@@ -231,21 +223,28 @@ export class Models {
     const nowMs = this.#store.runtime.clock.nowMs();
     await tx
       .insertInto("model")
-      .values({ name: made.model, created_at_ms: nowMs })
-      .onConflict((on) => on.doNothing())
+      .values({
+        name: made.model,
+        created_at_ms: nowMs,
+        updated_at_ms: nowMs,
+        created_by: actor,
+        description: null,
+        tags_json: null,
+        deleted_at_ms: null,
+      })
+      .onConflict((on) => on.column("name").doUpdateSet({ updated_at_ms: nowMs, deleted_at_ms: null }))
       .execute();
-    const query = tx.selectFrom("model_version").select((eb) => eb.fn.max("number").as("last"));
-    const { last } = await query.where("model", "=", made.model).executeTakeFirstOrThrow();
     const row = {
       id: made.id,
       model: made.model,
-      number: (last ?? 0) + 1,
+      number: await nextNumber(tx, made.model),
       blob: made.blob,
       signature_json: canonicalJson(made.signature),
       feature_set: made.featureSet ?? null,
       run: made.run ?? null,
       created_at_ms: nowMs,
       created_by: actor,
+      ...NOT_FROM_MLFLOW,
     };
     await tx.insertInto("model_version").values(row).execute();
     return row;
@@ -268,6 +267,25 @@ export class Models {
   }
 }
 
+/** Numbers of versions that were deleted aren't given again. */
+export async function nextNumber(tx: Transaction<Schema>, model: string): Promise<number> {
+  const query = tx.selectFrom("model_version").select((eb) => eb.fn.max("number").as("last"));
+  const { last } = await query.where("model", "=", model).executeTakeFirstOrThrow();
+  return (last ?? 0) + 1;
+}
+
+const NOT_FROM_MLFLOW = {
+  source: null,
+  run_link: null,
+  description: null,
+  stage: null,
+  tags_json: null,
+  logged_model: null,
+  unservable: null,
+  updated_at_ms: null,
+  deleted_at_ms: null,
+};
+
 /** The first place where the model's order of features and the feature set's differ. */
 function featureIssues(has: readonly string[], set: readonly string[]): Issue[] {
   const at = Array.from({ length: Math.max(has.length, set.length) }).findIndex((_, i) => has[i] !== set[i]);
@@ -276,7 +294,10 @@ function featureIssues(has: readonly string[], set: readonly string[]): Issue[] 
   return [{ path: `/signature/features/${at}`, expected: set[at] ?? "no further feature", got: has[at] ?? "nothing", hint }];
 }
 
-function edgesOf(id: ModelVersionId, from: { readonly featureSet: FeatureSetId | null; readonly run: string | null }): LineageEdge[] {
+export function edgesOf(
+  id: ModelVersionId,
+  from: { readonly featureSet: FeatureSetId | null; readonly run: string | null },
+): LineageEdge[] {
   const to = { kind: "model_version", id } as const;
   return [
     ...(from.run === null ? [] : [{ from: { kind: "run", id: from.run }, to, relation: "made" } as const]),
@@ -284,14 +305,7 @@ function edgesOf(id: ModelVersionId, from: { readonly featureSet: FeatureSetId |
   ];
 }
 
-/** Where each alias of a model points now. */
-async function aliasesOf(db: Store["db"], model: string): Promise<Readonly<Record<string, number>>> {
-  const rows = await db.selectFrom("model_alias").select(["alias", "number"]).where("model", "=", model).orderBy("seq").execute();
-  const now = new Map(rows.map(({ alias, number }) => [alias, number]));
-  return Object.fromEntries([...now].flatMap(([alias, number]) => (number === null ? [] : [[alias, number]])));
-}
-
-function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): ModelVersion {
+export function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): ModelVersion {
   const signature = parseSignature(JSON.parse(row.signature_json));
   assert(signature.ok, `the signature of ${row.model}/${row.number} fits its schema`);
   const ids = asIds(row);
@@ -300,6 +314,7 @@ function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): 
     model: row.model,
     number: row.number,
     signature: signature.value,
+    unservable: row.unservable,
     run: row.run,
     aliases: Object.keys(aliases).filter((alias) => aliases[alias] === row.number),
     createdAtMs: row.created_at_ms,

@@ -4,7 +4,7 @@ import type { Issue } from "../std.ts";
 /** Names stand before `@` and `/` in references, so they hold neither. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._+=-]{0,99}$/u;
 /** A tag or alias is no number, or `credit/3` and `credit@3` would be two different things. */
-const LABEL = /^(?![0-9]+$)[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u;
+const LABEL = /^(?![0-9]+$)[\p{L}\p{N}][\p{L}\p{N}._-]{0,254}$/u;
 const SEGMENT = /^[\p{L}\p{N}._@+=, -]{1,255}$/u;
 
 export function nameIssue(path: string, name: string): Issue | undefined {
@@ -17,7 +17,7 @@ export function labelIssue(path: string, label: string): Issue | undefined {
   if (LABEL.test(label)) return undefined;
   return {
     path,
-    expected: "1 to 100 letters, digits and . _ -, beginning with a letter or digit, and not a number",
+    expected: "1 to 255 letters, digits and . _ -, beginning with a letter or digit, and not a number",
     got: shortened(label),
   };
 }

@@ -199,7 +199,7 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       valueOf(await add(text(rows.filter(({ isLost }) => !isLost).map(({ line }) => line))));
       const diff = valueOf(await registry.datasets.diff("credit/1", "credit/2"));
       expect(diff.verdict).toContain("Of the rows with y = 0 and sex f, 75 % (75 of 100) are missing; of all others 0 % (0 of 300).");
-      expect(await registry.datasets.diff("credit/1", "credit/2", ["age"])).toMatchObject({
+      expect(await registry.datasets.diff("credit/1", "credit/2", { by: ["age"] })).toMatchObject({
         error: { issues: [{ path: "/by", expected: "some of sex" }] },
       });
     });
@@ -211,10 +211,15 @@ export function registrySuite(open: () => Promise<FreshStore>): void {
       expect(diff.schema).toEqual({
         added: [{ name: "z", type: "integer" }],
         removed: [],
+        renamed: [],
         retyped: [{ name: "y", from: "integer", to: "string" }],
+        emptied: [],
       });
       expect(diff.rows).toMatchObject({ changed: 1, unchanged: 2 });
-      expect(diff.verdict).toBe("New columns: z. Column y was integer and is string. 0 of 3 rows are missing, 1 changed and 0 are new.");
+      expect(diff.verdict).toBe(
+        "New columns: z. Column y was integer and is string. 0 of 3 rows are missing, 1 changed and 0 are new. " +
+          "Labels changed: 1 of 2 from 0 to zero; no group stands out.",
+      );
     });
 
     test("bytes that were changed in the store are never compared", async () => {

@@ -20,7 +20,8 @@ const asFolderId = (id: string): TableId => id as TableId;
 
 export const HASH_BYTES = 16;
 const FAN_OUT = 1024;
-const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, timestamp: 5, string: 6 } as const satisfies Record<
+/** First byte of a cell. */
+export const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, timestamp: 5, string: 6 } as const satisfies Record<
   ColumnType | "empty",
   number
 >;
@@ -62,6 +63,11 @@ export class RowHasher {
         this.#length += 4 + written;
       }
     }
+  }
+
+  /** The cells that were added since `start`, in the one spelling of their values; overwritten by the next row. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** Writes the hash of what was added since `start`. */

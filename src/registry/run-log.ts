@@ -8,10 +8,10 @@ const Key = Type.String({
 });
 
 /** Names are free text; values are kept as they are given, numbers as numbers. */
-export const RunParams = Type.Record(Key, Type.Union([Type.String({ maxLength: 5000 }), Type.Number(), Type.Boolean()]));
+export const RunParams = Type.Record(Key, Type.Union([Type.String({ maxLength: 6000 }), Type.Number(), Type.Boolean()]));
 export type RunParams = Static<typeof RunParams>;
 
-export const RunTags = Type.Record(Key, Type.String({ maxLength: 5000 }));
+export const RunTags = Type.Record(Key, Type.String({ maxLength: 8000 }));
 export type RunTags = Static<typeof RunTags>;
 
 export const MetricPoint = Type.Object(

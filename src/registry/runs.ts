@@ -4,12 +4,16 @@ import type { Audit } from "../access/index.ts";
 import { checked } from "../checked.ts";
 import { canonicalJson, parseBlobId, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Issue, type Result } from "../std.ts";
+import type { Experiments } from "./experiments.ts";
 import type { Lineage, LineageEdge, LineageNode } from "./lineage.ts";
+import { valueOf, writePoints, type MetricValue } from "./metric-points.ts";
 import { artifactPathIssue, nameIssue } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
 import { RunLog, RunParams, RunTags } from "./run-log.ts";
 
-export type RunStatus = "running" | "finished" | "failed";
+/** `scheduled` and `killed` are told by clients of MLflow only. */
+export const runStatuses = ["running", "scheduled", "finished", "failed", "killed"] as const;
+export type RunStatus = (typeof runStatuses)[number];
 
 export interface Run {
   readonly id: string;
@@ -65,18 +69,20 @@ export interface RunPage {
 const parseLog = checked(RunLog);
 const parseParams = checked(RunParams);
 const parseTags = checked(RunTags);
-type RunRow = Selectable<Schema["run"]>;
-type MetricRow = Selectable<Schema["run_metric"]>;
+export type RunRow = Selectable<Schema["run"]>;
+export type MetricRow = Selectable<Schema["run_metric"]>;
 
 export class Runs {
   readonly #store: Store;
   readonly #audit: Audit;
   readonly #lineage: Lineage;
+  readonly #experiments: Experiments;
 
-  constructor(store: Store, audit: Audit, lineage: Lineage) {
+  constructor(store: Store, audit: Audit, parts: { readonly lineage: Lineage; readonly experiments: Experiments }) {
     this.#store = store;
     this.#audit = audit;
-    this.#lineage = lineage;
+    this.#lineage = parts.lineage;
+    this.#experiments = parts.experiments;
   }
 
   async start(start: RunStart, actor: string): Promise<Result<Run, Refusal>> {
@@ -95,20 +101,22 @@ export class Runs {
       started_at_ms: this.#store.runtime.clock.nowMs(),
       ended_at_ms: null,
       created_by: actor,
+      user_name: null,
+      deleted_at_ms: null,
     };
-    await this.#store.transaction(async (tx) => {
+    const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
       await this.#audit.lock(tx);
+      const group = await this.#experiments.ensure(tx, experiment, actor);
+      if (group.deleted_at_ms !== null) return err(conflict(`the experiment ${experiment} was deleted: restore it, or name another`));
       await tx.insertInto("run").values(row).execute();
       await this.#lineage.add(tx, inputEdges(row.id, inputs));
       await this.#audit.append(tx, { actor, action: "run.started", object: `run/${row.id}`, payload: { experiment, name } });
+      return ok(undefined);
     });
-    return ok(runOf(row, []));
+    return done.ok ? ok(runOf(row, [])) : done;
   }
 
-  /**
-   * Adds to a run that has not ended. A parameter never changes its value and an artifact never its bytes; a metric that is logged again
-   * for the same step at the same millisecond takes the new value.
-   */
+  /** Adds to a run that has not ended. A parameter never changes its value and an artifact never its bytes; a point logged twice is one. */
   async log(run: string, value: unknown, actor: string): Promise<Result<Run, Refusal>> {
     const parsed = parseLog(value);
     if (!parsed.ok) return err(invalid(parsed.error));
@@ -173,7 +181,7 @@ export class Runs {
     });
   }
 
-  async finish(run: string, status: Exclude<RunStatus, "running">, actor: string): Promise<Result<Run, Refusal>> {
+  async finish(run: string, status: "finished" | "failed", actor: string): Promise<Result<Run, Refusal>> {
     const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
       await this.#audit.lock(tx);
       const row = await openRun(tx, run);
@@ -189,7 +197,7 @@ export class Runs {
     const { db } = this.#store;
     const row = await db.selectFrom("run").selectAll().where("id", "=", run).executeTakeFirst();
     if (!row) return err(unknown("run", run));
-    const metrics = await db
+    const history = await db
       .selectFrom("run_metric")
       .selectAll()
       .where("run", "=", run)
@@ -203,8 +211,8 @@ export class Runs {
       await this.#lineage.downstream({ kind: "run", id: run }, { depth: 1 }),
     ];
     return ok({
-      ...runOf(row, metrics),
-      history: metrics.map(({ key, step, value, at_ms: atMs }) => ({ key, step, value, atMs })),
+      ...runOf(row, await latestOf(db, [run])),
+      history: history.filter(isNumber).map(({ key, step, value, at_ms: atMs }) => ({ key, step, value, atMs })),
       artifacts: artifacts.map(({ path, blob, bytes }) => ({ path, blob: asBlobId(blob), bytes })),
       inputs: upstream.edges.map(({ from }) => from),
       outputs: downstream.edges.map(({ to }) => to),
@@ -215,7 +223,7 @@ export class Runs {
   async list(filter: { readonly experiment?: string; readonly before?: string; readonly limit?: number } = {}): Promise<RunPage> {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     // Ids are sorted by time, also when the wall clock goes back.
-    let query = this.#store.db.selectFrom("run").selectAll().orderBy("id", "desc").limit(limit);
+    let query = this.#store.db.selectFrom("run").selectAll().where("deleted_at_ms", "is", null).orderBy("id", "desc").limit(limit);
     if (filter.experiment !== undefined) query = query.where("experiment", "=", filter.experiment);
     if (filter.before !== undefined) query = query.where("id", "<", filter.before);
     const rows = await query.execute();
@@ -254,16 +262,8 @@ export class Runs {
     { run, log, sizes }: { readonly run: string; readonly log: RunLog; readonly sizes: ReadonlyMap<string, number> },
   ): Promise<void> {
     const nowMs = this.#store.runtime.clock.nowMs();
-    const points = new Map<string, MetricRow>();
-    for (const { key, value, step = 0, atMs = nowMs } of log.metrics ?? [])
-      points.set(`${step} ${atMs} ${key}`, { run, key, step, value, at_ms: atMs });
-    if (points.size > 0) {
-      await tx
-        .insertInto("run_metric")
-        .values([...points.values()])
-        .onConflict((on) => on.columns(["run", "key", "step", "at_ms"]).doUpdateSet((eb) => ({ value: eb.ref("excluded.value") })))
-        .execute();
-    }
+    const points = (log.metrics ?? []).map(({ key, value, step = 0, atMs = nowMs }): MetricValue => ({ key, value, step, atMs }));
+    await writePoints(tx, this.#store.kind, { run, points });
     const artifacts = new Map((log.artifacts ?? []).map(({ path, blob }) => [path, { run, path, blob, bytes: sizes.get(blob) ?? 0 }]));
     if (artifacts.size > 0) {
       await tx
@@ -275,10 +275,11 @@ export class Runs {
   }
 
   async #withMetrics(rows: readonly RunRow[]): Promise<Run[]> {
-    if (rows.length === 0) return [];
-    const ids = rows.map(({ id }) => id);
-    const query = this.#store.db.selectFrom("run_metric").selectAll().where("run", "in", ids).orderBy("step").orderBy("at_ms");
-    const byRun = Map.groupBy(await query.execute(), ({ run }) => run);
+    const latest = await latestOf(
+      this.#store.db,
+      rows.map(({ id }) => id),
+    );
+    const byRun = Map.groupBy(latest, ({ run }) => run);
     return rows.map((row) => runOf(row, byRun.get(row.id) ?? []));
   }
 }
@@ -286,6 +287,7 @@ export class Runs {
 async function openRun(tx: Transaction<Schema>, run: string): Promise<Result<RunRow, Refusal>> {
   const row = await tx.selectFrom("run").selectAll().where("id", "=", run).executeTakeFirst();
   if (!row) return err(unknown("run", run));
+  if (row.deleted_at_ms !== null) return err(conflict(`run ${run} was deleted; nothing is added to it any more`));
   return row.ended_at_ms === null ? ok(row) : err(conflict(`run ${run} has ended (${row.status}); nothing is added to it any more`));
 }
 
@@ -301,32 +303,50 @@ function sideBySide<T>(columns: readonly Readonly<Record<string, T>>[]): Compare
   });
 }
 
-function paramsOf(row: RunRow): RunParams {
+/** A statement takes some ten thousand values at most. */
+export const IDS_AT_ONCE = 1000;
+
+/** The newest point of every metric of these runs. */
+export async function latestOf(db: Store["db"], runs: readonly string[]): Promise<readonly MetricRow[]> {
+  const found: MetricRow[] = [];
+  for (let at = 0; at < runs.length; at += IDS_AT_ONCE) {
+    const some = runs.slice(at, at + IDS_AT_ONCE);
+    found.push(...(await db.selectFrom("run_metric_latest").selectAll().where("run", "in", some).execute()));
+  }
+  return found;
+}
+
+/** Our own API and pages show numbers; a metric that isn't one is shown by none of them. */
+const isNumber = (row: MetricRow): boolean => !Number.isNaN(valueOf(row));
+
+export function paramsOf(row: Pick<RunRow, "id" | "params_json">): RunParams {
   const params = parseParams(JSON.parse(row.params_json));
   assert(params.ok, `the parameters of run ${row.id} fit their schema`);
   return params.value;
 }
-function tagsOf(row: RunRow): RunTags {
+export function tagsOf(row: Pick<RunRow, "id" | "tags_json">): RunTags {
   const tags = parseTags(JSON.parse(row.tags_json));
   assert(tags.ok, `the tags of run ${row.id} fit their schema`);
   return tags.value;
 }
 
-/** @param metrics - in order of step and time: the last value of a key is the newest */
-function runOf(row: RunRow, metrics: readonly MetricRow[]): Run {
+/** @param latest - the newest point of each key */
+function runOf(row: RunRow, latest: readonly MetricRow[]): Run {
   return {
     id: row.id,
     experiment: row.experiment,
     name: row.name,
-    status: row.status === "finished" || row.status === "running" ? row.status : "failed",
+    status: statusOf(row),
     params: paramsOf(row),
     tags: tagsOf(row),
-    metrics: Object.fromEntries(metrics.map(({ key, value }) => [key, value])),
+    metrics: Object.fromEntries(latest.filter(isNumber).map(({ key, value }) => [key, value])),
     startedAtMs: row.started_at_ms,
     endedAtMs: row.ended_at_ms,
     createdBy: row.created_by,
   };
 }
+
+export const statusOf = ({ status }: Pick<RunRow, "status">): RunStatus => runStatuses.find((each) => each === status) ?? "failed";
 
 /** Checked by the schema of a log, or written after that. */
 function asBlobId(text: string): BlobId {

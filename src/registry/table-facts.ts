@@ -49,7 +49,7 @@ class FactReader implements RowSink {
     this.#key = spec.key ?? null;
     this.#identity = new TableIdentity(spillPath);
     this.#profiler = new ColumnProfiler(columns);
-    this.#groups = new GroupIndex(columns, spec, false);
+    this.#groups = new GroupIndex(columns, spec);
     this.#keyPlaces = (spec.key ?? []).map((name) => columns.findIndex((column) => column.name === name));
   }
 

@@ -5,7 +5,7 @@ import { ColumnProfiler, type ColumnProfile } from "./column-profile.ts";
 import type { Cell } from "./csv-parser.ts";
 import { TableProblem } from "./csv-text.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
-import { GroupIndex, type RowGroups } from "./group-index.ts";
+import { GroupIndex, type TableGroups } from "./group-index.ts";
 import { HASH_BYTES, RowHasher, compareAt, orderOf, tableId, type TableId } from "./row-hash.ts";
 import { readRows, type RowSink, type Table } from "./table-rows.ts";
 
@@ -26,7 +26,7 @@ export async function inspectTable(table: Table): Promise<readonly Column[]> {
 }
 
 /** Every row by number, in the order of the file. */
-export interface TableIndex extends RowGroups {
+export interface TableIndex extends TableGroups {
   readonly id: TableId;
   readonly rows: number;
   readonly rowHashes: Buffer;

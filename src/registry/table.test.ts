@@ -4,9 +4,7 @@ import { expect, test } from "vitest";
 import { TypeGuess, microsecondsOf, type ColumnType } from "./cell-types.ts";
 import { ColumnProfiler } from "./column-profile.ts";
 import { TableProblem } from "./csv-text.ts";
-import { diffIndexes } from "./dataset-diff.ts";
 import { groupOf, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
-import { verdictOf } from "./diff-verdict.ts";
 import { groupCounts } from "./group-counts.ts";
 import { bytesInMemory } from "./table-file.ts";
 import type { Table } from "./table-rows.ts";
@@ -198,70 +196,4 @@ test("groups add up to the table, singly and in pairs, with their base rates", a
 test("an attribute with a group for every value asks for words or bands", async () => {
   const text = ["age", ...Array.from({ length: 60 }, (_, i) => `${i}`)].join("\n");
   await expect(read(text, { protected: [{ column: "age" }] })).rejects.toMatchObject({ issue: { hint: "declare words or bands for age" } });
-});
-
-/** 4,000 applicants: half of them with high school, three quarters good payers. */
-const applicants = (
-  keep: (i: number, isHighSchool: boolean, isGood: boolean) => boolean,
-  label = (i: number) => (i % 4 === 0 ? "1" : "0"),
-) =>
-  [
-    "id,edu,sex,y",
-    ...Array.from({ length: 4000 }, (_, i) => i)
-      .filter((i) => keep(i, i % 2 === 0, i % 4 !== 0))
-      .map((i) => `${i},${i % 2 === 0 ? 3 : 1},${i % 3 === 0 ? "f" : "m"},${label(i)}`),
-  ].join("\n");
-const spec: DatasetSpec = {
-  key: ["id"],
-  label: { column: "y", words: { "0": "good payers", "1": "defaulters" } },
-  protected: [{ column: "edu", words: { "1": "graduate", "3": "high_school" } }, { column: "sex" }],
-};
-const noSchemaChanges = { added: [], removed: [], retyped: [] };
-const verdict = async (before: string, after: string, by: DatasetSpec = spec) =>
-  verdictOf("different", noSchemaChanges, diffIndexes(await read(before, by), await read(after, by)), by);
-
-test("lost good payers of one group are named, and a loss by chance is not laid on a group", async () => {
-  const before = applicants(() => true);
-  const lost = applicants((i, isHighSchool, isGood) => !(isHighSchool && isGood && i % 8 !== 2));
-  expect(await verdict(before, lost)).toBe(
-    "500 of 4,000 rows are missing, 0 changed and 0 are new. " +
-      "Of the good payers with edu high_school, 50 % (500 of 1,000) are missing; of all others 0 % (0 of 3,000).",
-  );
-  const { key: _key, ...keyless } = spec;
-  expect(await verdict(before, lost, keyless)).toContain("Of the good payers with edu high_school, 50 %");
-  expect(
-    await verdict(
-      before,
-      applicants((i) => (i * 7919) % 101 > 20),
-    ),
-  ).toContain("No group stands out among the missing rows.");
-});
-
-test("labels that were turned in one group are named", async () => {
-  const turned = applicants(
-    () => true,
-    (i) => (i % 4 === 0 || (i % 2 === 0 && i % 3 === 0) ? "1" : "0"),
-  );
-  expect(
-    await verdict(
-      applicants(() => true),
-      turned,
-    ),
-  ).toContain("Of the good payers with edu high_school and sex f, 100 % (333 of 333) have another label; of all others 0 % (0 of 3,667).");
-});
-
-test("a difference counts every row once", async () => {
-  await fc.assert(
-    fc.asyncProperty(rowsOf, rowsOf, fc.constantFrom<DatasetSpec>({}, { key: ["id"] }), async (a, b, by) => {
-      const text = (rows: readonly { id: number; name: string }[]) =>
-        ["id,name", ...rows.map(({ id, name }) => `${id},${quoted(`n${name}`)}`)].join("\n");
-      const { rows, groups } = diffIndexes(await read(text(a), by), await read(text(b), by));
-      expect(rows.missing + rows.changed + rows.unchanged).toBe(a.length);
-      expect(rows.added + rows.changed + rows.unchanged).toBe(b.length);
-      expect(groups[0]).toMatchObject({ group: {}, before: a.length, after: b.length, missing: rows.missing, added: rows.added });
-      const same = a.filter(({ id, name }) => b.some((row) => row.id === id && row.name === name)).length;
-      expect(rows.unchanged).toBe(same);
-    }),
-    { numRuns: 100 },
-  );
 });

@@ -8,8 +8,8 @@ let runtime: SimulatedRuntime;
 let lender: Lender;
 let drills: Drills;
 let troubles: Error[] = [];
-const drillsOf = ({ store, releases, gateway, incidents }: Lender) =>
-  new Drills({ store, releases, gateway, incidents, onTrouble: (error) => void troubles.push(error) });
+const drillsOf = ({ store, audit, releases, gateway, incidents }: Lender) =>
+  new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => void troubles.push(error) });
 beforeEach(async () => {
   runtime = simulatedRuntime(1, START_MS);
   troubles = [];
@@ -46,6 +46,21 @@ test("a drill by replay changes nothing for anybody", async () => {
     value: { mode: "replay", passed: true, answers: 40, failed: 0, thereUs: null },
   });
   expect(lender.table).toBe(before);
+});
+
+test("every drill is in the audit log, with what came of it; one that had nobody to ask about isn't passed", async () => {
+  const [r2] = await lender.define(fairRelease(40));
+  if (!r2) throw new Error("no release");
+  await lender.promote(r2);
+  expect(await drills.run(lender.room, "replay", ada)).toMatchObject({ ok: true, value: { passed: false, answers: 0 } });
+  await lender.applications(20, "a");
+  await runtime.advance(1000);
+  await drills.run(lender.room, "replay", ada);
+  const { entries } = await lender.audit.list({ limit: 2 });
+  expect(entries).toMatchObject([
+    { actor: "ada", action: "drill.passed", object: `endpoint/${lender.room.name}`, payload: { mode: "replay", answers: 40, failed: 0 } },
+    { action: "drill.failed", payload: { answers: 0 } },
+  ]);
 });
 
 test("a live drill that a crash cut short is ended after the next start", async () => {

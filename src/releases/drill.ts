@@ -1,6 +1,7 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
 import { checked, object, orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
+import type { Audit } from "../access/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import { readLogEnd, recentForReplay } from "../decisions/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
@@ -42,6 +43,7 @@ export interface Drill extends DrillBody {
 
 export interface DrillsParts {
   readonly store: Store;
+  readonly audit: Audit;
   readonly releases: Releases;
   readonly gateway: Pick<Gateway, "counts">;
   readonly incidents: Pick<Incidents, "list">;
@@ -197,15 +199,21 @@ export class Drills {
   async #keep(
     { name: endpoint }: EndpointRoom,
     { mode, live, target, passed, body }: Pick<Drill, "mode" | "live" | "target" | "passed"> & { readonly body: DrillBody },
-    { actor }: By,
+    { actor, reason }: By,
   ): Promise<Drill> {
-    const { store } = this.#parts;
+    const { store, audit } = this.#parts;
     const atMs = store.runtime.clock.nowMs();
     await store.transaction(async (tx) => {
       await tx
         .insertInto("drill")
         .values({ endpoint, at_ms: atMs, mode, live, target, passed: passed ? 1 : 0, body_json: canonicalJson(body), actor: actor.name })
         .execute();
+      await audit.append(tx, {
+        actor: actor.name,
+        action: passed ? "drill.passed" : "drill.failed",
+        object: `endpoint/${endpoint}`,
+        payload: { mode, live, target, ...body, reason },
+      });
     });
     return { ...body, endpoint, atMs, mode, live, target, passed, actor: actor.name };
   }

@@ -1,6 +1,15 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
 export { Duration, millisecondsOf } from "./rollout-plan.ts";
+export {
+  DecisionLineage,
+  type DayCount,
+  type DecisionTrace,
+  type MadeWithPage,
+  type PageEnd,
+  type ReleaseCount,
+  type RouteAt,
+} from "./decision-lineage.ts";
 export { DrillMode, Drills, type Drill } from "./drill.ts";
 export type { EndpointRoom } from "./endpoint-room.ts";
 export { FailureControl } from "./failure-control.ts";
@@ -9,7 +18,11 @@ export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
+export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
+export { OpenLineage } from "./openlineage/exporter.ts";
+export type { TargetSpec as OpenLineageTarget } from "./openlineage/targets.ts";
 export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";
 export type { ReleaseInfo } from "./release-rows.ts";

@@ -44,6 +44,29 @@ export async function readReleases(db: Store["db"], endpoint: EndpointName): Pro
   return rows.map(infoOf);
 }
 
+/** One release, whichever endpoint's. */
+export async function readRelease(db: Store["db"], id: ReleaseId): Promise<ReleaseInfo | undefined> {
+  const row = await db.selectFrom("release").selectAll().where("id", "=", id).executeTakeFirst();
+  return row && infoOf(row);
+}
+
+/** What a release is called. */
+export type ReleaseHead = Pick<ReleaseInfo, "id" | "endpoint" | "number" | "name">;
+
+/** Well below what either database takes in one statement. */
+const IDS_AT_ONCE = 500;
+
+/** Those of these ids that are releases: by endpoint, then by number. */
+export async function readReleaseHeads(db: Store["db"], ids: readonly string[]): Promise<readonly ReleaseHead[]> {
+  const heads: ReleaseHead[] = [];
+  for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+    const some = ids.slice(at, at + IDS_AT_ONCE);
+    const rows = await db.selectFrom("release").select(["id", "endpoint", "number", "name"]).where("id", "in", some).execute();
+    heads.push(...rows.map((row) => ({ ...row, ...asIds(row) })));
+  }
+  return heads.toSorted((a, b) => (a.endpoint === b.endpoint ? a.number - b.number : a.endpoint < b.endpoint ? -1 : 1));
+}
+
 /** Inserts a release under the next number of its endpoint; the one that is there already stays as it is. The caller holds the lock. */
 export async function insertRelease(
   tx: Transaction<Schema>,

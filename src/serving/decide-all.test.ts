@@ -125,6 +125,16 @@ test("a batch is refused while single decisions need the room, and rows beyond w
   expect(await gateway.decideAll("full", rows([1]), { source: "app" })).toMatchObject({ ok: true });
 });
 
+test("while memory runs short a batch is refused, and single decisions go on", async () => {
+  let isShortOfMemory = true;
+  const { gateway } = await gatewayOn("short", nanModel(2, 1000), { isShortOfMemory: () => isShortOfMemory });
+  expect(await gateway.decideAll("short", rows([1, 1]), { source: "app" })).toEqual({ ok: false, error: { kind: "overloaded" } });
+  const meta = { payload: "{}", source: "app", idempotencyKey: null, bodyHash: null };
+  expect((await gateway.decide("short", rows([1])[0]?.body, meta)).ok).toBe(true);
+  isShortOfMemory = false;
+  expect((await gateway.decideAll("short", rows([1, 1]), { source: "app" })).ok).toBe(true);
+});
+
 test("a release that is asked for by name answers, recorded as such, and one that isn't loaded does not", async () => {
   const { gateway, live, fallback } = await gatewayOn("pinned", nanModel(2, 1000));
   const routes = async (release: LoadedRelease, incomes: readonly number[]) => {

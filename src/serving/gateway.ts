@@ -76,6 +76,8 @@ export interface GatewayOptions {
   readonly maxManyInFlight?: number;
   /** Shadow answers that wait at most. Default 2,000. */
   readonly maxShadows?: number;
+  /** Whether memory runs short: many decisions at once are refused then. Never by default. */
+  readonly isShortOfMemory?: () => boolean;
   /** Told once for the same events. */
   readonly onTrouble?: (trouble: ReleaseTrouble) => void;
 }
@@ -130,6 +132,7 @@ export class Gateway {
       maxShadows: 2000,
       manyDeadlineMs: 10_000,
       maxManyInFlight: 20_000,
+      isShortOfMemory: () => false,
       ...options,
     };
     this.#door = new Door({ clock: options.runtime.clock, turnMs: TURN_MS, maxWaitMs: this.#options.maxWaitMs });
@@ -280,9 +283,9 @@ export class Gateway {
   ): Promise<Result<readonly Decided[], DecisionRefusal>> {
     const table = this.#tables.get(endpoint);
     if (!table) return err({ kind: "unknown-endpoint" });
-    const { log, runtime, manyDeadlineMs, maxInFlight, maxManyInFlight } = this.#options;
+    const { log, runtime, manyDeadlineMs, maxInFlight, maxManyInFlight, isShortOfMemory } = this.#options;
     const count = applications.length;
-    if (this.#inFlight >= maxInFlight / 4 || this.#manyInFlight + count > maxManyInFlight) {
+    if (isShortOfMemory() || this.#inFlight >= maxInFlight / 4 || this.#manyInFlight + count > maxManyInFlight) {
       this.#countsOf(endpoint).unanswered += count;
       return err({ kind: "overloaded" });
     }

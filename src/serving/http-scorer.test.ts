@@ -336,7 +336,7 @@ test("a release that is no longer loaded answers nobody, and leaves no connectio
   server.fault = "slow";
   const score = async () => release.scorer.score({ income: 50, debt: 1 }, 5000);
   const ending = score().catch((error: unknown) => error);
-  await vi.waitFor(() => expect(server.scored).toBeGreaterThan(2));
+  await vi.waitFor(() => expect(server.scored).toBeGreaterThan(2), 10_000);
   await release.close();
   expect(await ending).toMatchObject({ trouble: "closed" });
   await expect(score()).rejects.toMatchObject({ trouble: "closed" });

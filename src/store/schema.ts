@@ -19,12 +19,22 @@ export interface Schema {
   dataset_protected_tag: DatasetProtectedTagTable;
   dataset_redaction: DatasetRedactionTable;
   feature_set: FeatureSetTable;
+  experiment: ExperimentTable;
   run: RunTable;
   run_metric: RunMetricTable;
+  run_metric_latest: RunMetricTable;
   run_artifact: RunArtifactTable;
+  run_dataset: RunDatasetTable;
+  run_model: RunModelTable;
+  tracked_dataset: TrackedDatasetTable;
+  logged_model: LoggedModelTable;
+  logged_model_metric: LoggedModelMetricTable;
+  artifact_file: ArtifactFileTable;
   model: ModelTable;
   model_version: ModelVersionTable;
+  model_version_file: ModelVersionFileTable;
   model_alias: ModelAliasTable;
+  model_protected_alias: ModelProtectedAliasTable;
   lineage_edge: LineageEdgeTable;
   // pipelines
   step_run: StepRunTable;
@@ -38,6 +48,7 @@ export interface Schema {
   counted: CountedTable;
   tally: TallyTable;
   tally_total: TallyTotalTable;
+  tally_day: TallyDayTable;
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
@@ -53,6 +64,7 @@ export interface Schema {
   drill: DrillTable;
   incident: IncidentTable;
   incident_event: IncidentEventTable;
+  openlineage_export: OpenlineageExportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -169,8 +181,21 @@ export interface FeatureSetTable {
   created_at_ms: number;
   created_by: string;
 }
+/** Groups runs. Its name is what `run.experiment` says; number 0 is there from the start. */
+export interface ExperimentTable {
+  id: number;
+  name: string;
+  /** Address below which its runs and logged models keep their files. */
+  artifact_location: string;
+  tags_json: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+  deleted_at_ms: number | null;
+  created_by: string;
+}
 export interface RunTable {
   id: string;
+  /** Name of its experiment. */
   experiment: string;
   name: string;
   status: string;
@@ -179,13 +204,77 @@ export interface RunTable {
   started_at_ms: number;
   ended_at_ms: number | null;
   created_by: string;
+  /** As an MLflow client calls its user. */
+  user_name: string | null;
+  deleted_at_ms: number | null;
 }
+/** All points, in `run_metric`; of each key the greatest by step, time and value, in `run_metric_latest`, written with it. */
 export interface RunMetricTable {
   run: string;
   key: string;
   step: number;
-  value: number;
   at_ms: number;
+  /** 0 where it is NaN, which SQLite doesn't keep. */
+  value: number;
+  is_nan: Flag;
+}
+/** Data that a run names and that needn't be here: one row for each name and digest in an experiment. */
+export interface TrackedDatasetTable {
+  experiment: number;
+  name: string;
+  digest: string;
+  source_type: string;
+  source: string;
+  schema_text: string | null;
+  profile: string | null;
+}
+export interface RunDatasetTable {
+  run: string;
+  name: string;
+  digest: string;
+  tags_json: string;
+  /** In the order of logging. */
+  seq: number;
+}
+/** Logged models that a run took (`in`) or made (`out`). */
+export interface RunModelTable {
+  run: string;
+  direction: string;
+  model: string;
+  step: number;
+}
+/** A model that a run made, before anybody registers it: a candidate with a folder of files. */
+export interface LoggedModelTable {
+  /** `m-` and 32 hex digits. */
+  id: string;
+  experiment: number;
+  name: string;
+  model_type: string;
+  source_run: string | null;
+  /** `PENDING`, `READY` or `UPLOAD_FAILED`. */
+  status: string;
+  status_message: string | null;
+  params_json: string;
+  tags_json: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+  deleted_at_ms: number | null;
+  created_by: string;
+}
+/** Points of a run that are also about a logged model, and perhaps a dataset (empty texts where not). */
+export interface LoggedModelMetricTable extends RunMetricTable {
+  model: string;
+  dataset_name: string;
+  dataset_digest: string;
+}
+/** Files of logged models (`folder` is the model's id) and of addresses that belong to nothing (`folder` is empty). May be replaced. */
+export interface ArtifactFileTable {
+  folder: string;
+  path: string;
+  blob: string;
+  bytes: number;
+  at_ms: number;
+  put_by: string;
 }
 export interface RunArtifactTable {
   run: string;
@@ -196,18 +285,45 @@ export interface RunArtifactTable {
 export interface ModelTable {
   name: string;
   created_at_ms: number;
+  description: string | null;
+  tags_json: string | null;
+  updated_at_ms: number | null;
+  created_by: string | null;
+  /** Its name may be taken again; numbers of versions then go on. */
+  deleted_at_ms: number | null;
 }
 export interface ModelVersionTable {
   /** Content id, `mdl:…`, over artifact, signature and feature set. */
   id: string;
   model: string;
   number: number;
+  /** What serves; for a version that can't, the list of its files. */
   blob: string;
+  /** `null` for a version that can't be served. */
   signature_json: string;
   feature_set: string | null;
   run: string | null;
   created_at_ms: number;
   created_by: string;
+  /** Where its registrar found it: `models:/m-…`, `runs:/…`, `s3://…`. */
+  source: string | null;
+  run_link: string | null;
+  description: string | null;
+  stage: string | null;
+  tags_json: string | null;
+  logged_model: string | null;
+  /** Why it can't be served. */
+  unservable: string | null;
+  updated_at_ms: number | null;
+  deleted_at_ms: number | null;
+}
+/** The files of a version as they were when it was registered. Immutable. */
+export interface ModelVersionFileTable {
+  model: string;
+  number: number;
+  path: string;
+  blob: string;
+  bytes: number;
 }
 /** History of aliases, like `dataset_tag`. */
 export interface ModelAliasTable {
@@ -217,6 +333,14 @@ export interface ModelAliasTable {
   number: number | null;
   moved_at_ms: number;
   moved_by: string;
+  reason: string;
+}
+/** Aliases that only some may move. One that was freed is gone from here; the audit log has its past. */
+export interface ModelProtectedAliasTable {
+  model: string;
+  alias: string;
+  protected_at_ms: number;
+  protected_by: string;
   reason: string;
 }
 /** `from` was made with, or made by, `to` is downstream: data → run → model → release. Immutable. */
@@ -364,6 +488,19 @@ export interface TallyTotalTable extends TallyCounts {
   source: string;
   action: string;
 }
+/** Answers of a release in a day (whole days since 1970, UTC), erased people's among them: nothing here is personal. Only grows. */
+export interface TallyDayTable {
+  release: string;
+  endpoint: string;
+  day: number;
+  arm: string;
+  writer: string;
+  /** Of `shadow` only those that the release itself gave. */
+  decisions: number;
+  /** All of them lie in this range of the log, others among them. Means nothing for `shadow`. */
+  first_seq: number;
+  last_seq: number;
+}
 /** What the live release and a shadow said to the same counted people. Only grows. */
 export interface FlipTotalTable {
   endpoint: string;
@@ -510,6 +647,22 @@ export interface IncidentEventTable {
   kind: string;
   actor: string;
   body_json: string;
+}
+/** How far a receiver of OpenLineage events was told. The audit log is the queue: `position` is the `seq` of its last entry that was. */
+export interface OpenlineageExportTable {
+  /** The address, or the file's path. */
+  target: string;
+  position: number;
+  /** Bytes of the file up to there; 0 for an address. */
+  mark: number;
+  delivered: number;
+  /** Events that the receiver won't ever take: told, counted, and passed over. */
+  refused: number;
+  /** In a row. */
+  failures: number;
+  last_error: string | null;
+  last_error_at_ms: number | null;
+  last_success_at_ms: number | null;
 }
 export interface BlameReportTable {
   incident: number;

@@ -9,6 +9,7 @@ import { slowDisk } from "./disk-slow.ts";
 import { clientGone } from "./client-gone.ts";
 import { clockJumps } from "./clock-jumps.ts";
 import { explorer, synchronousNormal, tallyApart } from "./explorer.ts";
+import { handOvers } from "./hand-overs.ts";
 import { keysOff, killStages } from "./kill-stages.ts";
 import { killsUnderLoad } from "./kills-under-load.ts";
 import { decideHeld, rollbacksHeld } from "./load-held.ts";
@@ -50,6 +51,7 @@ export const cases: readonly Case[] = [
   clientGone,
   sameRequest,
   toldToStop,
+  handOvers,
   oddModels,
   sticky,
   scorersAtRandom,

@@ -42,7 +42,7 @@ function isWriter(data: unknown): boolean {
 }
 
 interface Transacting {
-  transaction(this: Transacting, work: (...given: unknown[]) => unknown): unknown;
+  transaction: (this: Transacting, work: (...given: unknown[]) => unknown) => unknown;
 }
 /** better-sqlite3's own class, whose method takes any function. */
 function asTransacting(prototype: unknown): Transacting {

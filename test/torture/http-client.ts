@@ -50,6 +50,11 @@ export class HttpConnection {
     });
   }
 
+  /** The other side has closed it: nothing more can be asked. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** @param rest - of the request, to be sent when it comes @throws NoAnswer when the connection ends first */
   send(request: Buffer, rest?: Promise<Buffer>): Promise<Answer> {
     if (this.#ended) return Promise.reject(this.#ended);

@@ -23,10 +23,9 @@ export const isSignedOut = (error: unknown): boolean => error instanceof ApiErro
 const TIMEOUT_MS = 10_000;
 
 /** @throws ApiError */
-export async function get<View>(path: string, signal?: AbortSignal): Promise<View> {
-  return viewOf<View>(
-    await ask(path, { signal: signal ? AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) : AbortSignal.timeout(TIMEOUT_MS) }),
-  );
+export async function get<View>(path: string, signal?: AbortSignal, timeoutMs = TIMEOUT_MS): Promise<View> {
+  const limit = AbortSignal.timeout(timeoutMs);
+  return viewOf<View>(await ask(path, { signal: signal ? AbortSignal.any([signal, limit]) : limit }));
 }
 
 /** Gives the token to the server, which keeps it in a cookie that no script can read. @throws ApiError */

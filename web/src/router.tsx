@@ -14,9 +14,32 @@ const incident = createRoute({
   errorComponent: BrokenPage,
 });
 
+const datasets = createRoute({
+  getParentRoute: () => root,
+  path: "/data",
+  component: lazyRouteComponent(() => import("./data/datasets-page.tsx"), "DatasetsPage"),
+  errorComponent: BrokenPage,
+});
+
+/** What is compared and shown of a dataset is in the address: `?diff=13..14&by=education`. */
+export interface DatasetSearch {
+  readonly diff?: string;
+  readonly by?: string;
+}
+const dataset = createRoute({
+  getParentRoute: () => root,
+  path: "/data/$dataset",
+  validateSearch: ({ diff, by }: Record<string, unknown>): DatasetSearch => ({
+    ...(typeof diff === "string" ? { diff } : {}),
+    ...(typeof by === "string" ? { by } : {}),
+  }),
+  component: lazyRouteComponent(() => import("./data/dataset-page.tsx"), "DatasetPage"),
+  errorComponent: BrokenPage,
+});
+
 export const makeRouter = () =>
   createRouter({
-    routeTree: root.addChildren([home, incident]),
+    routeTree: root.addChildren([home, incident, datasets, dataset]),
     scrollRestoration: true,
     defaultErrorComponent: BrokenPage,
     // A page that a link leads to can be opened while the server is away: its few KB come when the link is shown.

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClosestView, GuardrailsView, NeedsYouView, TransitionView } from "../../src/api/ui-view.ts";
 import { timesOf } from "./format.ts";
-import { guardrailsSaid, needsYouSaid, transitionSaid, verdictSentence } from "./words.ts";
+import { failedDrillSaid, guardrailsSaid, needsYouSaid, transitionSaid, verdictSentence } from "./words.ts";
 
 const nowMs = Date.UTC(2026, 10, 18, 12, 4);
 const times = timesOf({ nowMs, zone: "UTC" });
@@ -113,3 +113,11 @@ test.each([
   ["these two together", ["the features", "the algorithm"], "The features and the algorithm, these two together"],
   ["we cannot tell", [], "We cannot tell"],
 ])("a verdict is a sentence: %s", (word, steps, text) => expect(verdictSentence({ word, steps })).toBe(text));
+
+test("a way back that didn't work in a rehearsal is said with what was missing", () => {
+  expect(failedDrillSaid({ target: "r2", failed: 7, happenedMs: 0 })).toMatchObject({
+    word: "rollback not proven",
+    line: "the rehearsal found no answer of r2 for 7 applications",
+  });
+  expect(failedDrillSaid({ target: "r2", failed: 0, happenedMs: 0 }).line).toBe("the rehearsal found nothing to ask r2");
+});

@@ -1,5 +1,12 @@
 /** What is said about guardrails, transitions and incidents: word, colour and shape always together. Pure. */
-import type { ClosestView, GuardrailsView, IncidentStateView, NeedsYouView, TransitionView } from "../../src/api/ui-view.ts";
+import type {
+  ClosestView,
+  EndpointRowView,
+  GuardrailsView,
+  IncidentStateView,
+  NeedsYouView,
+  TransitionView,
+} from "../../src/api/ui-view.ts";
 import { count, counted, decimals, duration, evidenceOf, people, rate, ratio, share, type Times } from "./format.ts";
 import type { IconName } from "./ui/icon.tsx";
 
@@ -125,6 +132,15 @@ export function transitionSaid({ kind, release, share: part }: TransitionView): 
       return unreachable(kind);
   }
 }
+
+/** A way back that was tried and failed. */
+export const failedDrillSaid = ({ target, failed }: NonNullable<EndpointRowView["failedDrill"]>): Said & { readonly line: string } => ({
+  tone: "breach",
+  icon: "triangle",
+  word: "rollback not proven",
+  line:
+    failed > 0 ? `the rehearsal found no answer of ${target} for ${failed} applications` : `the rehearsal found nothing to ask ${target}`,
+});
 
 const incidentStates = {
   open: { tone: "breach", icon: "octagon", word: "open" },

@@ -1,5 +1,5 @@
 /** How far each sink has come: moved only after its target has taken what lies before. */
-import type { Selectable } from "kysely";
+import type { Insertable, Selectable } from "kysely";
 import type { Schema, Store } from "../../store/index.ts";
 import { STREAMS, type Stream } from "./document.ts";
 
@@ -16,6 +16,20 @@ export interface Cursor {
   readonly lastErrorAtMs: number | null;
   readonly lastSuccessAtMs: number | null;
 }
+
+/** The row of a sink that has delivered nothing yet, and begins after `position`. */
+export const newCursor = (sink: string, stream: Stream, position: number): Insertable<Schema["sink_cursor"]> => ({
+  sink,
+  stream,
+  position,
+  claimed_to: null,
+  mark: null,
+  delivered: 0,
+  failures: 0,
+  last_error: null,
+  last_error_at_ms: null,
+  last_success_at_ms: null,
+});
 
 /** Another process has moved this cursor: it delivers now. */
 export class CursorMoved extends Error {

@@ -7,10 +7,13 @@ const RENEW_MS = 5_000;
 
 export class Lease {
   readonly #store: Store;
+  readonly #name: string;
   #heldSinceUs: number | undefined;
 
-  constructor(store: Store) {
+  /** @param name - of what is delivered: each has a lease of its own */
+  constructor(store: Store, name: string) {
     this.#store = store;
+    this.#name = name;
   }
 
   /**
@@ -24,7 +27,7 @@ export class Lease {
     if (this.#heldSinceUs !== undefined && nowUs - this.#heldSinceUs < RENEW_MS * 1000) return true;
     try {
       const { rows } = await sql<{ holder: string }>`
-        insert into sink_lease (name, holder, until_ms) values ('sinks', ${writer}, ${DATABASE_MS} + ${HOLD_MS})
+        insert into sink_lease (name, holder, until_ms) values (${this.#name}, ${writer}, ${DATABASE_MS} + ${HOLD_MS})
         on conflict (name) do update set holder = excluded.holder, until_ms = excluded.until_ms
         where sink_lease.holder = excluded.holder or sink_lease.until_ms < ${DATABASE_MS}
         returning holder`.execute(db);
@@ -41,7 +44,7 @@ export class Lease {
     if (this.#heldSinceUs === undefined) return;
     this.#heldSinceUs = undefined;
     try {
-      await this.#store.db.deleteFrom("sink_lease").where("holder", "=", this.#store.writer).execute();
+      await this.#store.db.deleteFrom("sink_lease").where("name", "=", this.#name).where("holder", "=", this.#store.writer).execute();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
     }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describePostgres, freshDatabase } from "../../../test/postgres.ts";
 import { openStore, simulatedRuntime, type SimulatedRuntime, type Store } from "../../store/index.ts";
-import { CursorMoved, Cursors } from "./cursors.ts";
+import { CursorMoved, Cursors, newCursor } from "./cursors.ts";
 import { Lease } from "./lease.ts";
 import { LogEnd } from "./log-end.ts";
 
@@ -67,7 +67,7 @@ describePostgres("several processes on one database", () => {
   });
 
   test("one process delivers; another takes over when that one gives up, or is no longer heard of", async () => {
-    const [first, second] = [new Lease(storeAt(0)), new Lease(storeAt(1))];
+    const [first, second] = [new Lease(storeAt(0), "sinks"), new Lease(storeAt(1), "sinks")];
     expect([await first.hold(), await second.hold()]).toEqual([true, false]);
     await first.giveUp();
     expect([await second.hold(), await first.hold()]).toEqual([true, false]);
@@ -80,19 +80,9 @@ describePostgres("several processes on one database", () => {
 
   test("a process that only believes to deliver moves no cursor", async () => {
     const [one, other] = [new Cursors(storeAt(0)), new Cursors(storeAt(1))];
-    const row = {
-      sink: "s",
-      claimed_to: null,
-      mark: null,
-      delivered: 0,
-      failures: 0,
-      last_error: null,
-      last_error_at_ms: null,
-      last_success_at_ms: null,
-    };
     await storeAt(0)
       .db.insertInto("sink_cursor")
-      .values({ ...row, stream: "decision", position: 0 })
+      .values(newCursor("s", "decision", 0))
       .execute();
     const [mine, theirs] = [(await one.of("s")).decision, (await other.of("s")).decision];
     await other.acknowledge(await other.claim(theirs, 5), { upTo: 5, mark: null, documents: 5, next: null });

@@ -4,7 +4,7 @@ import type { Audit } from "../../access/index.ts";
 import { err, ok, type Issue, type Result } from "../../std.ts";
 import { canonicalJson, type Schema, type Store } from "../../store/index.ts";
 import { Courier } from "./courier.ts";
-import { Cursors } from "./cursors.ts";
+import { Cursors, newCursor } from "./cursors.ts";
 import { STREAMS } from "./document.ts";
 import { Lease } from "./lease.ts";
 import { LogEnd } from "./log-end.ts";
@@ -52,7 +52,7 @@ export class Sinks {
     this.#installation = installation;
     this.#cursors = new Cursors(options.store);
     this.#end = new LogEnd(options.store);
-    this.#lease = new Lease(options.store);
+    this.#lease = new Lease(options.store, "sinks");
   }
 
   static async open(options: SinksOptions): Promise<Sinks> {
@@ -204,18 +204,7 @@ export class Sinks {
           : undefined;
       await tx
         .insertInto("sink_cursor")
-        .values({
-          sink: name,
-          stream,
-          position: newest?.seq ?? 0,
-          claimed_to: null,
-          mark: null,
-          delivered: 0,
-          failures: 0,
-          last_error: null,
-          last_error_at_ms: null,
-          last_success_at_ms: null,
-        })
+        .values(newCursor(name, stream, newest?.seq ?? 0))
         .onConflict((conflict) => conflict.columns(["sink", "stream"]).doNothing())
         .execute();
     }

@@ -3,7 +3,9 @@ import * as first from "./0001-first.ts";
 import * as drills from "./0002-drills.ts";
 import * as sinks from "./0003-sinks.ts";
 import * as reasons from "./0004-reasons.ts";
+import * as mlflow from "./0005-mlflow.ts";
 import * as data from "./0006-data.ts";
+import * as lineage from "./0007-lineage.ts";
 import * as pipelines from "./0008-pipelines.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
@@ -12,6 +14,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0002-drills": drills,
   "0003-sinks": sinks,
   "0004-reasons": reasons,
+  "0005-mlflow": mlflow,
   "0006-data": data,
+  "0007-lineage": lineage,
   "0008-pipelines": pipelines,
 };

@@ -5,7 +5,7 @@ import { people, perMinute, share, type Times } from "../format.ts";
 import { Icon } from "../ui/icon.tsx";
 import { ReleaseRole, StateWord } from "../ui/said.tsx";
 import { Time } from "../ui/time.tsx";
-import { guardrailsSaid, incidentSaid, transitionSaid } from "../words.ts";
+import { failedDrillSaid, guardrailsSaid, incidentSaid, transitionSaid } from "../words.ts";
 import css from "./endpoint-table.module.css";
 
 /** One row an endpoint; a list of blocks under 760 px. Roles are said again, as such a list is no table to a screen reader. */
@@ -60,6 +60,7 @@ function EndpointRow({ row, times }: { row: EndpointRowView; times: Times }) {
       </th>
       <td className={css.live}>
         <Releases row={row} />
+        {row.failedDrill && <FailedDrill drill={row.failedDrill} times={times} />}
       </td>
       <td className={css.since}>{row.live ? <Time ms={row.live.sinceMs}>{times.short(row.live.sinceMs)}</Time> : "never live"}</td>
       <td className={css.spark}>
@@ -111,6 +112,14 @@ function Releases({ row: { live, canary, ab, shadows } }: { row: EndpointRowView
         </span>
       ))}
     </>
+  );
+}
+
+function FailedDrill({ drill, times }: { drill: NonNullable<EndpointRowView["failedDrill"]>; times: Times }) {
+  return (
+    <span className={css.beside} title={`${times.short(drill.happenedMs)}: ${failedDrillSaid(drill).line}`}>
+      <StateWord said={failedDrillSaid(drill)} />
+    </span>
   );
 }
 

@@ -61,7 +61,7 @@ export function Shell() {
   );
 }
 
-/** The pages that there are: home, and each open incident. */
+/** The pages that there are: home, each open incident, and data. */
 function SideLinks({ view }: { view: HomeView | undefined }) {
   const incidents = new Map<number, string>();
   for (const { incident, endpoint } of view?.needsYou ?? []) incidents.set(incident, endpoint);
@@ -90,12 +90,28 @@ function SideLinks({ view }: { view: HomeView | undefined }) {
             </span>
           </Link>
         ))}
+      <div className={css.heading}>Making</div>
+      <Link to="/data" className={css.link} activeProps={{ className: css.on, "aria-current": "page" }}>
+        <Icon name="data" />
+        Data
+      </Link>
     </>
   );
 }
 
 function Breadcrumb() {
-  const incident = useMatchRoute()({ to: "/incidents/$n" });
+  const matches = useMatchRoute();
+  const incident = matches({ to: "/incidents/$n" });
+  const dataset = matches({ to: "/data/$dataset" });
+  if (dataset) {
+    return (
+      <nav className={css.crumb} aria-label="Breadcrumb">
+        <Link to="/data">Data</Link>
+        <span aria-hidden="true">/</span>
+        <b>{dataset.dataset}</b>
+      </nav>
+    );
+  }
   return (
     <nav className={css.crumb} aria-label="Breadcrumb">
       {incident ? (
@@ -105,7 +121,7 @@ function Breadcrumb() {
           <b>Incident {incident.n}</b>
         </>
       ) : (
-        <b>Endpoints</b>
+        <b>{matches({ to: "/data" }) ? "Data" : "Endpoints"}</b>
       )}
     </nav>
   );

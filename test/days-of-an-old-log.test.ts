@@ -1,0 +1,4 @@
+import { describeOldLog } from "./days-of-an-old-log.suite.ts";
+import { freshSqliteStore } from "./sqlite.ts";
+
+describeOldLog(() => freshSqliteStore());
