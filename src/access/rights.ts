@@ -23,9 +23,9 @@ export const rights = [
   "describe",
   "outcomes:write",
   "registry:write",
-  /** Take versions of datasets away or rows out of them, and move tags that are protected. */
+  /** Take versions of datasets away, or rows out of them. */
   "registry:remove",
-  /** Move a protected alias, and protect one or free it. */
+  /** Move a protected alias or tag, and protect one or free it. */
   "registry:protected",
   /** Declare endpoints, releases and guardrails. */
   "apply",

@@ -74,9 +74,9 @@ export async function datasetKeepingRoutes(app: Server, { registry }: RegistryRo
   app.post(
     "/v1/datasets/:dataset/protected-tags",
     {
-      config: removes,
+      config: { right: "registry:protected" },
       schema: {
-        summary: "Let only operators and admins move a tag, or everybody again",
+        summary: "Let only those with registry:protected move a tag, or everybody again",
         tags: ["datasets"],
         params: Params,
         body: Type.Object({ tag: Type.String(), isProtected: Type.Boolean(), reason }, { additionalProperties: false }),

@@ -67,7 +67,7 @@ export async function datasetRoutes(app: Server, { store, registry, reads }: Reg
         const declared = spec === undefined ? {} : { spec: specOf(spec) };
         const { dataset } = request.params;
         const principal = principalOf(request);
-        const rest = { dataset, ...declared, ...labels, mayMoveProtected: mayDo(principal, "registry:remove") };
+        const rest = { dataset, ...declared, ...labels, mayMoveProtected: mayDo(principal, "registry:protected") };
         const isFolder = request.headers["content-type"] === TAR;
         const known = blob === undefined ? undefined : blobIdAt("/blob", blob);
         const added = await take(
@@ -183,7 +183,7 @@ export async function datasetRoutes(app: Server, { store, registry, reads }: Reg
         tags: {
           ...orProblem(
             await datasets.setTag(
-              { dataset, ...request.body, mayMoveProtected: mayDo(principalOf(request), "registry:remove") },
+              { dataset, ...request.body, mayMoveProtected: mayDo(principalOf(request), "registry:protected") },
               actorOf(principalOf(request)),
             ),
           ),

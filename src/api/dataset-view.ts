@@ -91,7 +91,7 @@ export const DatasetDetailView = Type.Object(
     versions: Type.Array(DatasetVersionView),
     moves: Type.Array(MoveView, { description: "Of tags, oldest first" }),
     pins: Type.Array(Type.Object({ number: Type.Integer(), reason: Type.String(), by: Type.String(), at: Time })),
-    protectedTags: Type.Array(Type.String(), { description: "Moved by operators and admins only" }),
+    protectedTags: Type.Array(Type.String(), { description: "Moved by those with registry:protected only" }),
     redactions: Type.Array(
       Type.Object({
         number: Type.Integer(),

@@ -79,7 +79,7 @@ export async function guardOf(
   const query = tx.selectFrom("dataset_protected_tag").selectAll().where("dataset", "=", dataset).where("tag", "=", tag);
   const guarded = await query.executeTakeFirst();
   const why = `${guarded?.protected_by} protected it: ${guarded?.reason}`;
-  return guarded && conflict(`${dataset}@${tag} is protected, and only operators and admins move it (${why})`);
+  return guarded && conflict(`${dataset}@${tag} is protected (${why}): it is moved by those with registry:protected`);
 }
 
 /** Oldest first. */
