@@ -39,6 +39,9 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
+/** After the last byte: hashing and keeping a big file takes its time. */
+const UPLOAD_MS = 10 * 60_000;
+
 export class EvenkeelClient {
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -95,6 +98,27 @@ export class EvenkeelClient {
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, bytes.toString("utf8")));
     return bytes;
+  }
+  /** The same as `get`; undefined where there is no such thing. */
+  async getOrUndefined<T>(path: string, query?: RequestOptions["query"]): Promise<T | undefined> {
+    try {
+      return await this.get<T>(path, query);
+    } catch (error) {
+      if (error instanceof EvenkeelProblem && error.problem.status === 404) return undefined;
+      throw error;
+    }
+  }
+  /** Uploads bytes as they come, of any size; may take as long as they keep coming. */
+  async putStream(path: string, bytes: Readable): Promise<void> {
+    const answer = await request(`${this.#base}${path}`, {
+      method: "PUT",
+      dispatcher: this.#agent,
+      headers: { "content-type": "application/octet-stream", ...this.#headers },
+      body: bytes,
+      headersTimeout: UPLOAD_MS,
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, text));
   }
   /** A document that isn't JSON. */
   async getText(path: string, query?: RequestOptions["query"]): Promise<string> {

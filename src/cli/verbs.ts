@@ -8,6 +8,7 @@ import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { features } from "./features.ts";
+import { importVerb } from "./import.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
@@ -52,6 +53,7 @@ export const verbs: readonly Verb[] = [
   run,
   pipeline,
   models,
+  importVerb,
   runs,
   lineage,
   openlineage,

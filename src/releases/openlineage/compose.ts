@@ -39,6 +39,8 @@ export async function eventsOf(parts: ComposeParts, entry: AuditRecord): Promise
       return runEvents(parts, name, "COMPLETE", entry.time);
     case "run.failed":
       return runEvents(parts, name, "FAIL", entry.time);
+    case "run.killed":
+      return runEvents(parts, name, "ABORT", entry.time);
     case "model-version.added":
       return lateModel(parts, entry);
     case "route.registered":
@@ -49,7 +51,12 @@ export async function eventsOf(parts: ComposeParts, entry: AuditRecord): Promise
   }
 }
 
-async function runEvents(parts: ComposeParts, id: string, type: "START" | "COMPLETE" | "FAIL", time: string): Promise<readonly RunEvent[]> {
+async function runEvents(
+  parts: ComposeParts,
+  id: string,
+  type: "START" | "COMPLETE" | "FAIL" | "ABORT",
+  time: string,
+): Promise<readonly RunEvent[]> {
   const found = await parts.registry.runs.get(id);
   if (!found.ok) return [];
   const run = found.value;

@@ -23,7 +23,7 @@ export interface Dataset {
 }
 
 export interface RunEvent {
-  readonly eventType: "START" | "COMPLETE" | "FAIL" | "OTHER";
+  readonly eventType: "START" | "COMPLETE" | "FAIL" | "ABORT" | "OTHER";
   /** ISO 8601, UTC. */
   readonly eventTime: string;
   readonly run: { readonly runId: string; readonly facets: Facets };
