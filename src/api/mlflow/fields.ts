@@ -135,13 +135,14 @@ export class Fields {
 
   /** A field under its name, or as JavaScript would write it; null is nothing. */
   #raw(name: string): unknown {
-    const camel = name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
-    for (const each of [name, camel]) {
-      if (!Object.hasOwn(this.#values, each)) continue;
-      const value = this.#values[each];
-      if (value !== null && value !== undefined) return value;
-    }
-    return undefined;
+    const value = this.#own(name);
+    if (value !== undefined || !name.includes("_")) return value;
+    return this.#own(name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()));
+  }
+
+  #own(name: string): unknown {
+    const value = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
+    return value === null ? undefined : value;
   }
 
   #wrong(name: string, value: unknown) {
