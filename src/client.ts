@@ -2,7 +2,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { request, Agent, type Dispatcher } from "undici";
 import type { Problem } from "./api/index.ts";
 
@@ -58,12 +58,17 @@ export class EvenkeelClient {
   post<T>(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<T> {
     return this.#json<T>("POST", path, JSON.stringify(body), options);
   }
-  delete<T>(path: string): Promise<T> {
-    return this.#json<T>("DELETE", path, undefined, {});
+  delete<T>(path: string, query?: RequestOptions["query"]): Promise<T> {
+    return this.#json<T>("DELETE", path, undefined, query ? { query } : {});
   }
   /** Uploads raw bytes. */
   put<T>(path: string, bytes: Uint8Array, options: RequestOptions = {}): Promise<T> {
     return this.#json<T>("PUT", path, bytes, { ...options, headers: { "content-type": "application/octet-stream", ...options.headers } });
+  }
+  /** Uploads bytes as they come, so that what has any size needs no memory. */
+  putStream<T>(path: string, pieces: AsyncIterable<Uint8Array>, options: RequestOptions = {}): Promise<T> {
+    const headers = { "content-type": "application/octet-stream", ...options.headers };
+    return this.#json<T>("PUT", path, Readable.from(pieces, { objectMode: false }), { ...LONG, ...options, headers });
   }
   /** Uploads a file of any size, as a stream. */
   async putFile<T>(path: string, file: string, options: RequestOptions = {}): Promise<T> {
@@ -90,6 +95,13 @@ export class EvenkeelClient {
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, bytes.toString("utf8")));
     return bytes;
+  }
+  /** A document that isn't JSON. */
+  async getText(path: string, query?: RequestOptions["query"]): Promise<string> {
+    const answer = await this.#send("GET", path, undefined, query ? { query } : {});
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, text));
+    return text;
   }
   async close(): Promise<void> {
     await this.#agent.close();

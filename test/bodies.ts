@@ -246,6 +246,7 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       optional: ["/expected"],
       nullable: ["/number", "/expected"],
     },
+    "POST /v1/models/{model}/protected-aliases": { value: { alias: "champion", isProtected: true, reason: "because" } },
     "POST /v1/sinks/{sink}/pause": { value: { reason: "because" } },
     "POST /v1/sinks/{sink}/resume": { value: { reason: "because" } },
     "POST /v1/steps": {

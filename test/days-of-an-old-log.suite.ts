@@ -17,7 +17,7 @@ export function describeOldLog(open: () => Promise<FreshStore>): void {
     log.appendShadow(shadowAnswer(store.runtime, id, { release: releaseId("e"), because: "model_error" }));
     await log.flush();
     await store.db.schema.dropTable("tally_day").execute();
-    await store.db.schema.dropTable("openlineage_export").execute();
+    for (const table of ["openlineage_export", "model_protected_alias"]) await store.db.schema.dropTable(table).execute();
     await migrations["0007-lineage"]?.up(store.db);
     const days = await readDays(store.db, [releaseId("a"), releaseId("e"), releaseId("f")]);
     expect(days.map(({ arm, decisions }) => `${arm} ${decisions}`).toSorted()).toEqual(["canary 1", "live 2", "pinned 1", "shadow 1"]);

@@ -51,6 +51,7 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
     step: step.step,
     dataset: "people",
     version: "1",
+    number: "99",
     model: "credit",
     reference: model.id,
     run: run.id,

@@ -25,6 +25,8 @@ export const rights = [
   "registry:write",
   /** Take versions of datasets away or rows out of them, and move tags that are protected. */
   "registry:remove",
+  /** Move a protected alias, and protect one or free it. */
+  "registry:protected",
   /** Declare endpoints, releases and guardrails. */
   "apply",
   /** Deploy, promote, roll back, pause a guardrail. */
@@ -62,6 +64,15 @@ const holdings = {
   "outcomes:write": { viewer: "no", analyst: "no", operator: "no", admin: "no", application: "no", outcomes: "yes", trainer: "no" },
   "registry:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "yes" },
   "registry:remove": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
+  "registry:protected": {
+    viewer: "no",
+    analyst: "no",
+    operator: "grant",
+    admin: "yes",
+    application: "no",
+    outcomes: "no",
+    trainer: "grant",
+  },
   apply: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "route:write": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },

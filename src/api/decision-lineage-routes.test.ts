@@ -7,6 +7,7 @@ import type { BlobView } from "./blob-routes.ts";
 import type { AddedDatasetVersionView } from "./dataset-view.ts";
 import type { DecidedWithView, DecisionTraceView, MadeWithPageView, RouteAtView } from "./decision-lineage-routes.ts";
 import type { DecisionReplyView } from "./decision-routes.ts";
+import type { ModelCardView } from "./model-card-view.ts";
 import type { ModelVersionView } from "./model-routes.ts";
 import type { RunView } from "./run-routes.ts";
 
@@ -138,6 +139,42 @@ test("a time leads to the release that answered then, with its upstream", async 
   expect(await at({ at: "2020-01-01" })).toMatchObject({ generation: null, releases: [], since: null });
   for (const wrong of ["yesterday", "2026-01-01T00:00:00", "2999-01-01T00:00:00Z"])
     expect(await problemOf(at({ at: wrong }))).toMatchObject({ status: 400, errors: [{ path: "/at" }] });
+});
+
+test("a model's card says its data, its use by group, its limits and its lineage, and groups only to those who may see them", async () => {
+  const card = await analyst.get<ModelCardView>("/v1/model-card", { reference: "credit/1" });
+  expect(card).toMatchObject({
+    model: "credit",
+    version: 1,
+    features: ["income", "zero"],
+    runs: [{ params: { depth: 3 }, metrics: { auc: 0.7 } }],
+    data: [{ version: "credit/1", rows: 2, groups: null }],
+    uses: [
+      {
+        endpoint: "loans",
+        release: "r2",
+        places: ["standby"],
+        served: { counted: 5, favourableRate: expect.any(Number), outcomes: 0, goodRate: null },
+        groups: [{ group: expect.stringMatching(/^[A-Z]$/), counted: null }],
+        limits: {
+          guardrails: [{ metric: "adverse_impact_ratio", limit: 0.8, action: "roll_back" }],
+          inputs: [{ takes: "number, 0 to 100" }, {}],
+        },
+      },
+    ],
+    unknown: [
+      "No protected attribute is declared in its training data: how groups are represented there is not known.",
+      "No outcome of a decision by loans/r2 is known yet: whether it errs more for some is not known.",
+    ],
+  });
+  const reader = await server.as("analyst", ["protected:read"]);
+  const seen = await reader.get<ModelCardView>("/v1/model-card", { reference: "credit/1" });
+  expect(seen.uses[0]?.groups).toMatchObject([{ group: "education=university", counted: 5 }]);
+  const document = (query: object) => reader.getText("/v1/model-card/document", { reference: "credit/1", ...query });
+  expect(await document({ format: "markdown" })).toMatch(
+    /^# Model card: credit\/1\n[^]*education=university \| 5 \|[^]*## What is not known/,
+  );
+  expect(await document({})).toMatch(/^<!doctype html>[^]*<td>education=university<\/td><td>5<\/td>/);
 });
 
 test("a gap in the record is said, not filled", async () => {

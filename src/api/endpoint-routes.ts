@@ -13,6 +13,7 @@ import {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
+import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
@@ -111,6 +112,19 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       schema: { summary: "One endpoint with its guardrails", tags: ["endpoints"], params: EndpointParams, response: { 200: EndpointView } },
     },
     async (request) => endpointView(parts, roomOf(request.params.endpoint), principalOf(request)),
+  );
+  app.get(
+    "/v1/endpoints/:endpoint/inputs",
+    {
+      config: { right: "read" },
+      schema: {
+        summary: "What an endpoint asks, as it was declared",
+        tags: ["endpoints"],
+        params: EndpointParams,
+        response: { 200: InputsSpec },
+      },
+    },
+    async (request) => ({ ...roomOf(request.params.endpoint).definition.compiled.inputs }),
   );
   app.get(
     "/v1/endpoints/:endpoint/transitions",

@@ -48,6 +48,8 @@ export {
   type MadeWithPageView,
   type RouteAtView,
 } from "./decision-lineage-routes.ts";
+export { modelCardRoutes } from "./model-card-routes.ts";
+export type { ModelCardView } from "./model-card-view.ts";
 export { lineageRoutes, type LineageView } from "./lineage-routes.ts";
 export type { MadeOfView } from "./made-of-view.ts";
 export type { ModelDetailView, ModelVersionView, ModelView } from "./model-routes.ts";

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { iso } from "./iso.ts";
 import { orNull, wholeNumber } from "../checked.ts";
-import { actorOf } from "../access/index.ts";
+import { actorOf, mayDo } from "../access/index.ts";
 import { ModelExamples, ModelSignature, type FeatureSets, type FeatureSetVersion, type ModelVersion } from "../registry/index.ts";
 import type { FeatureSetId } from "../std.ts";
 import { MoveView } from "./dataset-view.ts";
@@ -35,7 +35,14 @@ const modelFields = { name: Type.String(), latest: Type.Integer(), aliases: Type
 export const ModelView = Type.Object(modelFields, { title: "Model" });
 export type ModelView = Static<typeof ModelView>;
 export const ModelDetailView = Type.Object(
-  { ...modelFields, versions: Type.Array(ModelVersionView), moves: Type.Array(MoveView, { description: "Of aliases, oldest first" }) },
+  {
+    ...modelFields,
+    versions: Type.Array(ModelVersionView),
+    moves: Type.Array(MoveView, { description: "Of aliases, oldest first" }),
+    protected: Type.Array(Type.Object({ alias: Type.String(), by: Type.String(), at: Time, reason: Type.String() }), {
+      description: "Aliases that only those with registry:protected move",
+    }),
+  },
   { title: "ModelDetail" },
 );
 export type ModelDetailView = Static<typeof ModelDetailView>;
@@ -78,7 +85,13 @@ export function modelRoutes(app: Server, { registry }: RegistryRouteParts, intak
       const model = await known(request.params.model);
       const [versions, history] = [await models.versions(model.name), await models.aliasHistory(model.name)];
       const moves = history.map(({ alias: label, movedAtMs, ...move }) => ({ ...move, label, movedAt: iso(movedAtMs) }));
-      return { ...model, versions: versions.map(modelVersionView), moves };
+      const guarded = (await models.aliasProtections(model.name)).map(({ alias, protectedAtMs, protectedBy, reason }) => ({
+        alias,
+        by: protectedBy,
+        at: iso(protectedAtMs),
+        reason,
+      }));
+      return { ...model, versions: versions.map(modelVersionView), moves, protected: guarded };
     },
   );
   app.get(
@@ -169,8 +182,54 @@ export function modelRoutes(app: Server, { registry }: RegistryRouteParts, intak
     },
     async (request) => {
       const { name: model } = await known(request.params.model);
-      const moved = orProblem(await models.setAlias({ model, ...request.body }, actorOf(principalOf(request))));
+      const principal = principalOf(request);
+      const move = { model, ...request.body, mayMoveProtected: mayDo(principal, "registry:protected") };
+      const moved = orProblem(await models.setAlias(move, actorOf(principal)));
       return { aliases: { ...moved.aliases } };
+    },
+  );
+  app.post(
+    "/v1/models/:model/protected-aliases",
+    {
+      config: { right: "registry:protected" },
+      schema: {
+        summary: "Protect an alias, or free it",
+        description: "A protected one is moved and taken away by those with registry:protected only, and what it points at isn't deleted.",
+        tags: ["models"],
+        params: ModelParams,
+        body: Type.Object({ alias: Type.String(), isProtected: Type.Boolean(), reason: reasonText }, { additionalProperties: false }),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { name: model } = await known(request.params.model);
+      orProblem(await models.protectAlias({ model, ...request.body }, actorOf(principalOf(request))));
+      return reply.code(204).send(null);
+    },
+  );
+  app.delete(
+    "/v1/models/:model/versions/:number",
+    {
+      config: writesRegistry,
+      schema: {
+        summary: "Delete a version of which no release is made",
+        description: "Refused while a release or an alias points at it; the refusal names them. Its number is not given again.",
+        tags: ["models"],
+        params: Type.Object({ model: Type.String(), number: Type.Integer({ minimum: 1, maximum: 999_999_999 }) }),
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { model, number } = request.params;
+      const { aliases } = orProblem(await models.resolve(`${model}/${number}`));
+      if (aliases.length > 0)
+        throw new ProblemError(
+          "conflict",
+          `${model}/${number} can't be deleted: ${aliases.map((alias) => `${model}@${alias}`).join(", ")} points at it.`,
+        );
+      const deleted = await registry.tracking.versions.delete(model, number, actorOf(principalOf(request)));
+      if (!deleted.ok) throw new ProblemError("conflict", `${deleted.error.message}.`);
+      return reply.code(204).send(null);
     },
   );
 }

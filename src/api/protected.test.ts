@@ -22,6 +22,8 @@ const queries = (name: string, { known }: LendingServer): readonly string[] =>
     "GET /v1/lineage": [`kind=run&id=${known["run"]}`, `kind=dataset_version&id=people/1`],
     "GET /v1/lineage/decided-with": [`kind=release&id=loans/r2`],
     "GET /v1/lineage/decided-with/decisions": [`kind=release&id=loans/r2`],
+    "GET /v1/model-card": ["reference=credit/1"],
+    "GET /v1/model-card/document": ["reference=credit/1", "reference=credit/1&format=markdown"],
     "GET /v1/audit": ["limit=1000"],
     "GET /v1/endpoints/{endpoint}/decisions": ["limit=1000", "action=deny"],
     "GET /v1/incidents/{n}/affected": ["limit=1000"],

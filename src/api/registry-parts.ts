@@ -34,6 +34,8 @@ export function orProblem<T>(result: Result<T, Refusal>, at?: string): T {
       );
     case "unknown":
       throw new ProblemError("not-found", sentence(`There is no ${error.what} ${error.name}${error.hint ? `: ${error.hint}` : ""}`));
+    case "forbidden":
+      throw new ProblemError("forbidden", sentence(error.message));
     case "conflict":
       throw new ProblemError("conflict", sentence(error.message));
     default:

@@ -10,6 +10,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   read: [
     "GET /v1/endpoints",
     "GET /v1/endpoints/{endpoint}",
+    "GET /v1/endpoints/{endpoint}/inputs",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
     "GET /v1/endpoints/{endpoint}/ab",
@@ -19,6 +20,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/releases/{release}",
     "GET /v1/endpoints/{endpoint}/lineage",
     "GET /v1/lineage/decided-with",
+    "GET /v1/model-card",
+    "GET /v1/model-card/document",
     "GET /v1/incidents",
     "GET /v1/incidents/{n}",
     "GET /v1/incidents/{n}/blame",
@@ -83,9 +86,12 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/runs/{run}/finish",
     "POST /v1/models/{model}/versions",
     "POST /v1/models/{model}/aliases",
+    "DELETE /v1/models/{model}/versions/{number}",
+    "DELETE /v1/runs/{run}",
     "POST /v1/steps",
     "POST /v1/steps/{key}/repeats",
   ],
+  "registry:protected": ["POST /v1/models/{model}/protected-aliases"],
   apply: ["POST /v1/apply"],
   "route:write": [
     "POST /v1/endpoints/{endpoint}/releases",
@@ -144,6 +150,8 @@ const QUERY: Readonly<Record<string, () => Record<string, string>>> = {
   "GET /v1/model-version": () => ({ reference: "credit/1" }),
   "GET /v1/lineage/decided-with": () => ({ kind: "run", id: server.known["run"] ?? "" }),
   "GET /v1/lineage/decided-with/decisions": () => ({ kind: "run", id: server.known["run"] ?? "" }),
+  "GET /v1/model-card": () => ({ reference: "credit/1" }),
+  "GET /v1/model-card/document": () => ({ reference: "credit/1" }),
   "GET /v1/lineage": () => ({ kind: "run", id: server.known["run"] ?? "" }),
 };
 

@@ -4,6 +4,7 @@ import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { actorOf } from "../access/index.ts";
 import { RunLog, RunParams, RunTags, nodeKinds, runStatuses, type Run, type RunDetail } from "../registry/index.ts";
+import { ProblemError } from "./problem.ts";
 import { orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { principalOf, type Server } from "./server.ts";
 
@@ -54,7 +55,7 @@ export type RunComparisonView = Static<typeof RunComparisonView>;
 
 const RunParam = Type.Object({ run: Type.String() });
 
-export function runRoutes(app: Server, { registry: { runs } }: RegistryRouteParts): void {
+export function runRoutes(app: Server, { registry: { runs, tracking } }: RegistryRouteParts): void {
   app.get(
     "/v1/runs",
     {
@@ -168,6 +169,25 @@ export function runRoutes(app: Server, { registry: { runs } }: RegistryRoutePart
       },
     },
     async (request) => runView(orProblem(await runs.finish(request.params.run, request.body.status, actorOf(principalOf(request))))),
+  );
+  app.delete(
+    "/v1/runs/:run",
+    {
+      config: writesRegistry,
+      schema: {
+        summary: "Delete a run of which nothing is made",
+        description: "Refused while a release, or a protected alias, rests on what it made; the refusal names them.",
+        tags: ["runs"],
+        params: RunParam,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const { id } = orProblem(await runs.get(request.params.run));
+      const deleted = await tracking.runs.setDeleted(id, true, actorOf(principalOf(request)));
+      if (!deleted.ok) throw new ProblemError("conflict", `${deleted.error.message}.`);
+      return reply.code(204).send(null);
+    },
   );
 }
 

@@ -13,7 +13,8 @@ const DUPLICATES_SHOWN = 10;
 /** Values that are rarer than this say nothing of a column. */
 const SHARE_SHOWN = 0.01;
 
-export function datasetText(io: Io, { name, spec, versions, moves }: DatasetDetailView): string {
+export function datasetText(io: Io, view: DatasetDetailView): string {
+  const { name, spec, versions, moves, pins, protectedTags, redactions } = view;
   const declared = [
     spec.key ? `key ${spec.key.join(", ")}` : "no key: rows are compared by content",
     ...(spec.label ? [`label ${spec.label.column}`] : []),
@@ -32,6 +33,15 @@ export function datasetText(io: Io, { name, spec, versions, moves }: DatasetDeta
     declared.join(" · "),
     "",
     table(io, ["version", "rows", "tags", "added", "by", "id"], rows),
+    ...(protectedTags.length > 0 ? ["", `moved by operators and admins only: ${protectedTags.join(", ")}`] : []),
+    ...pins.map((pin) => `${name}/${pin.number} is pinned by ${pin.by}: ${pin.reason}`),
+    ...versions.flatMap(({ number, removal }) =>
+      removal ? [`${name}/${number} has no bytes any more: ${removal.because} (${removal.by})`] : [],
+    ),
+    ...redactions.map(
+      (one) =>
+        `${name}/${one.number}: ${plural(one.rows, "row")} redacted under ${one.reference} on ${moment(one.at)}; content id before: ${one.before.id.slice(0, 16)}; after: ${one.after?.id.slice(0, 16) ?? "none"}`,
+    ),
     ...movesText(io, "tag", moves),
   ].join("\n");
 }

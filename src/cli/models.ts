@@ -1,6 +1,8 @@
 /** Models: registered, looked at, named. */
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { EvenkeelClient } from "../client.ts";
-import type { FeatureSetView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
+import type { FeatureSetView, ModelCardView, ModelDetailView, ModelVersionView, ModelView } from "../api/index.ts";
 import { movesText } from "./data-text.ts";
 import { isFile, readYaml } from "./files.ts";
 import { moment, plural } from "./format.ts";
@@ -16,14 +18,21 @@ export const models = verb({
 
 usage: evenkeel models ls
        evenkeel models show <name> | <version>
+       evenkeel models card <version> [--format html|markdown] [--out <file>]
        evenkeel models register <file.onnx|folder> --name <model> [--features <name/number|fs:…|file>] [--examples <file>]
                                 [--output <name>] [--run <id>]
-       evenkeel models alias <name> <alias> <number>|none --reason <text>
+       evenkeel models alias <name> <alias> <number>|none --reason <text> [--expected <number>|none]
+       evenkeel models protect|free <name> <alias> --reason <text>
+       evenkeel models delete <version>
 
   <version>   credit/3, credit@champion or mdl:…
   --features  the feature set that the model was trained on: its features, in its order; a file (YAML or JSON) is kept as a new one
   --examples  rows of features (YAML or JSON: { rows, scores }) that the model is asked about whenever it is loaded
   --output    the output that holds the score, where several could
+  --expected  where the alias points now, as far as you know: refused, with who moved it, where it points elsewhere
+
+A protected alias is moved by those with registry:protected only, and what it points at isn't deleted. What a release or an alias points at
+isn't either: the refusal names it.
 
 A folder holds one model with its weights beside it, or is one that MLflow saved; only what belongs to the model is uploaded. What can't be
 served (no ONNX, a pickle, weights elsewhere) is refused with the reason before anything loads it, and then a process of its own tries it.
@@ -41,6 +50,9 @@ examples:
     output: { type: "string" },
     run: { type: "string" },
     reason: { type: "string" },
+    expected: { type: "string" },
+    format: { type: "string" },
+    out: { type: "string" },
   },
   async run({ positionals: [act, first, second, third], values }, { client, io, cwd }) {
     const show = <T>(view: T, text: (view: T) => string) => io.out(values.json ? JSON.stringify(view) : text(view));
@@ -73,21 +85,60 @@ examples:
       case "alias": {
         if (!first || !second || !third || !values.reason)
           throw new UsageError("a model, an alias, a version's number (or none) and --reason are needed");
-        const number = third === "none" ? null : Number(third);
-        if (number !== null && !Number.isInteger(number)) throw new UsageError(`a version's number or none, not "${third}"`);
+        const number = versionOrNone(third);
         const { aliases } = await client().post<{ readonly aliases: Readonly<Record<string, number>> }>(`${path(first)}/aliases`, {
           alias: second,
           number,
           reason: values.reason,
+          ...(values.expected === undefined ? {} : { expected: versionOrNone(values.expected) }),
         });
         show(aliases, () => (number === null ? `${first}@${second} is gone` : `${first}@${second} is ${first}/${number}`));
         return 0;
       }
+      case "card": {
+        if (!first) throw new UsageError("which version? credit/3, for example");
+        const format = values.format ?? (values.out?.endsWith(".html") ? "html" : "markdown");
+        if (format !== "html" && format !== "markdown") throw new UsageError(`--format is html or markdown, not "${format}"`);
+        const document = values.json
+          ? JSON.stringify(await client().get<ModelCardView>("/v1/model-card", { reference: first }))
+          : await client().getText("/v1/model-card/document", { reference: first, format });
+        if (values.out === undefined) io.out(document.trimEnd());
+        else {
+          await writeFile(resolve(cwd, values.out), document);
+          io.note(`written to ${values.out}`);
+        }
+        return 0;
+      }
+      case "protect":
+      case "free": {
+        if (!first || !second || !values.reason) throw new UsageError("a model, an alias and --reason are needed");
+        const isProtected = act === "protect";
+        await client().post(`${path(first)}/protected-aliases`, { alias: second, isProtected, reason: values.reason });
+        show({ alias: second, isProtected }, () =>
+          isProtected
+            ? `${first}@${second} is moved by those with registry:protected only`
+            : `${first}@${second} is moved by everybody who registers models`,
+        );
+        return 0;
+      }
+      case "delete": {
+        const [, name, number] = /^([^/@]+)[/]([1-9]\d{0,8})$/.exec(first ?? "") ?? [];
+        if (name === undefined || number === undefined) throw new UsageError("which version? credit/3, for example");
+        await client().delete(`${path(name)}/versions/${number}`);
+        show({ deleted: first }, () => `${first} is gone`);
+        return 0;
+      }
       default:
-        throw new UsageError(`models can ls, show, register or alias, not "${act}"`);
+        throw new UsageError(`models can ls, show, card, register, alias, protect, free or delete, not "${act}"`);
     }
   },
 });
+
+function versionOrNone(text: string): number | null {
+  const number = text === "none" ? null : Number(text);
+  if (number !== null && !Number.isInteger(number)) throw new UsageError(`a version's number or none, not "${text}"`);
+  return number;
+}
 
 /** What is to be registered: `model` is a path. */
 export interface ModelOnDisk {
@@ -117,7 +168,7 @@ async function featureSetNamed(client: EvenkeelClient, named: string, cwd: strin
   return (await client.post<FeatureSetView>("/v1/feature-sets", await readYaml(cwd, named))).id;
 }
 
-function modelText(io: Io, { name, versions, moves }: ModelDetailView): string {
+function modelText(io: Io, { name, versions, moves, protected: guarded }: ModelDetailView): string {
   const rows = versions.map((one) => [
     one.number,
     one.aliases.join(", "),
@@ -128,7 +179,19 @@ function modelText(io: Io, { name, versions, moves }: ModelDetailView): string {
     one.id.slice(0, 16),
   ]);
   const columns = ["version", "aliases", "features", "run", "registered", "by", "id"];
-  return [styled(io, "bold", name), "", table(io, columns, rows), ...movesText(io, "alias", moves)].join("\n");
+  return [styled(io, "bold", name), "", table(io, columns, rows), ...guardedText(io, guarded), ...movesText(io, "alias", moves)].join("\n");
+}
+
+function guardedText(io: Io, guarded: ModelDetailView["protected"]): string[] {
+  if (guarded.length === 0) return [];
+  return [
+    "",
+    table(
+      io,
+      ["protected alias", "since", "by", "reason"],
+      guarded.map(({ alias, at, by, reason }) => [alias, moment(at), by, reason]),
+    ),
+  ];
 }
 
 function modelVersionText(io: Io, version: ModelVersionView): string {

@@ -11,6 +11,7 @@ export const runs = verb({
 usage: evenkeel runs ls [--experiment <name>] [--limit <n>] [--before <id>]
        evenkeel runs show <id>
        evenkeel runs compare <id> <id>… [--all]
+       evenkeel runs delete <id>
 
 compare shows what differs; --all what is the same as well.
 
@@ -43,8 +44,15 @@ examples:
         show(view, () => comparisonText(io, view, values.all ?? false));
         return 0;
       }
+      case "delete": {
+        const [id] = ids;
+        if (!id) throw new UsageError("which run? `evenkeel runs ls` shows their ids");
+        await client().delete(`/v1/runs/${encodeURIComponent(id)}`);
+        show({ deleted: id }, () => `run ${id} is gone`);
+        return 0;
+      }
       default:
-        throw new UsageError(`runs can ls, show or compare, not "${act}"`);
+        throw new UsageError(`runs can ls, show, compare or delete, not "${act}"`);
     }
   },
 });

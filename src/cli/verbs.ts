@@ -7,6 +7,7 @@ import { data } from "./data.ts";
 import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
+import { features } from "./features.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
@@ -47,6 +48,7 @@ export const verbs: readonly Verb[] = [
   blame,
   affected,
   data,
+  features,
   run,
   pipeline,
   models,

@@ -1,6 +1,6 @@
 /** Runs one step in a folder of its own: lays out what it needs, runs its command, stores what it leaves. */
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { contentId, type Clock } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { wordsOf } from "./command-words.ts";
@@ -132,9 +132,10 @@ async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scrat
     await layOut(join(code, path), { blob, store, isProgram: step.executable?.includes(path) ?? false });
   const places: Record<string, string> = { code, seed: String(recipe.seed), params: join(work, "params.json") };
   await writeFile(join(work, "params.json"), JSON.stringify(step.params));
-  for (const [dep, { blob }] of Object.entries(inputs)) {
-    places[`deps.${dep}`] = join(work, "deps", dep);
-    await layOut(join(work, "deps", dep), { blob, store });
+  for (const [dep, input] of Object.entries(inputs)) {
+    const place = join(work, "deps", dep + endingOf(input, recipe));
+    places[`deps.${dep}`] = place;
+    await layOut(place, { blob: input.blob, store });
   }
   for (const [out, { path }] of Object.entries(step.outs)) {
     places[`outs.${out}`] = join(work, path);
@@ -147,6 +148,12 @@ async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scrat
   const words = wordsOf(step.cmd);
   assert(words.ok, "a declared command has its quotes closed");
   return words.value.map((word) => word.replaceAll(/\{([a-z][a-z0-9_.-]*)\}/g, (all, name: string) => places[name] ?? all));
+}
+
+/** The ending of a file's name: programs tell by it what a file is. A dataset has none. */
+function endingOf(input: StepInput, { steps }: Recipe): string {
+  if (input.kind === "dataset") return "";
+  return extname(input.kind === "file" ? input.path : (steps.find(({ name }) => name === input.step)?.outs[input.out]?.path ?? ""));
 }
 
 interface Left {

@@ -67,3 +67,34 @@ export function featureChangeText(change: FeatureChange): string {
 }
 
 const quoted = (text: string | null) => (text === null ? "nothing" : `"${text}"`);
+
+/** One version of a feature set, as a history sees it. */
+export interface VersionOfSet {
+  readonly name: string;
+  readonly number: number;
+  readonly spec: FeatureSetSpec;
+}
+
+/** What happened to one feature in one version of a set. */
+export interface FeatureEvent<V extends VersionOfSet> {
+  readonly version: V;
+  readonly change: Exclude<FeatureChange, { kind: "order" }> | { readonly kind: "moved"; readonly from: number; readonly to: number };
+}
+
+/** The life of a feature through the versions of every set that has or had it: sets by name, versions in their order. */
+export function featureHistory<V extends VersionOfSet>(versions: readonly V[], feature: string): readonly FeatureEvent<V>[] {
+  const sets = Map.groupBy(versions, ({ name }) => name);
+  return [...sets.keys()].toSorted().flatMap((name) => {
+    const inOrder = (sets.get(name) ?? []).toSorted((a, b) => a.number - b.number);
+    return inOrder.flatMap((version, i) => eventsOf(inOrder[i - 1], version, feature));
+  });
+}
+
+function eventsOf<V extends VersionOfSet>(before: V | undefined, version: V, feature: string): FeatureEvent<V>[] {
+  const changes = featureSetChanges(before?.spec ?? { name: version.name, features: [] }, version.spec);
+  const own = changes.flatMap((change) => (change.kind !== "order" && change.feature === feature ? [{ version, change }] : []));
+  const places = [before, version].map((one) => one?.spec.features.findIndex(({ name }) => name === feature) ?? -1);
+  const [from = -1, to = -1] = places;
+  // It may stand elsewhere only because others came or went; a model is asked by place, so that is told too.
+  return from >= 0 && to >= 0 && from !== to ? [...own, { version, change: { kind: "moved", from: from + 1, to: to + 1 } }] : own;
+}

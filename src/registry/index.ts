@@ -1,3 +1,4 @@
+export type { AliasGuard, AliasHistoryEntry, AliasMove, AliasProtection } from "./aliases.ts";
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
@@ -18,7 +19,14 @@ export type { DiffRows } from "./diff-rows.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";
 export { FeatureSetSpec, FeatureSpec, NamePattern } from "./feature-set-spec.ts";
-export { derivationOf, featureChangeText, featureSetChanges, type FeatureChange } from "./feature-set-diff.ts";
+export {
+  derivationOf,
+  featureChangeText,
+  featureHistory,
+  featureSetChanges,
+  type FeatureChange,
+  type FeatureEvent,
+} from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile } from "./folder-manifest.ts";
 export { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
@@ -36,21 +44,13 @@ export {
 export { MLMODEL, exampleRowsIn, readMlmodel, type MlflowModel } from "./mlflow-folder.ts";
 export { ModelExamples, modelParts, putModel, type ModelParts, type ScoredColumn } from "./model-folder.ts";
 export { ModelSignature } from "./model-signature.ts";
-export {
-  Models,
-  type AliasHistoryEntry,
-  type AliasMove,
-  type ModelRegistration,
-  type ModelVersion,
-  type ModelVersionId,
-  type ModelView,
-  type ServableVersion,
-} from "./models.ts";
+export { Models, type ModelRegistration, type ModelVersion, type ModelVersionId, type ModelView, type ServableVersion } from "./models.ts";
 export { parseReference, type Reference } from "./names.ts";
 export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
 export type { TableSource } from "./table-intake.ts";
-export { tableFormats, type TableFormat } from "./table-rows.ts";
+export { fileOnDisk } from "./table-file.ts";
+export { formatOf, readRows, tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {

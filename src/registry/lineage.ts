@@ -86,9 +86,12 @@ export class Lineage {
     return this.#walk(root, { near: "from", far: "to" }, bounds);
   }
 
-  /** Ids of everything of one kind that was made of `root`, itself among it: all there is, however much. */
-  async reached(root: LineageNode, kind: NodeKind): Promise<readonly string[]> {
-    const rows = await this.#store.db
+  /**
+   * Ids of everything of one kind that was made of `root`, itself among it: all there is, however much.
+   * @param within - the transaction that the answer must hold in
+   */
+  async reached(root: LineageNode, kind: NodeKind, within: Store["db"] = this.#store.db): Promise<readonly string[]> {
+    const rows = await within
       .withRecursive("reached(kind, id)", (db) =>
         db.selectNoFrom([sql<string>`cast(${root.kind} as text)`.as("kind"), sql<string>`cast(${root.id} as text)`.as("id")]).union(
           db

@@ -4,10 +4,12 @@ import type { Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { canonicalJson, contentId, type Json, type Schema, type Store } from "../store/index.ts";
 import { ok, type BlobId, type Result } from "../std.ts";
+import { aliasesOf } from "./aliases.ts";
 import type { ArtifactFile } from "./artifacts.ts";
+import { heldBy } from "./held-by.ts";
 import type { Lineage } from "./lineage.ts";
 import { textsIn } from "./logged-models.ts";
-import { aliasesOf, edgesOf, nextNumber, versionOf, type ModelVersion, type VersionRow } from "./models.ts";
+import { edgesOf, nextNumber, versionOf, type ModelVersion, type VersionRow } from "./models.ts";
 import type { ModelSignature } from "./model-signature.ts";
 import { modelRow, noModel } from "./registered-models.ts";
 import { LIST_OPERATORS, NUMBER_OPERATORS, TEXT_OPERATORS, type FilterGrammar } from "./search-filter.ts";
@@ -187,10 +189,10 @@ export class ModelVersions {
   async delete(model: string, at: number, actor: string): Promise<Done> {
     const found = await this.get(model, at);
     if (!found.ok) return found;
-    const used = await this.#usedBy(found.value);
-    if (used !== undefined) return bad(`${model}/${at} can't be deleted: ${used}`);
     return this.#store.transaction(async (tx): Promise<Done> => {
       await this.#audit.lock(tx);
+      const used = await heldBy(tx, this.#lineage, { kind: "model_version", id: found.value.id });
+      if (used !== undefined) return bad(`${model}/${at} can't be deleted: ${used}`);
       await this.#remove(tx, { model, at, aliases: await aliasesOf(tx, model) }, actor);
       return ok(undefined);
     });
@@ -200,13 +202,13 @@ export class ModelVersions {
   async deleteModel(model: string, actor: string): Promise<Done> {
     const kept = this.#store.db.selectFrom("model_version").selectAll().where("deleted_at_ms", "is", null);
     const rows = await kept.where("model", "=", model).execute();
-    for (const row of rows) {
-      const used = await this.#usedBy(versionOf(row, {}));
-      if (used !== undefined) return bad(`${model} can't be deleted: ${used}`);
-    }
     return this.#store.transaction(async (tx): Promise<Done> => {
       await this.#audit.lock(tx);
       if (!(await modelRow(tx, model))) return missing(noModel(model));
+      for (const { id } of rows) {
+        const used = await heldBy(tx, this.#lineage, { kind: "model_version", id });
+        if (used !== undefined) return bad(`${model} can't be deleted: ${used}`);
+      }
       const aliases = await aliasesOf(tx, model);
       for (const row of rows) await this.#remove(tx, { model, at: row.number, aliases }, actor);
       const gone = { deleted_at_ms: this.#store.runtime.clock.nowMs(), tags_json: null, description: null };
@@ -253,12 +255,6 @@ export class ModelVersions {
   async #listed(files: readonly ArtifactFile[]): Promise<BlobId> {
     const listed = { evenkeel: "files", files: Object.fromEntries(files.map(({ path, blob }) => [path, blob])) };
     return this.#store.blobs.put(Buffer.from(canonicalJson(listed)));
-  }
-
-  async #usedBy({ id }: ModelVersion): Promise<string | undefined> {
-    const made = await this.#lineage.downstream({ kind: "model_version", id }, { depth: 1 });
-    const release = made.edges.find(({ to }) => to.kind === "release");
-    return release && `a release is made of it (${release.to.id})`;
   }
 
   async #remove(

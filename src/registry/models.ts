@@ -4,12 +4,23 @@ import type { Audit } from "../access/index.ts";
 import { checked, nearest, orNull } from "../checked.ts";
 import { canonicalJson, contentId, parseBlobId, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Brand, type FeatureSetId, type Issue, type Result } from "../std.ts";
+import {
+  aliasHistory,
+  aliasProtections,
+  aliasesOf,
+  guardAlias,
+  moveAlias,
+  type AliasGuard,
+  type AliasHistoryEntry,
+  type AliasMove,
+  type AliasProtection,
+} from "./aliases.ts";
 import type { FeatureSets } from "./feature-sets.ts";
 import type { Lineage, LineageEdge } from "./lineage.ts";
 import { firstBytesOf, formatIssue } from "./model-bytes.ts";
 import { ModelSignature } from "./model-signature.ts";
-import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
-import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
+import { REFERENCE_FORM, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
+import { invalid, unknown, type Refusal } from "./refusal.ts";
 
 /** `mdl:` and 64 hex digits: over artifact, signature and feature set. */
 export type ModelVersionId = Brand<string, "ModelVersionId">;
@@ -46,25 +57,6 @@ export interface ModelRegistration {
   readonly signature: ModelSignature;
   readonly featureSet?: FeatureSetId;
   readonly run?: string;
-}
-
-export interface AliasMove {
-  readonly model: string;
-  readonly alias: string;
-  /** null takes the alias away. */
-  readonly number: number | null;
-  readonly reason: string;
-  /** Move it only if it still points there. */
-  readonly expected?: number | null;
-}
-
-export interface AliasHistoryEntry {
-  readonly alias: string;
-  readonly from: number | null;
-  readonly to: number | null;
-  readonly movedAtMs: number;
-  readonly movedBy: string;
-  readonly reason: string;
 }
 
 /** A version that can be served. */
@@ -152,53 +144,24 @@ export class Models {
 
   /** Moves an alias; its history keeps where it pointed. */
   async setAlias(move: AliasMove, actor: string): Promise<Result<ModelView, Refusal>> {
-    const { model, alias, number, reason } = move;
-    const issue = labelIssue("/alias", alias);
-    if (issue) return err(invalid([issue]));
-    const done = await this.#store.transaction(async (tx): Promise<Result<void, Refusal>> => {
-      await this.#audit.lock(tx);
-      if (number !== null) {
-        const versions = tx.selectFrom("model_version").select("id").where("deleted_at_ms", "is", null);
-        const query = versions.where("model", "=", model).where("number", "=", number);
-        if (!(await query.executeTakeFirst())) return err(unknown("model version", `${model}/${number}`));
-      }
-      const from = (await aliasesOf(tx, model))[alias] ?? null;
-      if (move.expected !== undefined && move.expected !== from) {
-        const last = await tx
-          .selectFrom("model_alias")
-          .select("moved_by")
-          .where("model", "=", model)
-          .where("alias", "=", alias)
-          .orderBy("seq", "desc")
-          .limit(1)
-          .executeTakeFirst();
-        return err(conflict(`${model}@${alias} points at ${from ?? "nothing"} by now${last ? `: ${last.moved_by} moved it` : ""}`));
-      }
-      if (from === number) return ok(undefined);
-      const movedAtMs = this.#store.runtime.clock.nowMs();
-      await tx.insertInto("model_alias").values({ model, alias, number, moved_at_ms: movedAtMs, moved_by: actor, reason }).execute();
-      await this.#audit.append(tx, {
-        actor,
-        action: "model-alias.moved",
-        object: `model/${model}`,
-        payload: { alias, from, to: number, reason },
-      });
-      return ok(undefined);
-    });
+    const done = await moveAlias({ store: this.#store, audit: this.#audit }, move, actor);
     if (!done.ok) return done;
-    const view = (await this.list()).find(({ name }) => name === model);
-    return view ? ok(view) : err(unknown("model", model));
+    const view = (await this.list()).find(({ name }) => name === move.model);
+    return view ? ok(view) : err(unknown("model", move.model));
+  }
+
+  /** Protects an alias, or frees it. */
+  protectAlias(guard: AliasGuard, actor: string): Promise<Result<void, Refusal>> {
+    return guardAlias({ store: this.#store, audit: this.#audit }, guard, actor);
   }
 
   /** Oldest first. */
-  async aliasHistory(model: string): Promise<readonly AliasHistoryEntry[]> {
-    const rows = await this.#store.db.selectFrom("model_alias").selectAll().where("model", "=", model).orderBy("seq").execute();
-    const pointsAt = new Map<string, number | null>();
-    return rows.map((row) => {
-      const from = pointsAt.get(row.alias) ?? null;
-      pointsAt.set(row.alias, row.number);
-      return { alias: row.alias, from, to: row.number, movedAtMs: row.moved_at_ms, movedBy: row.moved_by, reason: row.reason };
-    });
+  aliasHistory(model: string): Promise<readonly AliasHistoryEntry[]> {
+    return aliasHistory(this.#store.db, model);
+  }
+
+  aliasProtections(model: string): Promise<readonly AliasProtection[]> {
+    return aliasProtections(this.#store.db, model);
   }
 
   async list(): Promise<readonly ModelView[]> {
@@ -340,13 +303,6 @@ export function edgesOf(
     ...(from.run === null ? [] : [{ from: { kind: "run", id: from.run }, to, relation: "made" } as const]),
     ...(from.featureSet === null ? [] : [{ from: { kind: "feature_set", id: from.featureSet }, to, relation: "used_by" } as const]),
   ];
-}
-
-/** Where each alias of a model points now. */
-export async function aliasesOf(db: Store["db"] | Transaction<Schema>, model: string): Promise<Readonly<Record<string, number>>> {
-  const rows = await db.selectFrom("model_alias").select(["alias", "number"]).where("model", "=", model).orderBy("seq").execute();
-  const now = new Map(rows.map(({ alias, number }) => [alias, number]));
-  return Object.fromEntries([...now].flatMap(([alias, number]) => (number === null ? [] : [[alias, number]])));
 }
 
 export function versionOf(row: VersionRow, aliases: Readonly<Record<string, number>>): ModelVersion {

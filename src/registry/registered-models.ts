@@ -5,7 +5,7 @@ import type { Audit } from "../access/index.ts";
 import { canonicalJson, type Json, type Schema, type Store } from "../store/index.ts";
 import { ok, type Result } from "../std.ts";
 import { textsIn } from "./logged-models.ts";
-import { aliasesOf } from "./models.ts";
+import { aliasesOf } from "./aliases.ts";
 import { NUMBER_OPERATORS, TEXT_OPERATORS, type FilterGrammar } from "./search-filter.ts";
 import { searchPage, type Page, type Search } from "./search-page.ts";
 import { memberText, nullsLast, textTest } from "./search-sql.ts";

@@ -7,6 +7,8 @@ import type { Audit } from "../access/index.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
 import { ok, type Result } from "../std.ts";
 import { experimentOf, inactiveExperiment, noExperiment, type Experiment, type ExperimentRow } from "./experiments.ts";
+import { heldBy } from "./held-by.ts";
+import type { Lineage } from "./lineage.ts";
 import { storedValue, writePoints, type MetricValue } from "./metric-points.ts";
 import { paramsOf, statusOf, tagsOf, type RunRow, type RunStatus } from "./runs.ts";
 import type { RunParams, RunTags } from "./run-log.ts";
@@ -55,10 +57,12 @@ type Db = Store["db"] | Transaction<Schema>;
 export class TrackedRuns {
   readonly #store: Store;
   readonly #audit: Audit;
+  readonly #lineage: Lineage;
 
-  constructor(store: Store, audit: Audit) {
+  constructor(store: Store, audit: Audit, lineage: Lineage) {
     this.#store = store;
     this.#audit = audit;
+    this.#lineage = lineage;
   }
 
   async begin(beginning: RunBeginning, actor: string): Promise<Done<TrackedRun>> {
@@ -151,13 +155,15 @@ export class TrackedRuns {
     });
   }
 
-  /** Hides a run, or shows it again; one that is so already stays so. */
+  /** Hides a run, or shows it again; one that is so already stays so. What a release is made of isn't hidden. */
   async setDeleted(run: string, isDeleted: boolean, actor: string): Promise<Done> {
     return this.#store.transaction(async (tx): Promise<Done> => {
       await this.#audit.lock(tx);
       const found = await rowsOf(tx, run);
       if (!found) return missing(noRun(run));
       if ((found.run.deleted_at_ms !== null) === isDeleted) return ok(undefined);
+      const used = isDeleted ? await heldBy(tx, this.#lineage, { kind: "run", id: run }) : undefined;
+      if (used !== undefined) return bad(`The run ${hexOf(run)} can't be deleted: ${used}`);
       if (!isDeleted && found.experiment.deleted_at_ms !== null) return bad(inactiveExperiment(found.experiment));
       await tx
         .updateTable("run")

@@ -30,7 +30,7 @@ export function openTracking(
   const links = new RunLinkage(store, audit, lineage);
   return {
     experiments,
-    runs: new TrackedRuns(store, audit),
+    runs: new TrackedRuns(store, audit, lineage),
     links,
     search: new RunSearch(store, links),
     loggedModels: new LoggedModels(store, audit),

@@ -22,6 +22,7 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return "Something in it is not as expected.";
     case "unknown":
       return noSuch(`${refusal.what} ${refusal.name}`, refusal.hint);
+    case "forbidden":
     case "conflict":
       return `${refusal.message}.`;
     case "unknown-endpoint":

@@ -127,7 +127,7 @@ describe("a scorer process that stops answering", () => {
     expect(model.pid).toBe(pid);
     process.kill(pid ?? 0, "SIGSTOP");
     expect(await trouble(model.run(rows(count), 60_000))).toBe("crashed");
-    expect(performance.now() - startedMs - tookMs).toBeLessThan(10_000);
+    expect(performance.now() - startedMs - tookMs).toBeLessThan(15_000);
     await vi.waitFor(async () => expect((await model.run(rows(1), 1000))[0]).toBe(0.5), 10_000);
     expect(model.pid).not.toBe(pid);
   });

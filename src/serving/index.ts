@@ -8,6 +8,7 @@ export type { LogLine } from "./container-streams.ts";
 export { Containers } from "./containers.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
+export { featureRows, type DerivedRow, type FeatureRows } from "./feature-rows.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
 export { Gateway, type DecisionRefusal, type GatewayOptions, type GatewayStats, type ReleaseTrouble, type RequestMeta } from "./gateway.ts";
 export type { HttpDependencies } from "./http-scorer.ts";

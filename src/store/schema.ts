@@ -34,6 +34,7 @@ export interface Schema {
   model_version: ModelVersionTable;
   model_version_file: ModelVersionFileTable;
   model_alias: ModelAliasTable;
+  model_protected_alias: ModelProtectedAliasTable;
   lineage_edge: LineageEdgeTable;
   // pipelines
   step_run: StepRunTable;
@@ -332,6 +333,14 @@ export interface ModelAliasTable {
   number: number | null;
   moved_at_ms: number;
   moved_by: string;
+  reason: string;
+}
+/** Aliases that only some may move. One that was freed is gone from here; the audit log has its past. */
+export interface ModelProtectedAliasTable {
+  model: string;
+  alias: string;
+  protected_at_ms: number;
+  protected_by: string;
   reason: string;
 }
 /** `from` was made with, or made by, `to` is downstream: data → run → model → release. Immutable. */

@@ -12,7 +12,14 @@ import Database from "better-sqlite3";
 export type SqliteProcedure<Request, Reply> = (db: Database.Database) => (request: Request) => Reply;
 
 export type ThreadRequest =
-  | { readonly id: number; readonly kind: "query"; readonly sql: string; readonly parameters: readonly unknown[] }
+  | {
+      readonly id: number;
+      readonly kind: "query";
+      readonly sql: string;
+      readonly parameters: readonly unknown[];
+      /** Refused outside a transaction: the caller didn't wait to hear that its transaction has begun. */
+      readonly isPart?: true;
+    }
   | { readonly id: number; readonly kind: "load"; readonly module: string }
   | { readonly id: number; readonly kind: "call"; readonly module: string; readonly request: unknown }
   | { readonly id: number; readonly kind: "close" };
@@ -70,6 +77,7 @@ class Thread {
   #do(request: Exclude<ThreadRequest, { kind: "load" }>): unknown {
     switch (request.kind) {
       case "query":
+        if (request.isPart && !this.#db.inTransaction) throw new Error("a statement of a transaction that has not begun");
         return this.#query(request.sql, request.parameters);
       case "call": {
         const procedure = this.#procedures.get(request.module);

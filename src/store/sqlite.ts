@@ -43,6 +43,11 @@ export class SqliteThread {
     return asQueryReply(await this.#ask({ kind: "query", sql, parameters }));
   }
 
+  /** A statement that is refused unless a transaction is under way. */
+  async queryPart(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
+    return asQueryReply(await this.#ask({ kind: "query", sql, parameters, isPart: true }));
+  }
+
   async load(module: URL): Promise<void> {
     await this.#ask({ kind: "load", module: module.href });
   }
@@ -148,20 +153,15 @@ class SqliteDriver implements Driver {
     return new SqliteConnection(this.#writer, this.#reader, this.#turn);
   }
 
+  /** Doesn't wait to hear that it has begun: every answer costs a turn of the event loop, for which the commits of decisions wait too. */
   async beginTransaction(connection: SqliteConnection): Promise<void> {
-    const end = await this.#turn.take();
-    try {
-      await this.#writer.query("begin immediate", []);
-    } catch (error) {
-      end();
-      throw error;
-    }
-    connection.isInTransaction = true;
-    this.#ends.set(connection, end);
+    this.#ends.set(connection, await this.#turn.take());
+    connection.begun = this.#writer.query("begin immediate", []);
+    connection.begun.catch(() => undefined); // whoever asks for anything in it is told
   }
   async commitTransaction(connection: SqliteConnection): Promise<void> {
     // A commit that fails for want of room is still open; the caller's rollback ends it, and then the turn.
-    await this.#writer.query("commit", []);
+    await connection.inTransaction("commit", []);
     this.#finish(connection);
   }
   async rollbackTransaction(connection: SqliteConnection): Promise<void> {
@@ -178,14 +178,15 @@ class SqliteDriver implements Driver {
   async destroy(): Promise<void> {}
 
   #finish(connection: SqliteConnection): void {
-    connection.isInTransaction = false;
+    connection.begun = null;
     this.#ends.get(connection)?.();
     this.#ends.delete(connection);
   }
 }
 
 class SqliteConnection implements DatabaseConnection {
-  isInTransaction = false;
+  /** Of the transaction that is under way, the reply to its beginning. */
+  begun: Promise<unknown> | null = null;
   readonly #writer: SqliteThread;
   readonly #reader: SqliteThread;
   readonly #turn: Turn;
@@ -196,8 +197,15 @@ class SqliteConnection implements DatabaseConnection {
     this.#turn = turn;
   }
 
+  /** @throws what kept the transaction from beginning, if something did; then nothing is done */
+  async inTransaction(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
+    const reply = this.#writer.queryPart(sql, parameters);
+    const [, done] = await Promise.all([this.begun, reply]);
+    return done;
+  }
+
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    if (this.isInTransaction) return asResult<R>(await this.#writer.query(query.sql, query.parameters));
+    if (this.begun) return asResult<R>(await this.inTransaction(query.sql, query.parameters));
     if (SelectQueryNode.is(query.query)) return asResult<R>(await this.#reader.query(query.sql, query.parameters));
     const end = await this.#turn.take();
     try {

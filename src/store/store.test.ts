@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { freshSqliteStore } from "../../test/sqlite.ts";
 import { simulatedRuntime } from "./runtime.ts";
@@ -10,6 +12,19 @@ describe("a store on SQLite", () => {
   test("a second server on the same folder is refused, naming the first", async () => {
     const { store, drop } = await freshSqliteStore();
     await expect(openStore({ folder: store.folder }, simulatedRuntime(1, 0))).rejects.toThrow(`process ${process.pid}`);
+    await drop();
+  });
+
+  test("a transaction that can't begin does nothing and says why, and the next one is as ever", { timeout: 20_000 }, async () => {
+    const { store, drop } = await freshSqliteStore();
+    const set = (key: string) => store.transaction((tx) => tx.insertInto("setting").values({ key, value: "1" }).execute());
+    const other = new Database(join(store.folder, "evenkeel.db"));
+    other.exec("begin immediate");
+    await expect(set("a")).rejects.toThrow("database is locked");
+    other.exec("rollback");
+    other.close();
+    await set("b");
+    expect(await store.db.selectFrom("setting").select("key").where("key", "in", ["a", "b"]).execute()).toEqual([{ key: "b" }]);
     await drop();
   });
 });

@@ -85,9 +85,9 @@ export function loggedModelRoutes(app: Server, { registry }: MlflowParts): void 
   );
   mount(
     app,
-    { method: "DELETE", path: "logged-models/:model/tags/:key", summary: "Take a tag off a logged model", hasNoBody: true, ...writes },
+    { method: "DELETE", path: "logged-models/:model/tags/*", summary: "Take a tag off a logged model", hasNoBody: true, ...writes },
     async ({ actor, param }) => {
-      orError(await models.deleteTag(param("model"), param("key"), actor));
+      orError(await models.deleteTag(param("model"), param("*"), actor));
       return {};
     },
   );

@@ -113,8 +113,8 @@ async function send(
   operation: Operation,
   { query = "", body, type = "application/json" }: { query?: string; body?: string; type?: string | null },
 ) {
-  const params: Readonly<Record<string, string>> = { model: String(known["model_id"]), key: "k%2F%00" };
-  const path = operation.path.replaceAll(/\{([^}]+)\}/g, (_all, name: string) => params[name] ?? "a/b");
+  const params: Readonly<Record<string, string>> = { model: String(known["model_id"]) };
+  const path = operation.path.replaceAll(/\{([^}]+)\}/g, (_all, name: string) => params[name] ?? "a/b%2F%00");
   const answer = await fetch(`${server.url}${path}${query}`, {
     method: operation.method,
     headers: { authorization: `Bearer ${token}`, ...(type === null ? {} : { "content-type": type }) },

@@ -514,7 +514,7 @@ signature:
       );
       expect(moves.map(({ status }) => status)).toEqual([200, 200]);
       const { moves: history } = await server.admin.get<ModelDetailView>("/v1/models/raced");
-      expect(history.map(({ to }) => to).toSorted()).toEqual([2, 3]);
+      expect(history.map(({ to }) => to).toSorted((a, b) => (a ?? 0) - (b ?? 0))).toEqual([2, 3]);
       const last = history.at(-1)?.to ?? 0;
       const guarded = await Promise.allSettled(
         [1, 5 - last].map((number) =>

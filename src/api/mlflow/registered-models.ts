@@ -115,6 +115,8 @@ function moved(result: Result<unknown, Refusal>): void {
       throw invalid(error.issues.map(sentence).join("; "));
     case "unknown":
       throw new MlflowError("RESOURCE_DOES_NOT_EXIST", `There is no ${error.what} ${error.name}`);
+    case "forbidden":
+      throw new MlflowError("PERMISSION_DENIED", error.message);
     case "conflict":
       throw new MlflowError("RESOURCE_CONFLICT", error.message);
     default:

@@ -1,6 +1,9 @@
 import { sql, type Kysely } from "kysely";
 
-/** Counts by day, so that what was decided with a dataset is known without reading decisions or minutes; how far OpenLineage was told. */
+/**
+ * Counts by day, so that what was decided with a dataset is known without reading decisions or minutes; how far OpenLineage was
+ * told; which aliases not everybody may move.
+ */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const isPostgres = db.getExecutor().adapter.supportsTransactionalDdl === true;
   const tallyDay = db.schema
@@ -16,6 +19,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint("tally_day_key", ["release", "endpoint", "day", "arm", "writer"]);
   await (isPostgres ? tallyDay : tallyDay.modifyEnd(sql`without rowid`)).execute();
   await countWhatWas(db, isPostgres);
+  await db.schema
+    .createTable("model_protected_alias")
+    .addColumn("model", "text", (c) => c.notNull())
+    .addColumn("alias", "text", (c) => c.notNull())
+    .addColumn("protected_at_ms", "bigint", (c) => c.notNull())
+    .addColumn("protected_by", "text", (c) => c.notNull())
+    .addColumn("reason", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("model_protected_alias_key", ["model", "alias"])
+    .execute();
   await db.schema
     .createTable("openlineage_export")
     .addColumn("target", "text", (c) => c.primaryKey().notNull())
