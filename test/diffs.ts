@@ -9,7 +9,8 @@ import { schemaChanges } from "../src/registry/diff-schema.ts";
 import { findingsOf, verdictOf, type DiffFinding } from "../src/registry/diff-verdict.ts";
 import { bytesInMemory } from "../src/registry/table-file.ts";
 import { readRows, type Table } from "../src/registry/table-rows.ts";
-import { indexTable, inspectTable } from "../src/registry/table-scan.ts";
+import { tableFacts } from "../src/registry/table-facts.ts";
+import { inspectTable } from "../src/registry/table-scan.ts";
 
 /** Tables that were read, since a test compares one with many. */
 const tables = new Map<string, Promise<DiffTable>>();
@@ -25,7 +26,7 @@ export function tableOf(text: string): Promise<DiffTable> {
 
 async function readWhole(text: string): Promise<DiffTable> {
   const table: Table = { format: "csv", files: [bytesInMemory(Buffer.from(text))] };
-  const { rows, columns } = await indexTable(table, await inspectTable(table), {});
+  const { rows, columns } = await tableFacts(table, await inspectTable(table), {}, "/nowhere");
   return { rows, columns, read: (sink) => readRows(table, sink) };
 }
 

@@ -84,33 +84,13 @@ export class RowHasher {
   }
 }
 
-/** Row numbers in order of the hashes in `keys`, then of those in `rows`. */
-export function orderOf(count: number, rows: Buffer, keys: Buffer | null): Uint32Array {
-  const first = keys ?? rows;
-  const prefix = Float64Array.from({ length: count }, (_, i) => first.readUIntBE(i * HASH_BYTES, 6));
-  const compare = (a: number, b: number) =>
-    (prefix[a] ?? 0) - (prefix[b] ?? 0) || compareAt(first, a, b) || (keys ? compareAt(rows, a, b) : 0) || a - b;
-  return Uint32Array.from({ length: count }, (_, i) => i).toSorted(compare);
-}
-
-export function compareAt(hashes: Buffer, a: number, b: number): number {
-  const [from, other] = [a * HASH_BYTES, b * HASH_BYTES];
-  return hashes.compare(hashes, other, other + HASH_BYTES, from, from + HASH_BYTES);
-}
-
 export interface TableShape {
   readonly columns: readonly Column[];
   readonly key: readonly string[] | null;
   readonly rows: number;
 }
 
-/** @param order - what `orderOf` gave */
-export function tableId(shape: TableShape, rowHashes: Buffer, order: Uint32Array): TableId {
-  const root = new RootBuilder();
-  for (const row of order) root.add(rowHashes, row * HASH_BYTES);
-  return tableIdOf(shape, root.finish());
-}
-
+/** @param root - of the tree over the hashes of all rows */
 export function tableIdOf(shape: TableShape, root: string): TableId {
   return contentId<"TableId">("tbl", {
     columns: shape.columns.map(({ name, type }) => [name, type]),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { HASH_BYTES, orderOf, tableId } from "./row-hash.ts";
+import { HASH_BYTES, RootBuilder, tableIdOf } from "./row-hash.ts";
 import { TableIdentity, type RowPlace } from "./table-identity.ts";
 
 const shape = { columns: [{ name: "a", type: "integer" as const }], key: ["a"] };
@@ -20,10 +20,13 @@ test("the id is that of all rows sorted at once, whether they fit in memory or n
         const doubles: (readonly [RowPlace, RowPlace])[] = [];
         try {
           for (const [line, value] of values.entries()) identity.add(hashOf(value), hashOf(value + 1000), { line, file: 0 });
+          const keyAt = (at: number) => hashOf(values[at] ?? 0);
           const hashes = (plus: number) => Buffer.concat(values.map((value) => hashOf(value + plus)));
-          const order = orderOf(values.length, hashes(1000), hashes(0));
+          const order = values.map((_, at) => at).toSorted((a, b) => Buffer.compare(keyAt(a), keyAt(b)));
+          const root = new RootBuilder();
+          for (const at of order) root.add(hashes(1000), at * HASH_BYTES);
           const id = identity.finish(shape, (first, second) => void doubles.push([first, second]));
-          expect(id).toBe(tableId({ ...shape, rows: values.length }, hashes(1000), order));
+          expect(id).toBe(tableIdOf({ ...shape, rows: values.length }, root.finish()));
         } finally {
           identity.close();
         }

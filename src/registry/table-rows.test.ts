@@ -7,7 +7,11 @@ import type { Cell } from "./csv-parser.ts";
 import { TableProblem } from "./csv-text.ts";
 import { bytesInMemory } from "./table-file.ts";
 import { formatOf, readRows, type TableFormat } from "./table-rows.ts";
-import { indexTable, inspectTable } from "./table-scan.ts";
+import { tableFacts } from "./table-facts.ts";
+import { inspectTable } from "./table-scan.ts";
+
+/** Tables of tests are small: nothing is ever written there. */
+const NO_SPILL = "/nowhere";
 
 const fileOf = (content: string | Uint8Array, name = "") =>
   bytesInMemory(typeof content === "string" ? Buffer.from(content) : content, name);
@@ -23,7 +27,7 @@ async function rowsOf(format: TableFormat, ...contents: (string | Uint8Array)[])
 async function idOf(format: TableFormat, ...contents: (string | Uint8Array)[]) {
   const table = { format, files: contents.map((content) => fileOf(content)) };
   const columns = await inspectTable(table);
-  return { columns, id: (await indexTable(table, columns, { key: ["id"] })).id };
+  return { columns, id: (await tableFacts(table, columns, { key: ["id"] }, NO_SPILL)).id };
 }
 
 async function problemOf(format: TableFormat, ...contents: (string | Uint8Array)[]): Promise<Issue | undefined> {

@@ -8,11 +8,15 @@ import { groupOf, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { groupCounts } from "./group-counts.ts";
 import { bytesInMemory } from "./table-file.ts";
 import type { Table } from "./table-rows.ts";
-import { indexTable, inspectTable, type TableIndex } from "./table-scan.ts";
+import { tableFacts, type TableFacts } from "./table-facts.ts";
+import { inspectTable } from "./table-scan.ts";
 
-async function read(text: string, spec: DatasetSpec = {}): Promise<TableIndex> {
+/** Tables of tests are small: nothing is ever written there. */
+const NO_SPILL = "/nowhere";
+
+async function read(text: string, spec: DatasetSpec = {}): Promise<TableFacts> {
   const table: Table = { format: "csv", files: [bytesInMemory(Buffer.from(text))] };
-  return indexTable(table, await inspectTable(table), spec);
+  return tableFacts(table, await inspectTable(table), spec, NO_SPILL);
 }
 const idOf = async (text: string, spec: DatasetSpec = {}) => (await read(text, spec)).id;
 const typeOf = (...cells: (string | null)[]): ColumnType => {
