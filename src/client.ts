@@ -39,9 +39,6 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
-/** After the last byte: hashing and keeping a big file takes its time. */
-const UPLOAD_MS = 10 * 60_000;
-
 export class EvenkeelClient {
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -107,18 +104,6 @@ export class EvenkeelClient {
       if (error instanceof EvenkeelProblem && error.problem.status === 404) return undefined;
       throw error;
     }
-  }
-  /** Uploads bytes as they come, of any size; may take as long as they keep coming. */
-  async putStream(path: string, bytes: Readable): Promise<void> {
-    const answer = await request(`${this.#base}${path}`, {
-      method: "PUT",
-      dispatcher: this.#agent,
-      headers: { "content-type": "application/octet-stream", ...this.#headers },
-      body: bytes,
-      headersTimeout: UPLOAD_MS,
-    });
-    const text = await answer.body.text();
-    if (answer.statusCode >= 400) throw new EvenkeelProblem(problemOf(answer.statusCode, text));
   }
   /** A document that isn't JSON. */
   async getText(path: string, query?: RequestOptions["query"]): Promise<string> {
