@@ -1,21 +1,28 @@
 /** A server as the pipeline runner sees it: the runner is where the pipeline's files are, the server keeps what comes out. */
 import type { DatasetVersionView } from "./api/index.ts";
 import { EvenkeelProblem, type EvenkeelClient } from "./client.ts";
-import type { PipelineStore, StepOutcome } from "./pipelines/index.ts";
+import { BytesRefused, type PipelineStore, type StepOutcome } from "./pipelines/index.ts";
 import type { BlobId } from "./std.ts";
 
 /** @param client - with a token that may read and write the registry: a trainer's, for example */
 export function pipelineStoreOf(client: EvenkeelClient): PipelineStore {
   return {
     putBlob: async (bytes) => (await client.put<{ readonly id: BlobId }>("/v1/blobs", bytes)).id,
-    putFile: async (path) => (await client.putFile<{ readonly id: BlobId }>("/v1/blobs", path)).id,
+    async putFile(path) {
+      try {
+        return (await client.putFile<{ readonly id: BlobId }>("/v1/blobs", path)).id;
+      } catch (error) {
+        if (error instanceof EvenkeelProblem && error.problem.status === 413)
+          throw new BytesRefused(`the server doesn't take as much (${error.message})`, { cause: error });
+        throw error;
+      }
+    },
     getFile: (id, path) => client.getFile(`/v1/blobs/${id}`, path),
     getBlob: (id) => client.getBytes(`/v1/blobs/${id}`),
     async dataset(reference) {
-      const { id, blob } = await client.get<Omit<DatasetVersionView, "blob"> & { readonly blob: BlobId }>("/v1/dataset-version", {
-        reference,
-      });
-      return { version: id, blob };
+      const known = await client.get<Omit<DatasetVersionView, "blob"> & { readonly blob: BlobId }>("/v1/dataset-version", { reference });
+      const { id: version, blob, layout } = known;
+      return { version, blob, ...(layout === "folder" ? { layout } : {}) };
     },
     async outcome(key) {
       try {

@@ -96,6 +96,15 @@ test("the rows that differ come as CSV, without protected columns for those who 
   });
 });
 
+test("comparisons take turns, and of many at once some are asked to come again", async () => {
+  const asked = Array.from({ length: 20 }, () => viewer.get<DatasetDiffView>("/v1/datasets/credit/diff", { from: "1", to: "2" }));
+  const answers = await Promise.allSettled(asked);
+  const answered = answers.filter(({ status }) => status === "fulfilled").length;
+  expect(answered).toBeGreaterThanOrEqual(9);
+  for (const [i, { status }] of answers.entries())
+    if (status === "rejected" && asked[i]) expect(await problemOf(asked[i])).toMatchObject({ status: 503 });
+});
+
 test("a tag moves with its reason, is taken away, and its history stays", async () => {
   const path = "/v1/datasets/credit/tags";
   expect(await trainer.post(path, { tag: "live", number: 1, reason: "first" })).toEqual({ tags: { clean: 1, live: 1 } });

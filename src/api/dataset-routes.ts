@@ -1,12 +1,11 @@
 /** Datasets: versions that never change, tags that move, and what differs between two versions. */
 import { createReadStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { Readable } from "node:stream";
 import { Type } from "typebox";
 import { actorOf, mayDo } from "../access/index.ts";
 import { checked, orNull, wholeNumber } from "../checked.ts";
 import { err } from "../std.ts";
-import { DatasetSpec, parseReference, tableFormats } from "../registry/index.ts";
+import { DatasetSpec, tableFormats } from "../registry/index.ts";
 import { ProblemError } from "./problem.ts";
 import {
   AddedDatasetVersionView,
@@ -19,7 +18,7 @@ import {
   versionDetailView,
   versionView,
 } from "./dataset-view.ts";
-import { DatasetDiffView, diffView } from "./dataset-diff-view.ts";
+import { datasetDiffRoutes, within } from "./dataset-diff-routes.ts";
 import { unpackTar } from "./tar.ts";
 import { blobIdAt, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
@@ -28,24 +27,12 @@ import { TAR, uploadRoutes } from "./uploads.ts";
 const DatasetParams = Type.Object({ dataset: Type.String() });
 export const reasonText = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the move and in the audit log" });
 
-const Version = Type.String({ description: "A number or tag of this dataset, or a reference to any version" });
-const KeyColumns = Type.Optional(
-  Type.String({ description: "Columns that name a row, with commas between; the declared ones when left out" }),
-);
-
 export async function datasetRoutes(app: Server, { store, registry, reads }: RegistryRouteParts): Promise<void> {
   const { datasets } = registry;
   const known = async (name: string) => {
     const dataset = (await datasets.list()).find((one) => one.name === name);
     if (!dataset) throw notFound(`dataset "${name}"`);
     return dataset;
-  };
-  /** Both versions as the registry names them, and the columns that either's dataset protects. */
-  const compared = async (dataset: string, asked: { readonly from: string; readonly to: string }) => {
-    const versions = { from: within(dataset, asked.from), to: within(dataset, asked.to) };
-    const found = [orProblem(await datasets.get(versions.from), "/from"), orProblem(await datasets.get(versions.to), "/to")];
-    const specs = await Promise.all(found.map(async (version) => (await known(version.dataset)).spec));
-    return { versions, guarded: specs.flatMap((spec) => spec.protected ?? []).map(({ column }) => column) };
   };
 
   await uploadRoutes(app, store, (scope, take) => {
@@ -204,71 +191,7 @@ export async function datasetRoutes(app: Server, { store, registry, reads }: Reg
       };
     },
   );
-  app.get(
-    "/v1/datasets/:dataset/diff",
-    {
-      config: readsRegistry,
-      schema: {
-        summary: "What differs between two versions, and for whom",
-        description: "Groups and the verdict, which names them, are shown to readers with protected:read.",
-        tags: ["datasets"],
-        params: DatasetParams,
-        querystring: Type.Object({
-          from: Version,
-          to: Type.String(),
-          by: Type.Optional(Type.String({ description: "Protected attributes to look at, with commas between; all when left out" })),
-          key: KeyColumns,
-        }),
-        response: { 200: DatasetDiffView },
-      },
-    },
-    async (request) => {
-      const { dataset } = request.params;
-      const { from, to, by, key } = request.query;
-      const { versions, guarded } = await compared(dataset, { from, to });
-      const how = { ...(by === undefined ? {} : { by: by.split(",") }), ...(key === undefined ? {} : { key: key.split(",") }) };
-      const diff = orProblem(await datasets.diff(versions.from, versions.to, how));
-      const seesGroups = mayDo(principalOf(request), "protected:read");
-      const shown = seesGroups ? diff.groups.length : 0;
-      await reads.note(principalOf(request), { object: `dataset/${dataset}`, asked: { view: "diff", ...request.query }, shown });
-      return diffView(diff, { seesGroups, guarded: seesGroups ? [] : guarded });
-    },
-  );
-  app.get(
-    "/v1/datasets/:dataset/diff/rows",
-    {
-      config: readsRegistry,
-      schema: {
-        summary: "The rows in which two versions differ, as CSV",
-        description:
-          "The first column says whether a row is `missing` or `new`, or how it was `before` and is `after`. They are rows of people: for those who " +
-          "write to the registry, and readers with protected:read. Protected columns are there only for the latter.",
-        tags: ["datasets"],
-        produces: ["text/csv"],
-        params: DatasetParams,
-        querystring: Type.Object({ from: Version, to: Type.String(), key: KeyColumns }),
-      },
-    },
-    async (request, reply) => {
-      const principal = principalOf(request);
-      const seesGroups = mayDo(principal, "protected:read");
-      if (!seesGroups && !mayDo(principal, "registry:write"))
-        throw new ProblemError("forbidden", "Rows are of people: registry:write or protected:read is needed.");
-      const { dataset } = request.params;
-      const { from, to, key } = request.query;
-      const { versions, guarded } = await compared(dataset, { from, to });
-      const how = { hidden: seesGroups ? [] : guarded, ...(key === undefined ? {} : { key: key.split(",") }) };
-      const { count, pieces } = orProblem(await datasets.diffRows(versions.from, versions.to, how));
-      const rows = Readable.from(pieces, { objectMode: false });
-      try {
-        await reads.note(principal, { object: `dataset/${dataset}`, asked: { view: "diff-rows", ...request.query }, shown: count });
-      } catch (error) {
-        rows.destroy();
-        throw error;
-      }
-      return reply.type("text/csv; charset=utf-8").header("content-disposition", "attachment").send(rows);
-    },
-  );
+  await datasetDiffRoutes(app, { registry, reads });
 }
 
 async function withFolder<T>(folder: string, work: (folder: string) => Promise<T>): Promise<T> {
@@ -278,12 +201,6 @@ async function withFolder<T>(folder: string, work: (folder: string) => Promise<T
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** `2` and `clean` are versions of this dataset; whole references stay what they are. */
-function within(dataset: string, text: string): string {
-  if (parseReference(text)) return text;
-  return /^[0-9]+$/.test(text) ? `${dataset}/${text}` : `${dataset}@${text}`;
 }
 
 const parseSpec = checked(DatasetSpec);

@@ -7,6 +7,8 @@ import { styled, table, type Io } from "./io.ts";
 /** Groups are many; a terminal shows the most telling, --json has all. */
 const GROUPS_SHOWN = 12;
 const COLUMNS_SHOWN = 20;
+/** Standard errors from where the verdict names a group. */
+const Z_SHOWN = 4.5;
 const DUPLICATES_SHOWN = 10;
 /** Values that are rarer than this say nothing of a column. */
 const SHARE_SHOWN = 0.01;
@@ -81,6 +83,14 @@ export function versionText(io: Io, version: DatasetVersionDetailView): string {
   ].join("\n");
 }
 
+/** For those who may not read of groups. */
+const plainVerdict = {
+  identical: "The same file, byte for byte.",
+  "same rows, other order": "The same rows in another order.",
+  "same rows, other notation": "The same rows in the same order, written in another notation.",
+  different: "The versions differ.",
+} as const satisfies Record<DatasetDiffView["identity"], string>;
+
 export function diffText(io: Io, diff: DatasetDiffView): string {
   const { from, to, rows, schema, cells, groups, verdict } = diff;
   const title = styled(io, "bold", `${from.dataset}/${from.number} → ${to.dataset}/${to.number}`);
@@ -105,7 +115,7 @@ export function diffText(io: Io, diff: DatasetDiffView): string {
     );
   return [
     title,
-    verdict ?? diff.identity,
+    verdict ?? plainVerdict[diff.identity],
     "",
     counts,
     ...(columns.length > 0 ? ["", ...columns] : []),
@@ -126,12 +136,18 @@ function cellsText(io: Io, cells: DatasetDiffView["cells"]): string {
       emptied,
       filled,
       patterns?.slice(0, 2).map(patternText).join("; ") ?? "protected",
-      groups?.[0] && groups[0].againstRest.z > 0 ? groupText(groups[0].group) : "",
+      whomText(groups),
     ]);
   return [
     table(io, ["changed cells", "rows", "now empty", "filled", "how", "most often"], rows),
     ...more(io, cells.length - rows.length),
   ].join("\n");
+}
+
+/** Of those who are touched beyond chance, the group that is most. */
+function whomText(groups: DatasetDiffView["cells"][number]["groups"]): string {
+  const most = groups?.find(({ group, againstRest }) => Object.keys(group).length > 0 && againstRest.z >= Z_SHOWN);
+  return most ? groupText(most.group) : "";
 }
 
 function patternText(pattern: NonNullable<DatasetDiffView["cells"][number]["patterns"]>[number]): string {

@@ -1,6 +1,7 @@
 /** Derives the rows of a feature set for every row of a table, as a stream from file to file. */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { csvValue } from "../api/index.ts";
 import { TableProblem, fileOnDisk, formatOf, readRows } from "../registry/index.ts";
 import type { FeatureRows, InputsSpec } from "../serving/index.ts";
@@ -34,6 +35,7 @@ const PROGRESS_ROWS = 10_000;
 export async function deriveFile({ rows, inputs, data, dataName, out, keep, onProgress }: Derivation): Promise<Derived> {
   const format = /\.csv$/i.test(out) ? CSV : NDJSON;
   const partial = `${out}.partial`;
+  await mkdir(dirname(out), { recursive: true });
   const file = openSync(partial, "w");
   const table = new DerivedTable({ rows, inputs, keep, format, write: (text) => void writeSync(file, text), onProgress });
   try {

@@ -1,7 +1,7 @@
 /** Feature sets: kept, looked at, followed through their versions, and applied to tables by the code that serves. */
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Type } from "typebox";
 import type { DatasetVersionView, FeatureSetView } from "../api/index.ts";
 import { checked } from "../checked.ts";
@@ -217,7 +217,9 @@ async function dataAt(
   const path = resolve(cwd, data);
   if (existsSync(path)) return { path, isOurs: false };
   if (!/^[a-z][a-z0-9-]{0,62}[@/][^/]{1,100}$/.test(data)) throw new FileError(`${data} can't be read: there is no such file`);
-  const { blob } = await client().get<DatasetVersionView>("/v1/dataset-version", { reference: data });
+  const { blob, layout } = await client().get<DatasetVersionView>("/v1/dataset-version", { reference: data });
+  if (layout === "folder") throw new FileError(`${data} is a folder: evenkeel data get writes its files, of which --table takes one`);
+  await mkdir(dirname(fetched), { recursive: true });
   await client().getFile(`/v1/blobs/${blob}`, fetched);
   return { path: fetched, isOurs: true };
 }

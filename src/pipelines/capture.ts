@@ -5,7 +5,7 @@ import { nearest } from "../checked.ts";
 import type { Json } from "../store/index.ts";
 import { err, ok, type BlobId, type Issue, type Result } from "../std.ts";
 import type { Pipeline, Step } from "./declaration.ts";
-import type { Recipe, RecipeStep } from "./recipe.ts";
+import type { KnownDataset, Recipe, RecipeStep } from "./recipe.ts";
 
 export interface CaptureOptions {
   /** Where the declaration lies. */
@@ -17,7 +17,7 @@ export interface CaptureOptions {
   /** The id of a file's bytes; keeps them where they are to be run from later. */
   readonly blobOf: (path: string) => Promise<BlobId>;
   /** @param reference - `name@tag` or `name@number` @throws when there is none */
-  readonly dataset: (reference: string) => Promise<{ readonly version: string; readonly blob: BlobId }>;
+  readonly dataset: (reference: string) => Promise<KnownDataset>;
 }
 
 /** Never code of the project: what tools put there. */
@@ -27,7 +27,7 @@ const FILES_MAX = 5000;
 /** What is declared and isn't there comes as issues whose paths point into the declaration. */
 export async function capture(pipeline: Pipeline, options: CaptureOptions): Promise<Result<Recipe, readonly Issue[]>> {
   const issues: Issue[] = [];
-  const datasets: Record<string, { version: string; blob: BlobId }> = {};
+  const datasets: Record<string, KnownDataset> = {};
   const files: Record<string, BlobId> = {};
   const steps: RecipeStep[] = [];
   const root = await realpath(options.folder);

@@ -4,7 +4,16 @@ export { inlineExecutor, spawnExecutor, type Ending, type Execution, type Execut
 export { trainHybrids, type HybridOptions, type HybridPlan, type PlayerGroup, type TrainedHybrid } from "./hybrids.ts";
 export { KnownFiles } from "./known-files.ts";
 export { StepOutcomeRecord, StepOutcomes, StepRepeat, type Determinism } from "./outcomes.ts";
-export { differingPlayers, makingPlayers, stepKey, type MakingPlayer, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
+export {
+  differingPlayers,
+  makingPlayers,
+  stepKey,
+  type KnownDataset,
+  type MakingPlayer,
+  type Recipe,
+  type RecipeStep,
+  type StepKey,
+} from "./recipe.ts";
 export { parseRecipe } from "./recipe-record.ts";
 export {
   StoppedError,
@@ -30,6 +39,6 @@ export {
   type StepOutcome,
   type StepTrouble,
 } from "./step-outcome.ts";
-export { WORK_MARK, type PipelineStore } from "./step-work.ts";
+export { BytesRefused, WORK_MARK, type PipelineStore } from "./step-work.ts";
 export { changeText, codeDifferences, paramChanges, type StepChange } from "./changes.ts";
 export { statusOf, type StatusSources, type StepStatus } from "./status.ts";

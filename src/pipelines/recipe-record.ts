@@ -29,7 +29,7 @@ const RecipeRecord = object({
     }),
     { minItems: 1, maxItems: 100 },
   ),
-  datasets: Type.Record(Name, object({ version: Type.String(), blob: Blob })),
+  datasets: Type.Record(Name, object({ version: Type.String(), blob: Blob, layout: Type.Optional(Type.Literal("folder")) })),
   files: Type.Optional(Type.Record(InnerPath, Blob, { additionalProperties: false })),
   environment: Type.Optional(Type.String()),
   locks: Type.Optional(Type.Array(InnerPath)),

@@ -29,11 +29,20 @@ export interface RecipeStep {
   readonly timeoutMs: number;
 }
 
+/** A version of a dataset. */
+export interface KnownDataset {
+  readonly version: string;
+  /** The file; of a folder, the list of its files. */
+  readonly blob: BlobId;
+  /** Left out for a file. */
+  readonly layout?: "folder";
+}
+
 export interface Recipe {
   readonly pipeline: string;
   readonly steps: readonly RecipeStep[];
   /** Dataset references (`name@tag`) as they were when the recipe was written: version and bytes. */
-  readonly datasets: Readonly<Record<string, { readonly version: string; readonly blob: BlobId }>>;
+  readonly datasets: Readonly<Record<string, KnownDataset>>;
   /** Files of the pipeline's folder that are inputs, by path; left out when there are none. */
   readonly files?: Readonly<Record<string, BlobId>>;
   /** What it ran in when it was recorded. Where it is cooked again, that machine's own counts. */

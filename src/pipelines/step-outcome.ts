@@ -60,6 +60,8 @@ export type StepInput = DepSource & {
   readonly blob: BlobId;
   /** Of a dataset: the version's id. */
   readonly version?: string;
+  /** Of a dataset that is a folder. */
+  readonly layout?: "folder";
 };
 
 /** Why a step has no outcome. */

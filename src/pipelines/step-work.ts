@@ -1,13 +1,14 @@
 /** Runs one step in a folder of its own: lays out what it needs, runs its command, stores what it leaves. */
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join, sep } from "node:path";
+import { folderIn } from "../registry/index.ts";
 import { contentId, type Clock } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { wordsOf } from "./command-words.ts";
 import type { Out } from "./declaration.ts";
 import { undeclaredFiles, type UndeclaredFiles } from "./declared-files.ts";
 import type { Executor } from "./executor.ts";
-import type { Recipe, RecipeStep, StepKey } from "./recipe.ts";
+import type { KnownDataset, Recipe, RecipeStep, StepKey } from "./recipe.ts";
 import {
   troubleText,
   type StepFacts,
@@ -19,15 +20,20 @@ import {
 } from "./step-outcome.ts";
 import type { Observation } from "./watch.ts";
 
+/** The server takes no such bytes: they are too many, for example. The message says why. */
+export class BytesRefused extends Error {
+  override readonly name = "BytesRefused";
+}
+
 /** What the runner needs of a server. The runner itself is wherever the pipeline's files are; a server never runs a command. */
 export interface PipelineStore {
   putBlob(bytes: Uint8Array): Promise<BlobId>;
-  /** Streamed: a step's inputs and outputs may be larger than memory. */
+  /** Streamed: a step's inputs and outputs may be larger than memory. @throws BytesRefused */
   putFile(path: string): Promise<BlobId>;
   getBlob(id: BlobId): Promise<Buffer>;
   getFile(id: BlobId, path: string): Promise<void>;
   /** @param reference - `name@tag` or `name@number` @throws when there is none */
-  dataset(reference: string): Promise<{ readonly version: string; readonly blob: BlobId }>;
+  dataset(reference: string): Promise<KnownDataset>;
   outcome(key: StepKey): Promise<StepOutcome | undefined>;
   saveOutcome(outcome: StepOutcome): Promise<void>;
 }
@@ -135,7 +141,8 @@ async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scrat
   for (const [dep, input] of Object.entries(inputs)) {
     const place = join(work, "deps", dep + endingOf(input, recipe));
     places[`deps.${dep}`] = place;
-    await layOut(place, { blob: input.blob, store });
+    if (input.layout === "folder") await layOutFolder(place, input.blob, store);
+    else await layOut(place, { blob: input.blob, store });
   }
   for (const [out, { path }] of Object.entries(step.outs)) {
     places[`outs.${out}`] = join(work, path);
@@ -174,7 +181,14 @@ async function collect(step: RecipeStep, work: string, store: PipelineStore): Pr
   const metrics = step.metrics ? numbersIn(await readFile(join(work, step.metrics), "utf8")) : ok({});
   if (!metrics.ok) return err({ kind: "bad-output", path: step.metrics ?? "", why: metrics.error });
   const outs: Left["outs"] = {};
-  for (const [name, out] of Object.entries(step.outs)) outs[name] = { ...out, blob: await store.putFile(join(work, out.path)) };
+  for (const [name, out] of Object.entries(step.outs)) {
+    try {
+      outs[name] = { ...out, blob: await store.putFile(join(work, out.path)) };
+    } catch (error) {
+      if (!(error instanceof BytesRefused)) throw error;
+      return err({ kind: "bad-output", path: out.path, why: error.message });
+    }
+  }
   return ok({ outs, metrics: metrics.value });
 }
 
@@ -211,6 +225,15 @@ async function layOut(
   await rename(temporary, path);
 }
 let laidOutFiles = 0;
+
+async function layOutFolder(folder: string, blob: BlobId, store: PipelineStore): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const file of await folderIn({ get: (id) => store.getBlob(id) }, blob)) {
+    const place = join(folder, file.path);
+    assert(place.startsWith(folder + sep), `${file.path} stays in the folder of its dataset`);
+    await layOut(place, { blob: file.blob, store, isProgram: file.mode === "executable" });
+  }
+}
 
 /** The numbers of a file of metrics; what else is in it is passed over. */
 function numbersIn(text: string): Result<Record<string, number>, string> {

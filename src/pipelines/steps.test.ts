@@ -27,6 +27,7 @@ import { cook, type RunOptions } from "./run.ts";
 import { Slots } from "./slots.ts";
 import { stepFactsOf } from "./step-facts.ts";
 import { troubleText } from "./step-outcome.ts";
+import { BytesRefused } from "./step-work.ts";
 import { combinations, settingsOf } from "./sweep.ts";
 
 let folder: string;
@@ -119,6 +120,21 @@ test("a file of the project is an input by its content", async () => {
   write("data/in.txt", "one");
   const again = await run(steps);
   expect(again.ok && [...again.value.cached]).toEqual(["a"]);
+});
+
+test("a dataset that is a folder is laid out as one", async () => {
+  write("a", "first");
+  write("b", "second");
+  const [a, b] = [await store.putFile(join(folder, "a")), await store.putFile(join(folder, "b"))];
+  const files = [
+    { path: "deep/a.txt", blob: a, bytes: 5, mode: "file" as const },
+    { path: "b.txt", blob: b, bytes: 6, mode: "file" as const },
+  ];
+  const manifest = await store.putBlob(Buffer.from(JSON.stringify({ files, version: 1 })));
+  store.dataset = async () => ({ version: "tbl:1", blob: manifest, layout: "folder" });
+  const cmd = sh(`cat "$1/deep/a.txt" "$1/b.txt" > o.txt`, "{deps.d}");
+  const steps = `  a: { role: data, cmd: ${cmd}, deps: { d: { dataset: "images@v1" } }, outs: { o: { path: o.txt, kind: file } } }`;
+  expect(await textOf(steps)).toBe("firstsecond");
 });
 
 test("what is declared and isn't there is told with its place and what was meant", async () => {
@@ -226,6 +242,15 @@ test.each([
 ])("%s is told in words", async (_name, step, says) => {
   write("x.sh", "#!/bin/sh\n");
   expect((await failureOf(`  a: { role: data, ${step}, outs: {} }`)).says).toContain(says);
+});
+
+test("an output that the server doesn't take is named, with why", async () => {
+  store.putFile = async (path) => {
+    if (path.endsWith("big.bin")) throw new BytesRefused("the server doesn't take as much (Send at most 3 bytes.)");
+    return MemoryPipelineStore.prototype.putFile.call(store, path);
+  };
+  const { says } = await failureOf(`  a: { role: data, cmd: ${sh("echo 1234 > big.bin")}, outs: { o: { path: big.bin, kind: file } } }`);
+  expect(says).toBe("left a big.bin that can't be used: the server doesn't take as much (Send at most 3 bytes.)");
 });
 
 test("being stopped ends what runs, keeps what finished, and starts nothing", async () => {

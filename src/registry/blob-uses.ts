@@ -23,6 +23,13 @@ export async function datasetBlobs(db: Kysely<Schema>, blobs: Blobs): Promise<Re
 /** What else than a dataset version needs the blob. */
 export async function otherUses(db: Kysely<Schema>, id: BlobId): Promise<readonly string[]> {
   const artifacts = await db.selectFrom("run_artifact").select(["run", "path"]).where("blob", "=", id).limit(5).execute();
+  const files = await db.selectFrom("artifact_file").select(["folder", "path"]).where("blob", "=", id).limit(5).execute();
+  const versionFiles = await db
+    .selectFrom("model_version_file")
+    .select(["model", "number", "path"])
+    .where("blob", "=", id)
+    .limit(5)
+    .execute();
   const models = await db.selectFrom("model_version").select(["model", "number"]).where("blob", "=", id).limit(5).execute();
   const steps = await db
     .selectFrom("step_run")
@@ -33,6 +40,8 @@ export async function otherUses(db: Kysely<Schema>, id: BlobId): Promise<readonl
   const releases = await db.selectFrom("release").select(["endpoint", "number"]).where("bundle_json", "like", `%${id}%`).limit(5).execute();
   return [
     ...models.map(({ model, number }) => `model ${model}/${number}`),
+    ...versionFiles.map(({ model, number, path }) => `${path} of model ${model}/${number}`),
+    ...files.map(({ folder, path }) => `artifact ${path}${folder === "" ? "" : ` of logged model ${folder}`}`),
     ...releases.map(({ endpoint, number }) => `release ${endpoint} r${number}`),
     ...artifacts.map(({ run, path }) => `artifact ${path} of run ${run}`),
     ...steps.map(({ pipeline, step }) => `step ${step} of pipeline ${pipeline}`),

@@ -105,7 +105,8 @@ export class DatasetRedaction {
       .where("removed_at_ms", "is", null)
       .execute();
     for (const row of kept) for (const id of await blobsOf(blobs, versionOf(row, {}))) await blobs.repack(id);
-    await blobs.sweep({ olderThanMs: 0, nowMs: runtime.clock.nowMs() });
+    // Beside PostgreSQL another gateway may be adding; there the old packs go with the first sweep an hour later.
+    await blobs.sweep({ olderThanMs: this.#store.kind === "sqlite" ? 0 : 3_600_000, nowMs: runtime.clock.nowMs() });
     return done;
   }
 
@@ -129,7 +130,7 @@ export class DatasetRedaction {
       source = staged.value;
       const dataset = await this.#store.db.selectFrom("dataset").selectAll().where("name", "=", version.dataset).executeTakeFirstOrThrow();
       const format = version.format === "ndjson" ? "ndjson" : "csv";
-      const read = await readSource(source, { spec: specOf(dataset), format });
+      const read = await readSource(source, { spec: specOf(dataset), format, spillPath: blobs.temporaryPath() });
       assert(read.ok, "a table without some of its rows is still one");
       const begun = await keepSource(blobs, source);
       isKept = true;
@@ -174,9 +175,9 @@ export class DatasetRedaction {
           blob: after.blob,
           bytes: after.bytes,
           format: after.reading.format,
-          rows: after.reading.index?.rows ?? 0,
+          rows: after.reading.facts?.rows ?? 0,
           columns_json: canonicalJson(after.reading.columns),
-          profile_json: canonicalJson({ columns: after.reading.index?.columns ?? [], cells: after.reading.index?.cells ?? [] }),
+          profile_json: canonicalJson({ columns: after.reading.facts?.columns ?? [], cells: after.reading.facts?.cells ?? [] }),
           sketches: null,
         }
       : {

@@ -13,7 +13,8 @@ import { guardOf, moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMov
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
-import { dropSource, keepSource, readSource, stageSource, type StagedSource, type TableReading, type TableSource } from "./table-intake.ts";
+import { Scans } from "./scan-apart.ts";
+import { dropSource, keepSource, type KeptSource, type TableReading, type TableSource } from "./table-intake.ts";
 import type { TableFormat } from "./table-rows.ts";
 
 export interface DatasetAddition {
@@ -51,8 +52,10 @@ type VersionRow = Selectable<Schema["dataset_version"]>;
 export class Datasets {
   readonly #store: Store;
   readonly #audit: Audit;
+  readonly #scans: Scans;
 
   constructor(store: Store, audit: Audit) {
+    this.#scans = new Scans(store.blobs);
     this.#store = store;
     this.#audit = audit;
   }
@@ -64,44 +67,42 @@ export class Datasets {
     if (!declared.ok) return declared;
     const spec = declared.value;
     const { db, blobs } = this.#store;
-    const staged = await stageSource(blobs, source, await this.#newestBlobs(dataset));
-    if (!staged.ok) return err(invalid(staged.error));
-    const redacted = await this.#redactedAs(dataset, staged.value.blob);
-    if (redacted) {
-      await dropSource(blobs, staged.value);
-      return err(redacted);
-    }
-    const known = await this.#byBlob(db, dataset, staged.value.blob);
-    if (known && known.removed_at_ms === null) {
-      await dropSource(blobs, staged.value);
-      if (tag === undefined) return ok({ version: versionOf(known, await tagsOf(db, dataset)), isNew: false });
-      return this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: staged.value, reading: undefined }, actor));
-    }
+    const rows = await db.selectFrom("dataset_version").selectAll().where("dataset", "=", dataset).orderBy("number", "desc").execute();
+    const there = rows.filter((row) => row.removed_at_ms === null).map((row) => versionOf(row, {}).blob);
+    const redacted = await this.#redactedBlobs(dataset);
+    const known = [...there, ...redacted.keys()];
+    const scanned = await this.#scans.scan({ source, spec, format: addition.format, bases: there.slice(0, 2), known });
+    if (!scanned.ok) return err(invalid(scanned.error));
+    const { source: found, reading } = scanned.value;
     let isKept = false;
     try {
-      const read = await readSource(staged.value, { spec, ...(addition.format ? { format: addition.format } : {}) });
-      if (!read.ok) return err(invalid(read.error));
-      const begun = await keepSource(blobs, staged.value);
+      const refused = redacted.get(found.blob);
+      if (refused) return err(refused);
+      if (reading === undefined) {
+        const row = rows.find(({ blob }) => blob === found.blob);
+        assert(row, "what is known and not redacted is a version");
+        if (tag === undefined) return ok({ version: versionOf(row, await tagsOf(db, dataset)), isNew: false });
+        return await this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: found, reading }, actor));
+      }
+      const begun = await keepSource(blobs, found);
       isKept = true;
-      const made = { addition, spec, source: staged.value, reading: read.value };
-      const added = await this.#store.transaction((tx) => this.#write(tx, made, actor));
-      if (!added.ok) await this.#dropUnused([staged.value.blob, ...staged.value.files.map(({ blob }) => blob)]);
+      const added = await this.#store.transaction((tx) => this.#write(tx, { addition, spec, source: found, reading }, actor));
+      if (!added.ok) await this.#dropUnused([found.blob, ...found.files.map(({ blob }) => blob)]);
       await begun.end();
       return added;
     } finally {
-      if (!isKept) await dropSource(blobs, staged.value);
+      if (!isKept) await dropSource(blobs, found);
     }
   }
 
-  /** Whether these bytes hold rows that were redacted since. */
-  async #redactedAs(dataset: string, blob: BlobId): Promise<Refusal | undefined> {
-    const query = this.#store.db.selectFrom("dataset_redaction").selectAll().where("dataset", "=", dataset).where("blob_before", "=", blob);
-    const row = await query.executeTakeFirst();
-    return (
-      row &&
-      conflict(
-        `these bytes were ${dataset}/${row.number}, of which ${row.rows} rows were redacted under ${row.reference}: they are not added again`,
-      )
+  /** Bytes that hold rows which were redacted since, with why they aren't added again. */
+  async #redactedBlobs(dataset: string): Promise<ReadonlyMap<BlobId, Refusal>> {
+    const rows = await this.#store.db.selectFrom("dataset_redaction").selectAll().where("dataset", "=", dataset).execute();
+    return new Map(
+      rows.map((row) => {
+        const what = `these bytes were ${dataset}/${row.number}, of which ${row.rows} rows were redacted under ${row.reference}`;
+        return [asBlobId(row.blob_before), conflict(`${what}: they are not added again`)];
+      }),
     );
   }
 
@@ -122,17 +123,6 @@ export class Datasets {
     const { db, blobs } = this.#store;
     const used = await datasetBlobs(db, blobs);
     for (const id of ids) if (!used.has(id) && (await otherUses(db, id)).length === 0) await blobs.remove(id);
-  }
-
-  /** Of the newest versions, with which the next one shares most of its bytes. */
-  async #newestBlobs(dataset: string): Promise<readonly BlobId[]> {
-    const query = this.#store.db
-      .selectFrom("dataset_version")
-      .selectAll()
-      .where("dataset", "=", dataset)
-      .orderBy("number", "desc")
-      .limit(2);
-    return (await query.execute()).map((row) => versionOf(row, {}).blob);
   }
 
   /** @param reference - `credit/2`, `credit@clean` or `tbl:…` */
@@ -283,7 +273,7 @@ export class Datasets {
     made: {
       readonly addition: DatasetAddition;
       readonly spec: DatasetSpec;
-      readonly source: StagedSource;
+      readonly source: KeptSource;
       readonly reading: TableReading | undefined;
     },
     actor: string,
@@ -326,7 +316,7 @@ export class Datasets {
       readonly dataset: string;
       readonly isFirst: boolean;
       readonly spec: DatasetSpec;
-      readonly source: StagedSource;
+      readonly source: KeptSource;
       readonly reading: TableReading;
     },
     actor: string,
@@ -348,9 +338,9 @@ export class Datasets {
       format: reading.format,
       layout: source.layout,
       bytes: source.bytes,
-      rows: reading.index?.rows ?? 0,
+      rows: reading.facts?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
-      profile_json: canonicalJson({ columns: reading.index?.columns ?? [], cells: reading.index?.cells ?? [] }),
+      profile_json: canonicalJson({ columns: reading.facts?.columns ?? [], cells: reading.facts?.cells ?? [] }),
       sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
@@ -385,3 +375,6 @@ const declaredOtherwise = (dataset: string): Refusal =>
   conflict(
     `dataset ${dataset} was declared with another key, label or protected columns: leave the declaration out, or choose another name`,
   );
+
+/** This column holds ids that were made before they were written. */
+const asBlobId = (id: string): BlobId => id as BlobId;

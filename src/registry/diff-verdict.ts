@@ -190,7 +190,9 @@ function cellFinding(change: ColumnChange): DiffFinding {
 
 /** Columns whose values moved, unless changed cells have said so. */
 function shiftFindings({ diff, spec }: Told): DiffFinding[] {
-  const isTold = new Set([...diff.cells.map(({ column }) => column), ...(spec.label ? [spec.label.column] : [])]);
+  // What names rows is different in each; new rows have new names.
+  const unsaid = [...(spec.label ? [spec.label.column] : []), ...(diff.rows.key?.columns ?? [])];
+  const isTold = new Set([...diff.cells.map(({ column }) => column), ...unsaid]);
   const shifted = diff.distributions.filter(({ column, isShifted }) => isShifted && !isTold.has(column));
   const said = (columns: readonly string[], text: string): DiffFinding => ({ kind: "distribution", group: null, columns, text });
   const codes = diff.distributions.flatMap(({ column, newValues, goneValues }) => [
@@ -213,7 +215,8 @@ function differentialFindings({ diff, spec }: Told): DiffFinding[] {
   const named = [...ofRows, ...cellFindings({ diff, spec })];
   if (named.some(({ group }) => group !== null)) return [];
   const best = diff.differentials.find(
-    ({ z, differential, change, changeOfRest, measure }) =>
+    ({ z, differential, change, changeOfRest, measure, column }) =>
+      !diff.rows.key?.columns.includes(column ?? "") &&
       Math.abs(z) >= Z_MIN &&
       (measure === "values" ? change >= 2 * changeOfRest && differential >= PSI_MIN : Math.abs(differential) >= DIFFERENCE_MIN),
   );

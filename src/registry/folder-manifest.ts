@@ -32,7 +32,7 @@ export function manifestBytes(files: readonly FolderFile[]): Buffer {
 }
 
 /** @throws BlobError where the manifest is gone, or isn't what was stored */
-export async function folderIn(blobs: Blobs, id: BlobId): Promise<readonly FolderFile[]> {
+export async function folderIn(blobs: Pick<Blobs, "get">, id: BlobId): Promise<readonly FolderFile[]> {
   const manifest = parseManifest(JSON.parse((await blobs.get(id)).toString("utf8")));
   if (!manifest.ok) throw new BlobError("corrupt", id);
   return manifest.value.files.map(({ blob, ...file }) => {

@@ -28,7 +28,7 @@ export {
   type FeatureEvent,
 } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
-export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile } from "./folder-manifest.ts";
+export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile, folderIn } from "./folder-manifest.ts";
 export { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {

@@ -111,7 +111,7 @@ export class RegisteredModels {
       const taken = await tx.selectFrom("model").select("name").where("name", "=", to).executeTakeFirst();
       if (taken) return exists(`Registered Model (name=${to}) already exists.`);
       await tx.updateTable("model").set({ name: to, updated_at_ms: this.#store.runtime.clock.nowMs() }).where("name", "=", name).execute();
-      for (const table of ["model_version", "model_version_file", "model_alias"] as const)
+      for (const table of ["model_version", "model_version_file", "model_alias", "model_protected_alias"] as const)
         await tx.updateTable(table).set({ model: to }).where("model", "=", name).execute();
       await this.#audit.append(tx, { actor, action: "model.renamed", object: `model/${to}`, payload: { from: name, to } });
       return ok(undefined);

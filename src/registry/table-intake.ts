@@ -7,12 +7,13 @@ import { TableProblem } from "./csv-text.ts";
 import { columnIssues } from "./dataset-diffs.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
 import { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
-import { folderIssues, manifestBytes, printable, tableOf } from "./folder-manifest.ts";
+import { type FolderFile, folderIssues, manifestBytes, printable, tableOf } from "./folder-manifest.ts";
 import { folderId, type TableId } from "./row-hash.ts";
 import type { VersionFormat, VersionLayout } from "./stored-table.ts";
 import { bytesInMemory, fileInStore, fileOnDisk, type TableFile } from "./table-file.ts";
 import { formatOf, type Table, type TableFormat } from "./table-rows.ts";
-import { indexTable, inspectTable, type TableIndex } from "./table-scan.ts";
+import { tableFacts, type TableFacts } from "./table-facts.ts";
+import { inspectTable } from "./table-scan.ts";
 
 /**
  * Where a version comes from: a file or folder on this machine, files with the names they are to have, bytes in memory, or a blob that is in
@@ -24,12 +25,15 @@ export type TableSource =
   | { readonly bytes: Uint8Array }
   | { readonly blob: BlobId };
 
-/** A source whose bytes are hashed and written, and not yet in the store. */
-export interface StagedSource {
+/** What is needed to keep or drop a source whose bytes are hashed and written, and not yet in the store. Plain data. */
+export interface KeptSource {
   readonly layout: VersionLayout;
   /** Of the file, or of the folder's manifest. */
   readonly blob: BlobId;
   readonly bytes: number;
+  readonly files: readonly (FolderFile & { readonly staged: StagedBlob | undefined })[];
+}
+export interface StagedSource extends KeptSource {
   readonly files: readonly StagedFile[];
 }
 
@@ -55,7 +59,7 @@ export interface TableReading {
   readonly id: TableId;
   readonly columns: readonly Column[];
   /** undefined for a folder without a table. */
-  readonly index: TableIndex | undefined;
+  readonly facts: TableFacts | undefined;
 }
 
 /**
@@ -111,21 +115,21 @@ async function stagedFile(blobs: Blobs, file: TableFile, bases: readonly Recipe[
 /** Reads the table of a source: types, hashes, groups, profile. */
 export async function readSource(
   source: StagedSource,
-  asked: { readonly spec: DatasetSpec; readonly format?: TableFormat },
+  asked: { readonly spec: DatasetSpec; readonly format?: TableFormat; readonly spillPath: string },
 ): Promise<Result<TableReading, readonly Issue[]>> {
   try {
     const table = await tableIn(source, asked.format);
     if (!table.ok) return table;
     if (table.value === undefined) {
       const issues = columnIssues(asked.spec, []);
-      return issues.length > 0 ? err(issues) : ok({ format: "none", id: folderId(source.blob), columns: [], index: undefined });
+      return issues.length > 0 ? err(issues) : ok({ format: "none", id: folderId(source.blob), columns: [], facts: undefined });
     }
     const columns = await inspectTable(table.value);
     const issues = columnIssues(asked.spec, columns);
     if (issues.length > 0) return err(issues);
-    const index = await indexTable(table.value, columns, asked.spec);
+    const facts = await tableFacts(table.value, columns, asked.spec, asked.spillPath);
     await stillThere(source.files);
-    return ok({ format: table.value.format, id: index.id, columns, index });
+    return ok({ format: table.value.format, id: facts.id, columns, facts });
   } catch (error) {
     if (error instanceof TableProblem) return err([error.issue]);
     throw error;
@@ -136,14 +140,14 @@ export async function readSource(
  * Puts a source's bytes into the store. What is there and isn't referred to when the process ends is taken away at the next start, unless
  * `end` was called before.
  */
-export async function keepSource(blobs: Blobs, source: StagedSource): Promise<{ end(): Promise<void> }> {
+export async function keepSource(blobs: Blobs, source: KeptSource): Promise<{ end(): Promise<void> }> {
   const begun = await blobs.beginning([source.blob, ...source.files.map(({ blob }) => blob)]);
   for (const { staged } of source.files) if (staged) await blobs.commit(staged);
   if (source.layout === "folder") await blobs.put(manifestBytes(source.files));
   return begun;
 }
 
-export async function dropSource(blobs: Blobs, source: StagedSource): Promise<void> {
+export async function dropSource(blobs: Blobs, source: KeptSource): Promise<void> {
   for (const { staged } of source.files) if (staged) await blobs.discard(staged);
 }
 

@@ -14,6 +14,11 @@ function doorWith(limits: { readonly turnMs: number; readonly maxWaitMs: number 
     });
   return { door, enter, order };
 }
+
+/** As many as there have to be before a process is taken for what it is. */
+async function grownUp(enter: (n: number, costMs: number) => Promise<number | null>): Promise<void> {
+  for (let n = 0; n < 500; n++) await enter(n, 0);
+}
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 test("whoever comes while a turn has time left begins on the spot, the others in the turns after it, first come first served", async () => {
@@ -30,6 +35,12 @@ test("whoever comes while a turn has time left begins on the spot, the others in
 
 test("who would wait longer than the limit is turned away when they come, and nobody is once the others are gone", async () => {
   const { door, enter } = doorWith({ turnMs: 5, maxWaitMs: 50 });
+  // A process that has just begun is slow: nobody is turned away for that.
+  const young = Array.from({ length: 40 }, (_, n) => enter(n, 5));
+  for (let turns = 0; turns < 22; turns++) await turn();
+  young.push(...Array.from({ length: 30 }, (_, n) => enter(n, 5)));
+  expect(await Promise.all(young)).not.toContain(null);
+  await grownUp(enter);
   // A crowd that is gone soon is let wait, whatever was foreseen.
   expect(await Promise.all(Array.from({ length: 15 }, (_, n) => enter(n, 5)))).not.toContain(null);
   const crowd = Array.from({ length: 40 }, (_, n) => enter(n, 5));

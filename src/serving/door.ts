@@ -38,6 +38,8 @@ const STANDING = 0.25;
  * many turns, or a flood of those who are turned away would leave no time to decide.
  */
 const [OWN_SHARE, LONGEST_OWN_TURN] = [4, 4];
+/** So many requests into a process its code is still being compiled, and what they took says little about those to come. */
+const NEW_REQUESTS = 500;
 /** Of the limit: who was let in stays for so long, even when the process is held up meanwhile. */
 const PATIENCE = 5;
 
@@ -59,6 +61,7 @@ export class Door {
   /** When that turn's own work was done. */
   #turnEndUs = 0;
   #begun = 0;
+  #begunInAll = 0;
   /** The loop's time in busy turns, with all that is read, recorded, answered and turned away, and how many began in it; older ones fade. */
   #busyUs = 0;
   #busyBegun = 0;
@@ -91,6 +94,7 @@ export class Door {
 
   /** Whether who comes now would wait too long. */
   isFull(nowUs: number): boolean {
+    if (this.#begunInAll < NEW_REQUESTS) return false;
     const isCrowd = this.#crowdedSinceUs !== null && nowUs - this.#crowdedSinceUs > SUSTAINED * this.#maxWaitUs;
     const share = isCrowd || nowUs <= this.#overloadUntilUs ? STANDING : SUSTAINED;
     const isFull = this.waiting * this.#busyUs > share * this.#maxWaitUs * this.#busyBegun;
@@ -135,6 +139,7 @@ export class Door {
 
   #begin<T>(begin: () => Promise<T>): Promise<T> {
     this.#begun++;
+    this.#begunInAll++;
     return begin();
   }
 }

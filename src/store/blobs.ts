@@ -44,6 +44,7 @@ export class Blobs {
   readonly #ids: Ids;
   /** Blobs that were read whole, and found right, before slices of them were asked for. */
   readonly #sound = new Set<BlobId>();
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(folder: string, ids: Ids) {
     this.folder = folder;
@@ -148,6 +149,11 @@ export class Blobs {
     return this.path(id);
   }
 
+  /** Of a file of the caller's that is gone after the next start at the latest. Its folder is there once something was staged. */
+  temporaryPath(): string {
+    return join(this.folder, "tmp", this.#ids.next());
+  }
+
   /** Begins a blob that is written piece by piece. Nothing of it is there before `commit`. */
   staging(bases: readonly Recipe[] = []): BlobStaging {
     return new BlobStaging({ folder: this.folder, freshName: () => this.#ids.next(), bases });
@@ -161,7 +167,11 @@ export class Blobs {
   }
 
   /** Makes staged bytes a blob; returns once it survives a power cut. @returns whether it is new */
-  async commit(staged: StagedBlob): Promise<boolean> {
+  commit(staged: StagedBlob): Promise<boolean> {
+    return this.#alone(() => this.#commit(staged));
+  }
+
+  async #commit(staged: StagedBlob): Promise<boolean> {
     if (await this.has(staged.id)) {
       await this.discard(staged);
       return false;
@@ -196,8 +206,10 @@ export class Blobs {
       throw error;
     }
     const staged = staging.finish();
-    for (const { name, temporary } of staged.packs) await this.#moveIn(temporary, this.#packPath(name));
-    await this.#moveIn(staged.temporary, this.#recipePath(id));
+    await this.#alone(async () => {
+      for (const { name, temporary } of staged.packs) await this.#moveIn(temporary, this.#packPath(name));
+      await this.#moveIn(staged.temporary, this.#recipePath(id));
+    });
   }
 
   async discard(staged: StagedBlob): Promise<void> {
@@ -211,11 +223,28 @@ export class Blobs {
     await rm(this.path(id), { force: true });
   }
 
+  /** One after the other: a sweep must not see packs whose recipe is about to come. Other processes' packs are kept safe by their age. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    let end = () => undefined as void;
+    this.#turn = new Promise((resolve) => (end = () => resolve()));
+    await before;
+    try {
+      return await work();
+    } finally {
+      end();
+    }
+  }
+
   /**
    * Removes packs of which no recipe needs a chunk any more. Young ones stay: their recipe may be about to come.
    * @returns how many bytes that made free, or would make
    */
-  async sweep({
+  sweep(asked: { readonly olderThanMs: number; readonly nowMs: number; readonly isTrial?: boolean }): Promise<number> {
+    return this.#alone(() => this.#sweep(asked));
+  }
+
+  async #sweep({
     olderThanMs,
     nowMs,
     isTrial = false,
@@ -234,7 +263,8 @@ export class Blobs {
     let bytes = 0;
     for await (const path of filesWithin(join(this.folder, "packs"))) {
       const { size, mtimeMs } = await stat(path);
-      if (needed.has(path.slice(path.lastIndexOf("/") + 1)) || mtimeMs > nowMs - olderThanMs) continue;
+      const isYoung = olderThanMs > 0 && mtimeMs > nowMs - olderThanMs;
+      if (needed.has(path.slice(path.lastIndexOf("/") + 1)) || isYoung) continue;
       bytes += size;
       if (!isTrial) await rm(path, { force: true });
     }

@@ -84,9 +84,10 @@ export const runView = ({ run, metrics, links }: FoundRun) => ({
       links.modelsIn.map((model) => ({ model_id: model })),
     ),
   },
-  ...(links.modelsOut.length > 0
-    ? { outputs: { model_outputs: links.modelsOut.map(({ model, step }) => ({ model_id: model, step })) } }
-    : {}),
+  outputs: listed(
+    "model_outputs",
+    links.modelsOut.map(({ model, step }) => ({ model_id: model, step })),
+  ),
 });
 
 export const loggedModelView = (model: LoggedModel) => ({

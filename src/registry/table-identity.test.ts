@@ -1,0 +1,42 @@
+import { hash } from "node:crypto";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { HASH_BYTES, orderOf, tableId } from "./row-hash.ts";
+import { TableIdentity, type RowPlace } from "./table-identity.ts";
+
+const shape = { columns: [{ name: "a", type: "integer" as const }], key: ["a"] };
+const hashOf = (value: number) => hash("sha256", `${value}`, "buffer").subarray(0, HASH_BYTES);
+
+test("the id is that of all rows sorted at once, whether they fit in memory or not, and doubles are found in either case", () => {
+  const folder = mkdtempSync(join(tmpdir(), "evenkeel-identity-"));
+  const spillPath = join(folder, "spill");
+  try {
+    fc.assert(
+      fc.property(fc.array(fc.nat(300), { minLength: 1, maxLength: 600 }), fc.constantFrom(7, 100, 10_000), (values, heldMax) => {
+        const identity = new TableIdentity(spillPath, heldMax);
+        const doubles: (readonly [RowPlace, RowPlace])[] = [];
+        try {
+          for (const [line, value] of values.entries()) identity.add(hashOf(value), hashOf(value + 1000), { line, file: 0 });
+          const hashes = (plus: number) => Buffer.concat(values.map((value) => hashOf(value + plus)));
+          const order = orderOf(values.length, hashes(1000), hashes(0));
+          const id = identity.finish(shape, (first, second) => void doubles.push([first, second]));
+          expect(id).toBe(tableId({ ...shape, rows: values.length }, hashes(1000), order));
+        } finally {
+          identity.close();
+        }
+        expect(existsSync(spillPath)).toBe(false);
+        expect(doubles).toHaveLength(values.length - new Set(values).size);
+        for (const [first, second] of doubles) {
+          expect(values[first.line]).toBe(values[second.line]);
+          expect(first.line).toBeLessThan(second.line);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
