@@ -81,7 +81,10 @@ function schemaIn(content: Static<typeof Content> | undefined): Schema | undefin
  * Its address with these values in the path, by the name of the parameter, or with what stands before it where that alone says too
  * little: `tokens/id`. @throws for a parameter without a value
  */
-export function addressOf({ path }: Operation, values: Readonly<Record<string, string | undefined>>): string {
+export function addressOf({ path, name: of }: Operation, known: Readonly<Record<string, string | undefined>>): string {
+  // The run that everything else is tried on stays; another one is there to be deleted.
+  const values =
+    of === "DELETE /v1/runs/{run}" && known["doomed"] !== undefined && known["run"] !== "@@" ? { ...known, run: known["doomed"] } : known;
   return path.replaceAll(/(\w+)\/\{(\w+)\}/g, (_all, before: string, name: string) => {
     const value = values[name] ?? values[`${before}/${name}`];
     if (value === undefined) throw new Error(`no value for {${name}} of ${path}`);

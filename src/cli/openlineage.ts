@@ -16,7 +16,7 @@ export writes everything that happened so far, one event a line, to the file or 
 happens is named when the server starts: evenkeel up --openlineage <url|file>; status says how it stands (exit code 3 while it fails).
 
 examples:
-  evenkeel openlineage export --file events.ndjson
+  evenkeel openlineage export
   evenkeel openlineage status`,
   words: 1,
   options: { file: { type: "string" } },
@@ -51,7 +51,7 @@ examples:
 /** What is there already may be somebody's. */
 const refused = (file: string) => (error: unknown) => {
   const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
-  throw isThere ? new UsageError(`${file} is there already`) : error;
+  throw isThere ? new Error(`${file} is there already: name another file`) : error;
 };
 
 function statusText(io: Io, receiver: OpenLineageStatusView["receiver"]): string {
