@@ -39,7 +39,7 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
   });
   const model = await admin.post<ModelVersionView>("/v1/models/credit/versions", { blob: blob.id, featureSet: "loans/1" });
   const run = await admin.post<RunView>("/v1/runs", { experiment: "loans", name: "first" });
-  const doomed = await admin.post<RunView>("/v1/runs", { experiment: "loans", name: "to be deleted" });
+  const doomed = await admin.post<RunView>("/v1/runs", { experiment: "loans", name: "doomed" });
   const gone = await admin.post<NewTokenView>("/v1/tokens", { name: "gone", role: "viewer" });
   await admin.delete(`/v1/tokens/${gone.id}`);
   const step = { key: `step:${"0".repeat(64)}`, pipeline: "loans", step: "train", outs: {}, metrics: {}, log: "", durationMs: 1 };
@@ -52,7 +52,8 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
     step: step.step,
     dataset: "people",
     version: "1",
-    number: "99",
+    // No version has it: what everything else is tried on is not deleted.
+    number: "0",
     model: "credit",
     reference: model.id,
     run: run.id,
