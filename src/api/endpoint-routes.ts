@@ -1,6 +1,6 @@
 /** Endpoints: what answers, how their guardrails stand, and every way to change which release does. */
 import { Type } from "typebox";
-import { reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import { guardrailState, type RunningTest } from "../monitoring/index.ts";
 import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
@@ -119,12 +119,16 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
       config: { right: "read" },
       schema: {
         summary: "What an endpoint asks, as it was declared",
+        description: "Values of an input that names a group are for readers with protected:read.",
         tags: ["endpoints"],
         params: EndpointParams,
         response: { 200: InputsSpec },
       },
     },
-    async (request) => ({ ...roomOf(request.params.endpoint).definition.compiled.inputs }),
+    async (request) => {
+      const { inputs, groups } = roomOf(request.params.endpoint).definition.compiled;
+      return mayDo(principalOf(request), "protected:read") ? { ...inputs } : withoutGroupValues(inputs, groups);
+    },
   );
   app.get(
     "/v1/endpoints/:endpoint/transitions",
@@ -370,4 +374,14 @@ function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames)
     forecastDecisions: state.forecastDecisions,
     paused: state.paused,
   };
+}
+
+/** What the groups are called is for those who may see groups. */
+function withoutGroupValues(inputs: InputsSpec, groups: Readonly<Record<string, unknown>>): InputsSpec {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { values, ...input }]) => [
+      name,
+      values && !Object.hasOwn(groups, name) ? { ...input, values } : input,
+    ]),
+  );
 }

@@ -80,7 +80,7 @@ const nonsense: readonly (readonly [call: string, says: string, code: number])[]
     2,
   ],
   ["apply -f nowhere.yaml", "evenkeel apply: nowhere.yaml can't be read: there is no such file", 1],
-  ["data add src --dataset x", "evenkeel data: src can't be read: it is a folder, not a file", 1],
+  ["data add nowhere.csv --dataset x", "evenkeel data: nowhere.csv can't be read: there is no such file", 1],
   ["incidents 9", "There is no incident 9 here, or this token may not know of it.", 1],
   ["status loanz", "There is no endpoint loanz: did you mean loans?", 1],
   ["models show absent/1", "There is no model absent.", 1],

@@ -79,9 +79,12 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
     await page.getByLabel("Access token").waitFor();
     expect(await troublesOf(page)).toEqual([]);
     await signIn(page, `${admin.slice(0, -4)}0000`);
-    expect(await page.getByRole("alert").textContent()).toMatch(/unknown, expired, revoked or mistyped/);
+    await page
+      .getByRole("alert")
+      .getByText(/unknown, expired, revoked or mistyped/)
+      .waitFor();
     await signIn(page, "hello");
-    expect(await page.getByRole("alert").textContent()).toBe("That isn't an access token: it is too short or too long.");
+    await page.getByRole("alert").getByText("That isn't an access token: it is too short or too long.", { exact: true }).waitFor();
     expect(await page.getByLabel("Access token").getAttribute("aria-invalid")).toBe("true");
     expect(await troublesOf(page)).toEqual([]);
   });
@@ -162,6 +165,7 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
       "Evenkeel",
       "Home",
       "Incident 1loans",
+      "Data",
       "Sign out",
       "Theme: system",
       "Copy as command",
