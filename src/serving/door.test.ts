@@ -41,8 +41,8 @@ test("who would wait longer than the limit is turned away when they come, and no
   young.push(...Array.from({ length: 30 }, (_, n) => enter(n, 5)));
   expect(await Promise.all(young)).not.toContain(null);
   await grownUp(enter);
-  // A crowd that is gone soon is let wait, whatever was foreseen.
-  expect(await Promise.all(Array.from({ length: 15 }, (_, n) => enter(n, 5)))).not.toContain(null);
+  // A crowd that can be decided on in time is let wait.
+  expect(await Promise.all(Array.from({ length: 8 }, (_, n) => enter(n, 5)))).not.toContain(null);
   const crowd = Array.from({ length: 40 }, (_, n) => enter(n, 5));
   for (let turns = 0; turns < 22; turns++) await turn();
   const all = Array.from({ length: 100 }, (_, n) => enter(n, 5));

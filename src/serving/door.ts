@@ -23,21 +23,18 @@ interface Waiting {
 const REMEMBERED = 0.9;
 /** A turn that takes longer was held up from outside: it says nothing about what the next ones will take. */
 const LONGEST_TURN_US = 50_000;
-/**
- * Of the limit: when some have waited without a break for so long, or whoever comes would have to, it is overload, and not a hiccup of
- * the machine.
- */
+/** Of the limit: when some have waited without a break for so long it is overload, and not a hiccup of the machine. */
 const SUSTAINED = 2;
 /**
  * Of the limit: under overload a long queue makes everybody late and nobody more likely to be answered, so that only as many wait as
  * keep the next turns busy (Nichols and Jacobson, "Controlling queue delay", ACM Queue 10(5), 2012).
  */
-const STANDING = 0.25;
+const STANDING = 0.15;
 /**
  * Reading and turning away take their time of the loop as well; who was let in gets so many times as much in the next turn, up to so
  * many turns, or a flood of those who are turned away would leave no time to decide.
  */
-const [OWN_SHARE, LONGEST_OWN_TURN] = [4, 4];
+const [OWN_SHARE, LONGEST_OWN_TURN] = [4, 3];
 /** So many requests into a process its code is still being compiled, and what they took says little about those to come. */
 const NEW_REQUESTS = 500;
 /** Of the limit: who was let in stays for so long, even when the process is held up meanwhile. */
@@ -96,7 +93,7 @@ export class Door {
   isFull(nowUs: number): boolean {
     if (this.#begunInAll < NEW_REQUESTS) return false;
     const isCrowd = this.#crowdedSinceUs !== null && nowUs - this.#crowdedSinceUs > SUSTAINED * this.#maxWaitUs;
-    const share = isCrowd || nowUs <= this.#overloadUntilUs ? STANDING : SUSTAINED;
+    const share = isCrowd || nowUs <= this.#overloadUntilUs ? STANDING : 1;
     const isFull = this.waiting * this.#busyUs > share * this.#maxWaitUs * this.#busyBegun;
     if (isFull) this.#overloadUntilUs = nowUs + SUSTAINED * this.#maxWaitUs;
     return isFull;

@@ -50,7 +50,8 @@ async function openLoop(connections: readonly HttpConnection[], perSecond: numbe
   const startMs = nowMs();
   const give = (): void => {
     while (free.length > 0 && waiting.length > 0) {
-      const [connection, one] = [free.pop(), waiting.shift()];
+      // In turn: a connection on which nothing is asked for five seconds is closed by the server.
+      const [connection, one] = [free.shift(), waiting.shift()];
       if (!connection || !one) return;
       underWay++;
       void sendOne(connection, one.n, one.dueMs).then((isAlive) => {
