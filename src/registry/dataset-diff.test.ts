@@ -260,9 +260,14 @@ test("every row is counted once, the order of rows doesn't matter, and the way b
   );
 });
 
-/** Means are summed up in the order of rows, and differ in their last digits. */
+/** Means are summed up in the order of rows, and differ in their last digits: of a mean of nothing, in all that there are. */
 const rounded = (diff: TableDiff): unknown =>
-  JSON.parse(JSON.stringify(diff, (_, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(12)) : value)));
+  JSON.parse(
+    JSON.stringify(diff, (_, value: unknown) => {
+      if (typeof value !== "number") return value;
+      return Math.abs(value) < 1e-12 ? 0 : Number(value.toPrecision(12));
+    }),
+  );
 
 /** What can be said of either direction. */
 function seen({ rows: { before, after, missing, added, changed, unchanged, key }, cells, flips, distributions }: TableDiff) {
