@@ -86,7 +86,8 @@ async function held(torment: Torment, probed: ProbedServer, folder: string): Pro
   const slower = (now ?? Number.NaN) / (usual ?? Number.NaN);
   const isVoid = [ordinary, flood].some(({ lagsMs }) => (quantile(lagsMs, 0.99) ?? 0) > GENERATOR_LAG_MS);
   // A short flood is mostly its beginning: its figures are told, and judged by nobody.
-  if (!isVoid && !torment.isShort && !(slower <= SLOWER_AT_MOST)) failures.push(`p99 of those who were let in is ${slower.toFixed(1)}× the usual`);
+  if (!isVoid && !torment.isShort && !(slower <= SLOWER_AT_MOST))
+    failures.push(`p99 of those who were let in is ${slower.toFixed(1)}× the usual`);
   const share = goodOf(flood).length / (floodMs / 1000) / capacity;
   const refusedMs = refused.map(waited);
   const figure = (value: number | undefined) => value?.toFixed(0) ?? "–";
