@@ -28,6 +28,7 @@ export const connectionFlood: Case = {
       await server.control.post(`/v1/endpoints/loans/${verb}`, { reason: "torture", ...body });
       switchedMs.push(performance.now() - startedMs);
     };
+    let firstRun: string | undefined;
     for (let round = 0; round < rounds; round++) {
       // One applicant each, who stays connected; those that the server has no room for are let go by it.
       const clients = Array.from({ length: CLIENTS }, async (_, i) => {
@@ -51,13 +52,14 @@ export const connectionFlood: Case = {
       const after = await whenLetIn({ port: server.port, token, run: `${RUN}-${round}-after`, connections: 8 });
       recoverMs.push(performance.now() - sinceMs);
       sent.push(...after.all);
+      firstRun ??= after.run;
       after.close();
       if (!server.isRunning) failures.push(`the server ended: ${server.said}`);
     }
     const worst = Math.max(...switchedMs);
     const note = `rollback and promotion over the control socket during the flood at most ${worst.toFixed(0)} ms`;
     const survived = await survivedAs(
-      { run: `${RUN}-0-after`, folder, isLive: true, sent: sent.slice(0, 40) },
+      { run: firstRun ?? RUN, folder, isLive: true, sent: sent.slice(0, 40) },
       { runs: rounds, injected: rounds * CLIENTS, recoverMs, note, failures },
     );
     await server.kill();
@@ -66,9 +68,11 @@ export const connectionFlood: Case = {
 };
 
 /** Once the server has room again. @returns applicants of whom each connection has been answered five times */
-async function whenLetIn(options: Parameters<typeof Asking.open>[0]): Promise<Asking> {
+async function whenLetIn(options: Parameters<typeof Asking.open>[0]): Promise<Asking & { readonly run: string }> {
   for (let tries = 0; ; tries++) {
-    const asking = await Asking.open(options);
+    // Other people each time: some of those before were answered.
+    const run = `${options.run}-${tries}`;
+    const asking = Object.assign(await Asking.open({ ...options, run }), { run });
     const answers = await asking.many(40);
     if (answers.every(({ status }) => status === 200) || tries === 50) return asking;
     asking.close();
