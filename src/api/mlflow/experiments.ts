@@ -4,7 +4,7 @@ import type { Server } from "../server.ts";
 import { invalid, orError } from "./errors.ts";
 import { atMost, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
-import { experimentView } from "./views.ts";
+import { experimentView, pageView } from "./views.ts";
 
 export const MAX_SEARCH = 50_000;
 
@@ -31,10 +31,7 @@ export function experimentRoutes(app: Server, { registry }: MlflowParts): void {
       const page = orError(
         await search.experiments({ ...searchIn(fields, { isRequired: true, most: MAX_SEARCH }), view: viewIn(fields, "view_type") }),
       );
-      return {
-        ...(page.found.length > 0 ? { experiments: page.found.map(experimentView) } : {}),
-        ...(page.next === null ? {} : { next_page_token: page.next }),
-      };
+      return pageView("experiments", page.found.map(experimentView), page.next);
     });
   for (const [path, isDeleted] of [
     ["delete", true],

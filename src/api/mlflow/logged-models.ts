@@ -6,7 +6,7 @@ import { cleanKey, experimentIdIn, experimentIdsIn, searchIn } from "./experimen
 import { atMost, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
 import { runIn } from "./runs.ts";
-import { loggedModelView } from "./views.ts";
+import { loggedModelView, pageView } from "./views.ts";
 
 const STATUSES = { LOGGED_MODEL_PENDING: 1, LOGGED_MODEL_READY: 2, LOGGED_MODEL_UPLOAD_FAILED: 3 } as const;
 const STATUS_OF = { LOGGED_MODEL_PENDING: "PENDING", LOGGED_MODEL_READY: "READY", LOGGED_MODEL_UPLOAD_FAILED: "UPLOAD_FAILED" } as const;
@@ -44,10 +44,7 @@ export function loggedModelRoutes(app: Server, { registry }: MlflowParts): void 
     const page = orError(
       await models.search({ ...searchIn(fields, { most: 50_000, usual: 50, orderBy: ordersIn(fields) }), experiments, datasets }),
     );
-    return {
-      ...(page.found.length > 0 ? { models: page.found.map(loggedModelView) } : {}),
-      ...(page.next === null ? {} : { next_page_token: page.next }),
-    };
+    return pageView("models", page.found.map(loggedModelView), page.next);
   });
   mount(app, { method: "GET", path: "logged-models/:model", summary: "A logged model", ...reads }, async ({ fields, param }) => ({
     model: loggedModelView(orError(await models.get(param("model"), { evenDeleted: fields.flag("allow_deleted") ?? false }))),

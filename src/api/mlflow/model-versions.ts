@@ -19,7 +19,7 @@ import { registryTag, registryTags, stageOf, versionNumberIn } from "./registere
 import type { Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
 import { runIn } from "./runs.ts";
-import { versionView } from "./views.ts";
+import { pageView, versionView } from "./views.ts";
 
 export function modelVersionRoutes(app: Server, { registry, intake }: MlflowParts): void {
   const { tracking } = registry;
@@ -74,10 +74,7 @@ export function modelVersionRoutes(app: Server, { registry, intake }: MlflowPart
     const asked = fields.integer("max_results");
     if (asked !== undefined && asked < 1) throw invalid(`Invalid value for max_results. It must be a positive integer, but got ${asked}`);
     const page = orError(await versions.search(searchIn(fields, { most: 200_000, usual: 200_000 })));
-    return {
-      ...(page.found.length > 0 ? { model_versions: page.found.map(versionView) } : {}),
-      ...(page.next === null ? {} : { next_page_token: page.next }),
-    };
+    return pageView("model_versions", page.found.map(versionView), page.next);
   });
   mount(app, { method: "PATCH", path: at("update"), summary: "Describe a version", ...writes }, async ({ fields, actor }) => {
     const { model, number } = named(fields);

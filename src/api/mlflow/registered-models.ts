@@ -8,7 +8,7 @@ import { MlflowError, invalid, orError } from "./errors.ts";
 import { cleanKey, searchIn } from "./experiments.ts";
 import { atMost, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
-import { modelView, versionView } from "./views.ts";
+import { modelView, pageView, versionView } from "./views.ts";
 
 export function registeredModelRoutes(app: Server, { registry }: MlflowParts): void {
   const { models, versions } = registry.tracking;
@@ -44,7 +44,7 @@ export function registeredModelRoutes(app: Server, { registry }: MlflowParts): v
     const page = orError(await models.search(searchIn(fields, { most: 1000, usual: 100 })));
     const found = [];
     for (const model of page.found) found.push((await whole(model)).registered_model);
-    return { ...(found.length > 0 ? { registered_models: found } : {}), ...(page.next === null ? {} : { next_page_token: page.next }) };
+    return pageView("registered_models", found, page.next);
   });
   for (const method of ["POST", "GET"] as const)
     mount(app, { method, path: at("get-latest-versions"), summary: "The newest version of each stage", ...reads }, async ({ fields }) => {

@@ -6,7 +6,7 @@ import { MlflowError, invalid, orError } from "./errors.ts";
 import { MAX_SEARCH, cleanKey, experimentIdIn, experimentIdsIn, searchIn, viewIn } from "./experiments.ts";
 import { atMost, isObject, keyOf, pairsOf, type Fields } from "./fields.ts";
 import { mount, type MlflowParts } from "./routing.ts";
-import { metricView, runInfoView, runView } from "./views.ts";
+import { metricView, pageView, runInfoView, runView } from "./views.ts";
 
 const MAX_PARAM = 6000;
 const MAX_TAG = 8000;
@@ -137,10 +137,7 @@ export function runRoutes(app: Server, { registry }: MlflowParts): void {
     const page = orError(
       await search.runs({ ...searchIn(fields, { most: MAX_SEARCH }), experiments, view: viewIn(fields, "run_view_type") }),
     );
-    return {
-      ...(page.found.length > 0 ? { runs: page.found.map(runView) } : {}),
-      ...(page.next === null ? {} : { next_page_token: page.next }),
-    };
+    return pageView("runs", page.found.map(runView), page.next);
   });
   for (const [path, isDeleted] of [
     ["delete", true],
@@ -162,7 +159,7 @@ export function runRoutes(app: Server, { registry }: MlflowParts): void {
       pageToken: fields.text("page_token"),
     });
     const { found, next } = orError(page);
-    return { ...(found.length > 0 ? { metrics: found.map(metricView) } : {}), ...(next === null ? {} : { next_page_token: next }) };
+    return pageView("metrics", found.map(metricView), next);
   });
 }
 

@@ -22,6 +22,11 @@ export const pairs = (values: Pairs) => Object.entries(values).map(([key, value]
 /** Nothing for an empty list. */
 const listed = <K extends string, T>(name: K, list: readonly T[]): Partial<Record<K, readonly T[]>> =>
   list.length > 0 ? asRecord(name, list) : {};
+/** A page of a search, with what the next is asked by unless it is the last. */
+export const pageView = <K extends string, T>(name: K, list: readonly T[], next: string | null) => ({
+  ...listed(name, list),
+  ...(next === null ? {} : { next_page_token: next }),
+});
 const asRecord = <K extends string, T>(name: K, value: T) => ({ [name]: value }) as Record<K, T>;
 /** JSON has no NaN. */
 const metricNumber = (value: number) => (Number.isNaN(value) ? "NaN" : value);
