@@ -6,8 +6,6 @@ import { environmentOf } from "./pipeline-environment.ts";
 import { scratchOf, type Kitchen, type RunOrder } from "./pipeline-run.ts";
 import { pipelineStoreOf } from "./pipeline-store.ts";
 import {
-  KnownFiles,
-  Slots,
   capture,
   parseStepFacts,
   repeat,
@@ -18,6 +16,8 @@ import {
   type StepProgress,
   type StepStatus,
 } from "./pipelines/index.ts";
+import { KnownFiles } from "./registry/index.ts";
+import { Slots } from "./slots.ts";
 import { err, ok, type Issue, type Result } from "./std.ts";
 
 /** A pipeline as it is now. */

@@ -6,10 +6,8 @@ import { InterruptedRuns } from "./interrupted-runs.ts";
 import { environmentOf } from "./pipeline-environment.ts";
 import { pipelineStoreOf } from "./pipeline-store.ts";
 import {
-  Slots,
   capture,
   cook,
-  inParallel,
   outOfKind,
   stepFactsOf,
   type Cooked,
@@ -23,6 +21,7 @@ import {
   type StepOfRun,
   type StepProgress,
 } from "./pipelines/index.ts";
+import { Slots, inParallel } from "./slots.ts";
 import { err, ok, type BlobId, type Issue, type Result } from "./std.ts";
 import { contentId, type Clock, type Json } from "./store/index.ts";
 

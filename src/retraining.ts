@@ -7,7 +7,8 @@ import type { EvenkeelClient } from "./client.ts";
 import { environmentOf } from "./pipeline-environment.ts";
 import { RECIPE_ARTIFACT, scratchOf, type Kitchen } from "./pipeline-run.ts";
 import { pipelineStoreOf } from "./pipeline-store.ts";
-import { Slots, outOfKind, parseRecipe, trainHybrids, type PlayerGroup, type Recipe } from "./pipelines/index.ts";
+import { outOfKind, parseRecipe, trainHybrids, type PlayerGroup, type Recipe } from "./pipelines/index.ts";
+import { Slots } from "./slots.ts";
 import { err, ok, type BlobId, type Result } from "./std.ts";
 
 /** Same seeds for every mixture: what differs between two of them is then what was swapped, not luck. */

@@ -4,6 +4,11 @@ export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
+  /** Who has no place yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   constructor(width: number) {
     this.width = Math.max(1, width);
     this.#free = this.width;

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { Type } from "typebox";
 import { mayDo } from "../access/index.ts";
 import { parseReference } from "../registry/index.ts";
+import { Slots } from "../slots.ts";
 import { DatasetDiffView, diffView } from "./dataset-diff-view.ts";
 import { ProblemError } from "./problem.ts";
 import { orProblem, readsRegistry, type RegistryRouteParts } from "./registry-parts.ts";
@@ -16,30 +17,17 @@ const KeyColumns = Type.Optional(
 
 const WAITING_MAX = 8;
 
-/** Comparisons one after the other: each takes the thread that decides about people, in small pieces. Few wait, others come again. */
-class Turns {
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-
-  async within<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting > WAITING_MAX)
-      throw new ProblemError("overloaded", `${WAITING_MAX} comparisons of tables wait already: ask again when they are done.`);
-    this.#waiting++;
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
-    try {
-      return await done;
-    } finally {
-      this.#waiting--;
-    }
-  }
-}
-
 export async function datasetDiffRoutes(
   app: Server,
   { registry: { datasets }, reads }: Pick<RegistryRouteParts, "registry" | "reads">,
 ): Promise<void> {
-  const turns = new Turns();
+  /** Comparisons one after the other: each takes the thread that decides about people, in small pieces. Few wait, others come again. */
+  const turns = new Slots(1);
+  const inTurn = <T>(compare: () => Promise<T>): Promise<T> => {
+    if (turns.waiting >= WAITING_MAX)
+      throw new ProblemError("overloaded", `${WAITING_MAX} comparisons of tables wait already: ask again when they are done.`);
+    return turns.within(compare);
+  };
   /** Both versions as the registry names them, and the columns that either's dataset protects. */
   const compared = async (dataset: string, asked: { readonly from: string; readonly to: string }) => {
     const versions = { from: within(dataset, asked.from), to: within(dataset, asked.to) };
@@ -72,7 +60,7 @@ export async function datasetDiffRoutes(
       const { from, to, by, key } = request.query;
       const { versions, guarded } = await compared(dataset, { from, to });
       const how = { ...(by === undefined ? {} : { by: by.split(",") }), ...(key === undefined ? {} : { key: key.split(",") }) };
-      const diff = orProblem(await turns.within(() => datasets.diff(versions.from, versions.to, how)));
+      const diff = orProblem(await inTurn(() => datasets.diff(versions.from, versions.to, how)));
       const seesGroups = mayDo(principalOf(request), "protected:read");
       const shown = seesGroups ? diff.groups.length : 0;
       await reads.note(principalOf(request), { object: `dataset/${dataset}`, asked: { view: "diff", ...request.query }, shown });
@@ -103,7 +91,7 @@ export async function datasetDiffRoutes(
       const { from, to, key } = request.query;
       const { versions, guarded } = await compared(dataset, { from, to });
       const how = { hidden: seesGroups ? [] : guarded, ...(key === undefined ? {} : { key: key.split(",") }) };
-      const { count, pieces } = orProblem(await turns.within(() => datasets.diffRows(versions.from, versions.to, how)));
+      const { count, pieces } = orProblem(await inTurn(() => datasets.diffRows(versions.from, versions.to, how)));
       const rows = Readable.from(pieces, { objectMode: false });
       try {
         await reads.note(principal, { object: `dataset/${dataset}`, asked: { view: "diff-rows", ...request.query }, shown: count });

@@ -1,14 +1,14 @@
 /** Files and folders on their way into a dataset and out of it. */
 import { createReadStream } from "node:fs";
-import { createHash } from "node:crypto";
 import { chmod, mkdir, rename, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { checked } from "../checked.ts";
 import type { AddedDatasetVersionView, DatasetVersionView } from "../api/index.ts";
 import { EvenkeelProblem, type EvenkeelClient } from "../client.ts";
-import { FolderManifest, fileState, folderIssues, listFolder } from "../registry/index.ts";
+import { FolderManifest, KnownFiles, fileState, folderIssues, listFolder } from "../registry/index.ts";
+import { systemRuntime } from "../store/index.ts";
 import { FileError, brokenText } from "./files.ts";
-import { KnownFiles } from "./known-files.ts";
 import { tarOf } from "./tar-writer.ts";
 import type { VerbContext } from "./verb.ts";
 
@@ -36,14 +36,15 @@ export async function addPath(
       const headers = { "content-type": "application/x-tar" };
       return await client.putStream<AddedDatasetVersionView>(address, tarOf(listed.value, show(total)), { query, headers, ...TRANSFER });
     }
-    const known = new KnownFiles({ cwd, env });
-    const blob = await known.blobOf(file);
+    const known = await knownFiles(env);
+    const blob = await known.known(path);
     const again = blob === undefined ? undefined : await addKnown(client, address, { ...query, blob });
     if (again) return again;
     const state = await fileState(path);
     const added = await client.putStream<AddedDatasetVersionView>(address, piecesOf(path, show(found.size)), { query, ...TRANSFER });
     if ((await fileState(path)) !== state) io.note(`${file} was changed after it was read: what is added is what was read`);
-    await known.note(file, { blob: added.blob, state });
+    await known.note(path, { blob: added.blob, state });
+    await known.save();
     return added;
   } finally {
     io.progress(undefined);
@@ -72,17 +73,21 @@ async function* piecesOf(path: string, sent: (bytes: number) => void): AsyncGene
 export async function blobOfFile({ cwd, env }: VerbContext, file: string, reads: boolean): Promise<string | undefined> {
   const path = resolve(cwd, file);
   if (!(await stat(path).catch(() => undefined))?.isFile()) throw new FileError(`${file} can't be read: there is no such file`);
-  const known = new KnownFiles({ cwd, env });
-  const blob = await known.blobOf(file);
-  if (blob !== undefined || !reads) return blob;
-  const state = await fileState(path);
-  const hash = createHash("sha256");
-  const pieces: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 1 << 20 });
-  for await (const piece of pieces) hash.update(piece);
-  const read = `sha256:${hash.digest("hex")}`;
-  await known.note(file, { blob: read, state });
-  return read;
+  const known = await knownFiles(env);
+  if (!reads) return known.known(path);
+  const blob = await known.blobOf(path);
+  await known.save();
+  return blob;
 }
+
+/** Of all servers and folders of whoever types. */
+const knownFiles = (env: VerbContext["env"]): Promise<KnownFiles> =>
+  KnownFiles.open(
+    join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "evenkeel", "files.json"),
+    () => systemRuntime().clock.nowMs(),
+    KNOWN_FILES_MAX,
+  );
+const KNOWN_FILES_MAX = 10_000;
 
 const parseManifest = checked(FolderManifest);
 

@@ -2,7 +2,7 @@
 import { assert } from "../std.ts";
 import { differingPlayers, hybrid, mixingTrouble, type MakingPlayer, type Recipe } from "./recipe.ts";
 import { cook, type Cooked, type RunOptions, type UnderWay } from "./run.ts";
-import { inParallel } from "./slots.ts";
+import { inParallel } from "../slots.ts";
 import { failureLine, type StepFailure } from "./step-outcome.ts";
 
 /** One player, or several that can't be told apart because no mixture of them works. */

@@ -2,7 +2,6 @@ export { capture, pathsOf, subtree, type CaptureOptions } from "./capture.ts";
 export { parsePipeline, withUpstream, type DepSource, type Out, type Pipeline, type Step, type StepRole } from "./declaration.ts";
 export { inlineExecutor, spawnExecutor, type Ending, type Execution, type ExecutionResult, type Executor } from "./executor.ts";
 export { trainHybrids, type HybridOptions, type HybridPlan, type PlayerGroup, type TrainedHybrid } from "./hybrids.ts";
-export { KnownFiles } from "./known-files.ts";
 export { StepOutcomeRecord, StepOutcomes, StepRepeat, type Determinism } from "./outcomes.ts";
 export {
   differingPlayers,
@@ -27,7 +26,6 @@ export {
   type StepProgress,
   type UnderWay,
 } from "./run.ts";
-export { Slots, inParallel } from "./slots.ts";
 export { combinations, settingsOf, type Combination, type Setting } from "./sweep.ts";
 export { parseStepFacts, parseStepsOfRun, stepFactsOf, type StepOfRun } from "./step-facts.ts";
 export {

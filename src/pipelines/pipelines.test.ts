@@ -10,7 +10,7 @@ import { spawnExecutor } from "./executor.ts";
 import { trainHybrids } from "./hybrids.ts";
 import { differingPlayers } from "./recipe.ts";
 import { cook, type RunOptions } from "./run.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../slots.ts";
 import type { StepOutcome } from "./step-outcome.ts";
 import type { PipelineStore } from "./step-work.ts";
 

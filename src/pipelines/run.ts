@@ -3,7 +3,7 @@ import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import type { Out } from "./declaration.ts";
 import { stepKey, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
 import { inputsKnown } from "./step-inputs.ts";
-import type { Slots } from "./slots.ts";
+import type { Slots } from "../slots.ts";
 import type { StepFailure, StepInput, StepOutcome } from "./step-outcome.ts";
 import { runStep, type StepSurroundings, type StepWork } from "./step-work.ts";
 

@@ -10,7 +10,7 @@ import { capture } from "./capture.ts";
 import { parsePipeline } from "./declaration.ts";
 import { spawnExecutor } from "./executor.ts";
 import { cook } from "./run.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../slots.ts";
 import { stepFactsOf } from "./step-facts.ts";
 import { troubleText } from "./step-outcome.ts";
 import { TraceLines } from "./watch.ts";

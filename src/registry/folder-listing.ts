@@ -37,9 +37,3 @@ export async function listFolder(folder: string): Promise<Result<readonly Folder
   const broken = folderIssues(entries.map(({ path }) => path));
   return broken.length > 0 ? err(broken) : ok(entries.toSorted((a, b) => (a.path < b.path ? -1 : 1)));
 }
-
-/** What tells that a file is still the one that was looked at before. */
-export async function fileState(path: string): Promise<string> {
-  const { size, mtimeNs, ino } = await lstat(path, { bigint: true });
-  return `${size} ${mtimeNs} ${ino}`;
-}

@@ -29,7 +29,8 @@ export {
 } from "./feature-set-diff.ts";
 export { FeatureSets, featureSetId, parseFeatureSet, type FeatureSetVersion } from "./feature-sets.ts";
 export { FOLDER_FILES_MAX, FolderManifest, folderIssues, manifestBytes, printable, type FolderFile, folderIn } from "./folder-manifest.ts";
-export { fileState, listFolder, type FolderEntry } from "./folder-listing.ts";
+export { listFolder, type FolderEntry } from "./folder-listing.ts";
+export { KnownFiles, fileState } from "./known-files.ts";
 export type { GroupCount } from "./group-counts.ts";
 export {
   Lineage,

@@ -8,81 +8,93 @@ import { checked, object } from "../checked.ts";
 import { parseBlobId } from "../store/index.ts";
 import { assert, type BlobId } from "../std.ts";
 
-const Entry = object({ mark: Type.String(), blob: Type.String() });
+const Entry = object({ state: Type.String(), blob: Type.String() });
+type Entry = Static<typeof Entry>;
 const check = checked(Type.Record(Type.String(), Entry));
 
 /** A file that was written so shortly before it was read may be written again without its times showing it. */
 const TOO_FRESH_MS = 2000;
-const FILES_MAX = 100_000;
 
-type Known = Map<string, Static<typeof Entry>>;
+/**
+ * What tells that a file is still the one that was looked at before: size, both times, inode and disk. Whoever changes a file changes one
+ * of them, also with its old times put back; of a link it is that of the file it leads to, whose bytes are read.
+ */
+export async function fileState(path: string): Promise<string> {
+  const { size, mtimeNs, ctimeNs, ino, dev } = await stat(path, { bigint: true });
+  return [size, mtimeNs, ctimeNs, ino, dev].join(" ");
+}
 
+/** Kept in a file of its own; losing it costs a reading. Paths are absolute. */
 export class KnownFiles {
   readonly #file: string;
   readonly #nowMs: () => number;
-  readonly #known: Known;
-  #hasNews = false;
+  readonly #most: number;
+  readonly #known: Map<string, Entry>;
+  readonly #news = new Map<string, Entry>();
   /** How many were read since this was opened. */
   read = 0;
 
-  private constructor(file: string, nowMs: () => number, known: Known) {
+  private constructor(file: string, known: Map<string, Entry>, { nowMs, most }: { readonly nowMs: () => number; readonly most: number }) {
     this.#file = file;
-    this.#nowMs = nowMs;
     this.#known = known;
+    this.#nowMs = nowMs;
+    this.#most = most;
   }
 
-  /** @param file - where it is remembered; one that is broken or not there is an empty memory */
-  static async open(file: string, nowMs: () => number): Promise<KnownFiles> {
-    const text = await readFile(file, "utf8").catch(() => "{}");
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      value = {};
-    }
-    const known = check(value);
-    return new KnownFiles(file, nowMs, new Map(Object.entries(known.ok ? known.value : {})));
+  /**
+   * @param file - where it is remembered; one that is broken or not there is an empty memory
+   * @param most - files that are remembered, the newest
+   */
+  static async open(file: string, nowMs: () => number, most = 100_000): Promise<KnownFiles> {
+    return new KnownFiles(file, await entriesIn(file), { nowMs, most });
   }
 
-  /** The id of the bytes at an absolute path. */
+  /** undefined for a file that isn't remembered, or has changed since. */
+  async known(path: string): Promise<BlobId | undefined> {
+    const entry = this.#news.get(path) ?? this.#known.get(path);
+    return entry && entry.state === (await fileState(path)) ? parseBlobId(entry.blob) : undefined;
+  }
+
+  /** The id of the bytes at a path, read only where it must be. */
   async blobOf(path: string): Promise<BlobId> {
-    const mark = await markOf(path);
-    const known = this.#known.get(path);
-    const remembered = known?.mark === mark.text ? parseBlobId(known.blob) : undefined;
-    if (remembered) return remembered;
+    const known = await this.known(path);
+    if (known) return known;
+    const state = await fileState(path);
     const hash = createHash("sha256");
-    for await (const chunk of bytesOf(path)) hash.update(chunk);
+    const bytes: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 1 << 20 });
+    for await (const chunk of bytes) hash.update(chunk);
     this.read++;
     const blob = parseBlobId(`sha256:${hash.digest("hex")}`);
     assert(blob, "a hash is a blob's id");
-    const isStill = (await markOf(path)).text === mark.text;
-    if (isStill && mark.changedMs < this.#nowMs() - TOO_FRESH_MS) {
-      this.#known.delete(path);
-      this.#known.set(path, { mark: mark.text, blob });
-      this.#hasNews = true;
-    }
+    await this.note(path, { blob, state });
     return blob;
   }
 
-  /** Keeps what was learned, the newest first where there is too much of it. */
+  /** Remembers what somebody has read. @param state - of before it was read */
+  async note(path: string, { blob, state }: Entry): Promise<void> {
+    const [, mtimeNs = "", ctimeNs = ""] = state.split(" ");
+    const changedMs = Math.max(Number(mtimeNs), Number(ctimeNs)) / 1e6;
+    if (changedMs > this.#nowMs() - TOO_FRESH_MS || (await fileState(path)) !== state) return;
+    this.#news.set(path, { state, blob });
+  }
+
+  /** Keeps what was learned, beside what others have kept meanwhile. */
   async save(): Promise<void> {
-    if (!this.#hasNews) return;
-    const entries = [...this.#known].slice(-FILES_MAX);
+    if (this.#news.size === 0) return;
+    const others = [...(await entriesIn(this.#file))].filter(([path]) => !this.#news.has(path));
+    const entries = [...others, ...this.#news].slice(-this.#most);
     const temporary = `${this.#file}.${process.pid}`;
     await mkdir(dirname(this.#file), { recursive: true });
-    await writeFile(temporary, JSON.stringify(Object.fromEntries(entries)));
+    await writeFile(temporary, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600 });
     await rename(temporary, this.#file);
-    this.#hasNews = false;
   }
 }
 
-const bytesOf = (path: string): AsyncIterable<Buffer> => createReadStream(path, { highWaterMark: 1 << 20 });
-
-/** Size, both times and inode: whoever changes a file changes one of them, also with its old times put back. */
-async function markOf(path: string): Promise<{ readonly text: string; readonly changedMs: number }> {
-  const { size, mtimeNs, ctimeNs, ino, dev } = await stat(path, { bigint: true });
-  return {
-    text: [size, mtimeNs, ctimeNs, ino, dev].join(" "),
-    changedMs: Number((mtimeNs > ctimeNs ? mtimeNs : ctimeNs) / 1_000_000n),
-  };
+async function entriesIn(file: string): Promise<Map<string, Entry>> {
+  try {
+    const known = check(JSON.parse(await readFile(file, "utf8")));
+    return new Map(Object.entries(known.ok ? known.value : {}));
+  } catch {
+    return new Map();
+  }
 }

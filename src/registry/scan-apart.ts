@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { BlobError, StorageError, type Blobs } from "../store/index.ts";
 import { asError, err, siblingModule, type Issue, type Result } from "../std.ts";
+import { Slots } from "../slots.ts";
 import { scanSource, type Scan, type Scanned } from "./scan.ts";
 import { fileOnDisk } from "./table-file.ts";
 import { formatOf } from "./table-rows.ts";
@@ -17,8 +18,7 @@ const WAITING_MAX = 16;
 
 export class Scans {
   readonly #blobs: Blobs;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #slots = new Slots(AT_ONCE);
 
   constructor(blobs: Blobs) {
     this.#blobs = blobs;
@@ -27,19 +27,12 @@ export class Scans {
   /** @throws StorageError, BlobError */
   async scan(scan: Scan): Promise<Result<Scanned, readonly Issue[]>> {
     if (!(await isLarge(scan))) return scanSource(this.#blobs, scan);
-    if (this.#waiting.length >= WAITING_MAX) {
+    if (this.#slots.waiting >= WAITING_MAX) {
       return err([
         { path: "", expected: "fewer additions at once", got: `${AT_ONCE + WAITING_MAX} are read or wait`, hint: "try again in a while" },
       ]);
     }
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
-    this.#running++;
-    try {
-      return await scanApart({ folder: this.#blobs.folder, scan });
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-    }
+    return this.#slots.within(() => scanApart({ folder: this.#blobs.folder, scan }));
   }
 }
 
