@@ -7,6 +7,7 @@ import { data } from "./data.ts";
 import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
+import { expectations } from "./expectations.ts";
 import { features } from "./features.ts";
 import { importVerb } from "./import.ts";
 import { incidents } from "./incidents.ts";
@@ -40,6 +41,7 @@ export const verbs: readonly Verb[] = [
   drill,
   release,
   logs,
+  expectations,
   decide,
   score,
   decisions,
