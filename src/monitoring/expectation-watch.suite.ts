@@ -80,6 +80,8 @@ export function expectationWatchSuite(open: () => Promise<FreshStore & { readonl
     const gateway = new Counting(compile(WARNS));
     const watch = watching(gateway);
     gateway.ask(500, 20);
+    // Somebody looks before it is judged: that takes nothing away.
+    expect(await stateOf(watch, gateway)).toMatchObject({ word: "beyond", count: 20 });
     await watch.tick();
     expect(await stateOf(watch, gateway)).toMatchObject({ word: "warned", count: 20 });
     gateway.ask(50, 5000);

@@ -80,6 +80,8 @@ export class ExpectationWatch {
   readonly #totals = new Map<EndpointName, Map<string, ExpectationSum>>();
   readonly #refused = new Map<EndpointName, number>();
   readonly #refusedTaken = new WeakMap<CompiledExpectations, number>();
+  /** Endpoints with counts that nobody has judged yet. */
+  readonly #changed = new Set<EndpointName>();
   #droppedDay = 0;
 
   constructor(parts: ExpectationWatchParts) {
@@ -89,10 +91,17 @@ export class ExpectationWatch {
 
   /** Takes counts over, writes them, and looks whether a share is beyond its limit. */
   async tick(): Promise<void> {
-    const changed = this.#take();
+    this.#take();
     await this.#hours.flush();
-    for (const { name, expectations } of this.#parts.endpoints())
-      if (expectations && changed.has(name)) await this.#warn(name, expectations);
+    for (const { name, expectations } of this.#parts.endpoints()) {
+      if (!expectations || !this.#changed.delete(name)) continue;
+      try {
+        await this.#warn(name, expectations);
+      } catch (error) {
+        this.#changed.add(name);
+        throw error;
+      }
+    }
     const day = dayOf(this.#nowMs());
     if (day === this.#droppedDay) return;
     this.#droppedDay = day;
@@ -169,10 +178,9 @@ export class ExpectationWatch {
   }
 
   /** What the gateway counted since the last time belongs to the hour in which it is taken over: the way of a request has no clock. */
-  #take(): ReadonlySet<EndpointName> {
+  #take(): void {
     const { gateway } = this.#parts;
     const inForce = new Set(this.#parts.endpoints().map(({ expectations }) => expectations));
-    const changed = new Set<EndpointName>();
     const hour = hourOf(this.#nowMs());
     for (const { endpoint, expectations, figures } of gateway.expectationCounts()) {
       const before = this.#taken.get(expectations);
@@ -182,7 +190,7 @@ export class ExpectationWatch {
       this.#refused.set(endpoint, (this.#refused.get(endpoint) ?? 0) + figures.refused - (this.#refusedTaken.get(expectations) ?? 0));
       this.#refusedTaken.set(expectations, figures.refused);
       if (figures.checked > (before?.[0]?.checked ?? 0)) {
-        changed.add(endpoint);
+        this.#changed.add(endpoint);
         this.#hours.add(endpoint, hour, fresh);
         const totals = this.#totals.get(endpoint) ?? new Map<string, ExpectationSum>();
         this.#totals.set(endpoint, totals);
@@ -193,7 +201,6 @@ export class ExpectationWatch {
       this.#taken.delete(expectations);
       this.#refusedTaken.delete(expectations);
     }
-    return changed;
   }
 
   async #warn(endpoint: EndpointName, expectations: CompiledExpectations): Promise<void> {
