@@ -12,6 +12,7 @@ import { importVerb } from "./import.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
+import { metrics } from "./metrics.ts";
 import { models } from "./models.ts";
 import { openlineage } from "./openlineage.ts";
 import { pipeline } from "./pipeline.ts";
@@ -32,6 +33,7 @@ export const verbs: readonly Verb[] = [
   up,
   apply,
   status,
+  metrics,
   deploy,
   promote,
   rollback,
