@@ -13,6 +13,7 @@ import { importVerb } from "./import.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
 import { logs } from "./logs.ts";
+import { metrics } from "./metrics.ts";
 import { models } from "./models.ts";
 import { openlineage } from "./openlineage.ts";
 import { pipeline } from "./pipeline.ts";
@@ -33,6 +34,7 @@ export const verbs: readonly Verb[] = [
   up,
   apply,
   status,
+  metrics,
   deploy,
   promote,
   rollback,
