@@ -18,6 +18,7 @@ import { models } from "./models.ts";
 import { openlineage } from "./openlineage.ts";
 import { pipeline } from "./pipeline.ts";
 import { reasons } from "./reasons.ts";
+import { report } from "./report.ts";
 import { drill, rollout } from "./rollout.ts";
 import { run } from "./run.ts";
 import { runs } from "./runs.ts";
@@ -52,6 +53,7 @@ export const verbs: readonly Verb[] = [
   incidents,
   blame,
   affected,
+  report,
   data,
   features,
   run,

@@ -18,6 +18,7 @@ export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
+export { madeOf } from "./made-of.ts";
 export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
 export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
