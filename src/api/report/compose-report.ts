@@ -68,7 +68,7 @@ export async function composeReport(
   ).filter(({ arm }) => armClassOf(arm) === "serving");
   const daily = (await readDaily(store.db, of)).filter(({ arm }) => armClassOf(arm) === "serving");
   const nameOf = (release: ReleaseId) => (room.releases.has(release) ? room.nameOf(release) : release);
-  const decisions = decisionsView(room, { rows, daily, favourable, nameOf, smallCell: seesGroups ? 0 : terms.smallCell });
+  const decisions = decisionsView(room, { rows, daily, favourable, nameOf, period, smallCell: seesGroups ? 0 : terms.smallCell });
   const declared = spec.groups ?? {};
   const question = { declared, terms, names };
   // By release and by group a reader who may not see groups could subtract one table from another.
@@ -137,11 +137,15 @@ interface Counted {
   readonly daily: readonly DailyRow[];
   readonly favourable: ReadonlySet<string>;
   readonly nameOf: (release: ReleaseId) => string;
+  readonly period: ReportPeriod;
   /** Fewer decisions than this are no share to show. */
   readonly smallCell: number;
 }
 
-function decisionsView(room: EndpointRoom, { rows, daily, favourable, nameOf, smallCell }: Counted): ReportView["decisions"] {
+function decisionsView(
+  room: EndpointRoom,
+  { rows, daily, favourable, nameOf, smallCell, period: { fromDay, toDay } }: Counted,
+): ReportView["decisions"] {
   const { actions } = room.definition.spec;
   const serving = rows.filter(({ arm }) => arm !== "shadow");
   const sum = (of: readonly TotalRow[], field: "decisions" | "counted" | "fallback" | "latencySumUs") =>
@@ -189,12 +193,14 @@ function decisionsView(room: EndpointRoom, { rows, daily, favourable, nameOf, sm
         ];
       })
       .toSorted((a, b) => Number(a.isShadow) - Number(b.isShadow) || b.decisions - a.decisions),
-    days: [...days].map(([day, of]) => {
+    days: Array.from({ length: toDay - fromDay }, (_, i) => {
+      const day = fromDay + i;
+      const of = days.get(day) ?? [];
       const n = of.reduce((total, row) => total + row.decisions, 0);
       const x = of.filter(({ action }) => favourable.has(action)).reduce((total, row) => total + row.decisions, 0);
       const releases = new Map<string, number>();
       for (const { release, decisions } of of) releases.set(nameOf(release), (releases.get(nameOf(release)) ?? 0) + decisions);
-      return { day: dayText(day), decisions: n, favourable: n < smallCell ? null : x, releases: Object.fromEntries(releases) };
+      return { day: dayText(day), decisions: n, favourable: n > 0 && n < smallCell ? null : x, releases: Object.fromEntries(releases) };
     }),
   };
 }

@@ -9,17 +9,18 @@ export class Markup {
   }
 }
 
-/** A style sheet stays letter for letter what the hash in the page's policy was made of. */
-export function styleSheet(css: string): Markup {
+/** A style element whose text stays letter for letter what the hash in the page's policy was made of. */
+export function styleElement(css: string): Markup {
   assert(!css.includes("<"), "a style sheet that can't end its element");
-  return new Markup(css);
+  return new Markup(`<style>${css}</style>`);
 }
 
 type Part = Markup | string | number | null | false | readonly Part[];
 
 /** Builds markup: texts and numbers in it are escaped, markup isn't, lists are joined, `null` and `false` are nothing. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
-  return new Markup(strings.reduce((text, string, i) => text + textOf(parts[i - 1] ?? null) + string));
+  // Where the source breaks a line for its own readers, a browser needs no more than that.
+  return new Markup(strings.map((string, i) => textOf(parts[i - 1] ?? null) + string.replaceAll(/\s*\n\s*/g, "\n")).join(""));
 }
 
 function textOf(part: Part): string {

@@ -157,7 +157,7 @@ function groupTable(one: GroupTableView): Markup {
   ]);
   return html`<h3>By ${by}: ${scope}</h3>
     ${table(
-      `Favourable answers by ${by}, ${scope}, ${referenceText(one)}`,
+      `Favourable answers, ${referenceText(one)}`,
       [
         column("Group"),
         number("Decisions"),

@@ -1,6 +1,6 @@
 /** A report as one HTML page that needs nothing else: no script, no network, nothing of the machine that made it. Pure: the same report, the same bytes. */
 import { periodText, moment } from "./figures.ts";
-import { html, styleSheet, type Markup } from "./markup.ts";
+import { html, styleElement, type Markup } from "./markup.ts";
 import { changes, evidence, limits, madeOf, rehearsals } from "./page-control.ts";
 import { guardrails, incidents, inputs } from "./page-watch.ts";
 import { decisions, groups, inShort, outcomes } from "./page-people.ts";
@@ -36,9 +36,7 @@ export function reportPage(report: ReportView): string {
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
       <title>${title}</title>
-      <style>
-        ${styleSheet(STYLE)}
-      </style>
+      ${styleElement(STYLE)}
     </head>
     <body>
       <main>
