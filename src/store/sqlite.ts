@@ -1,4 +1,5 @@
 /** SQLite behind Kysely, with every call made in a thread of its own: one that writes, one that reads. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Worker } from "node:worker_threads";
 import {
   CompiledQuery,
@@ -97,9 +98,24 @@ const asQueryReply = (value: unknown): QueryReply => value as QueryReply;
 /** One at a time, in the order of asking. */
 export class Turn {
   #last: Promise<void> = Promise.resolve();
+  readonly #holder = new AsyncLocalStorage<{ isAtWork: boolean }>();
 
-  /** Resolves when it is the caller's turn, with what ends it. */
+  /** Runs `work`, whose caller has the turn: whoever in it asks for the turn again is told so, since it would wait for itself. */
+  async holding<T>(work: () => Promise<T>): Promise<T> {
+    const holder = { isAtWork: true };
+    try {
+      return await this.#holder.run(holder, work);
+    } finally {
+      holder.isAtWork = false;
+    }
+  }
+
+  /** Resolves when it is the caller's turn, with what ends it. @throws Error within the turn of the caller's own transaction */
   async take(): Promise<() => void> {
+    if (this.#holder.getStore()?.isAtWork)
+      throw new Error(
+        "inside a transaction something is written past it, which would wait for its end forever: write with the transaction",
+      );
     const before = this.#last;
     let done: () => void = () => undefined;
     this.#last = new Promise((resolve) => {
@@ -122,7 +138,7 @@ export class SqliteDialect implements Dialect {
     this.#turn = turn;
   }
   createAdapter(): SqliteAdapter {
-    return new SqliteAdapter();
+    return new TwoThreadAdapter();
   }
   createDriver(): Driver {
     return new SqliteDriver(this.#writer, this.#reader, this.#turn);
@@ -132,6 +148,16 @@ export class SqliteDialect implements Dialect {
   }
   createQueryCompiler(): SqliteQueryCompiler {
     return new SqliteQueryCompiler();
+  }
+}
+
+/**
+ * Kysely's own says that there is one connection, and Kysely then lets nothing through while a transaction is under way, reading included.
+ * Here writes wait for each other by `Turn`, and reads have a thread of their own.
+ */
+class TwoThreadAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
   }
 }
 

@@ -36,7 +36,7 @@ interface StoreBase {
   /** Names this process in tallies, so that several gateways never write the same row. */
   readonly writer: string;
   /**
-   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile. On a full disk a reserve is lent to it, so
+   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile, and `db` reads what was there before. On a full disk a reserve is lent to it, so
    * that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
    * @throws StorageError when the database is the trouble; whatever `work` throws otherwise, with nothing written
    */
@@ -112,11 +112,12 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
       runtime,
       writer: name,
       async transaction(work) {
+        const once = () => db.transaction().execute((tx) => turn.holding(() => work(tx)));
         try {
-          return await db.transaction().execute(work);
+          return await once();
         } catch (error) {
           if (!(error instanceof StorageError) || error.trouble !== "storage-full") throw error;
-          const done = await ballast.lend(() => db.transaction().execute(work));
+          const done = await ballast.lend(once);
           if (done === undefined) throw error;
           return done.value;
         }
