@@ -18,7 +18,7 @@ export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";
