@@ -8,6 +8,8 @@ export {
   type DecisionReplyView,
   type DecisionView,
 } from "./decision-routes.ts";
+export { endpointMetricsRoutes } from "./endpoint-metrics-routes.ts";
+export type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 export { endpointRoutes } from "./endpoint-routes.ts";
 export type {
   ChangeView,

@@ -15,6 +15,7 @@ export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
 export type { Differential } from "./diff-differentials.ts";
 export type { Distribution } from "./diff-distributions.ts";
 export type { DiffKey } from "./diff-prepare.ts";
+export { chiSquareTail, ksDistance, psi, totalVariation } from "./diff-statistics.ts";
 export type { DiffRows } from "./diff-rows.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";

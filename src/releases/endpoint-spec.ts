@@ -16,6 +16,7 @@ import {
 } from "../serving/index.ts";
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
+import { MetricsSpec, metricsIssues } from "./metrics-spec.ts";
 import { Duration } from "./rollout-plan.ts";
 import type { Rules } from "./route-commands.ts";
 
@@ -111,6 +112,7 @@ export const EndpointSpec = Type.Object(
     guardrails: Type.Optional(Type.Array(GuardrailSpec, { maxItems: 50 })),
     shadow: Type.Optional(ShadowSpec),
     outcomes: Type.Optional(OutcomesSpec),
+    metrics: Type.Optional(MetricsSpec),
     approval: Type.Optional(
       Type.Boolean({
         description: "A second person approves every new release before anybody is answered by it; rolling back needs nobody",
@@ -169,6 +171,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     ...actionIssues(spec.actions),
     ...(spec.frozen ?? []).flatMap(frozenIssues),
     ...guardrailIssues(guardrails, groups).map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })),
+    ...metricsIssues(spec.metrics ?? {}, groups).map((issue) => ({ ...issue, path: `/metrics${issue.path}` })),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
   return ok({
