@@ -8,6 +8,7 @@ import { decide } from "./decide.ts";
 import { decisions } from "./decisions.ts";
 import { deploy } from "./deploy.ts";
 import { features } from "./features.ts";
+import { guardrail } from "./guardrail.ts";
 import { importVerb } from "./import.ts";
 import { incidents } from "./incidents.ts";
 import { lineage } from "./lineage.ts";
@@ -45,6 +46,7 @@ export const verbs: readonly Verb[] = [
   decisions,
   reasons,
   sinks,
+  guardrail,
   incidents,
   blame,
   affected,
