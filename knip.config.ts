@@ -13,6 +13,7 @@ export default {
     "src/store/sqlite-thread.ts",
     "src/cli/watchdog-thread.ts",
     "bench/*.ts",
+    "bench/guardrails/thread.ts",
     "examples/loans/{demo,applicants,tables}.ts",
     "examples/loans/steps/*.ts",
     "scripts/*.ts",

@@ -85,40 +85,74 @@ class Counter {
   }
 }
 
+/** Counts laid out for adding up: cells by their number (`CellSides`), each with its counts. */
+interface Dense {
+  readonly cells: readonly number[];
+  readonly n: readonly number[];
+  readonly k: readonly number[];
+}
+const SIDES = ["neither", "group", "reference"] as const satisfies readonly Side[];
+
 /** Remembers on which side of which test a cell is: cells are few and come again with every look. */
 export class CellSides {
-  readonly #groups = new Map<string, Readonly<Record<string, string>>>();
-  /** Every plan has a group of its own, which its running test keeps. */
-  readonly #sides = new WeakMap<PlannedTest["group"], Map<string, Side>>();
+  /** Every cell ever seen, numbered in the order of seeing. */
+  readonly #numbers = new Map<string, number>();
+  readonly #groups: Readonly<Record<string, string>>[] = [];
+  /** Every plan has a group of its own, which its running test keeps. Places in `SIDES`, by the cell's number. */
+  readonly #sides = new WeakMap<PlannedTest["group"], number[]>();
+  readonly #dense = new WeakMap<CellCounts, Dense>();
 
   of(plan: PlannedTest, cell: string): Side {
-    let sides = this.#sides.get(plan.group);
-    if (!sides) this.#sides.set(plan.group, (sides = new Map()));
-    let side = sides.get(cell);
-    if (side === undefined) sides.set(cell, (side = sideOf(plan, this.#groupsOf(cell))));
-    return side;
+    const number = this.#numberOf(cell);
+    return SIDES[this.#sidesOf(plan)[number] ?? 0] ?? "neither";
   }
 
-  #groupsOf(cell: string): Readonly<Record<string, string>> {
-    let groups = this.#groups.get(cell);
-    if (!groups) this.#groups.set(cell, (groups = groupsOf(cell)));
-    return groups;
+  /** The sums of a test's two sides. */
+  sums(plan: PlannedTest, counts: CellCounts): { readonly group: Total; readonly reference: Total } {
+    let dense = this.#dense.get(counts);
+    if (!dense) this.#dense.set(counts, (dense = this.#denseOf(counts)));
+    const sides = this.#sidesOf(plan);
+    const { cells, n, k } = dense;
+    let [groupN, groupK, referenceN, referenceK] = [0, 0, 0, 0];
+    for (let i = 0; i < cells.length; i++) {
+      const side = sides[cells[i] ?? 0];
+      if (side === 1) {
+        groupN += n[i] ?? 0;
+        groupK += k[i] ?? 0;
+      } else if (side === 2) {
+        referenceN += n[i] ?? 0;
+        referenceK += k[i] ?? 0;
+      }
+    }
+    return { group: { n: groupN, k: groupK }, reference: { n: referenceN, k: referenceK } };
+  }
+
+  #denseOf(counts: CellCounts): Dense {
+    const totals = [...counts.values()];
+    return { cells: [...counts.keys()].map((cell) => this.#numberOf(cell)), n: totals.map(({ n }) => n), k: totals.map(({ k }) => k) };
+  }
+
+  #sidesOf(plan: PlannedTest): readonly number[] {
+    let sides = this.#sides.get(plan.group);
+    if (!sides) this.#sides.set(plan.group, (sides = []));
+    for (let number = sides.length; number < this.#groups.length; number++)
+      sides.push(SIDES.indexOf(sideOf(plan, this.#groups[number] ?? {})));
+    return sides;
+  }
+
+  #numberOf(cell: string): number {
+    const known = this.#numbers.get(cell);
+    if (known !== undefined) return known;
+    const number = this.#groups.length;
+    this.#numbers.set(cell, number);
+    this.#groups.push(groupsOf(cell));
+    return number;
   }
 }
 
 /** The counts of a test's cells: group and reference, or the group alone. */
 export function cumulativeOf(plan: PlannedTest, counts: CellCounts, sides: CellSides): Cumulative {
-  const [group, reference] = [
-    { n: 0, k: 0 },
-    { n: 0, k: 0 },
-  ];
-  for (const [cell, { n, k }] of counts) {
-    const side = sides.of(plan, cell);
-    if (side === "neither") continue;
-    const total = side === "group" ? group : reference;
-    total.n += n;
-    total.k += k;
-  }
+  const { group, reference } = sides.sums(plan, counts);
   const cells = cellsOf(metricOf(plan.metric).kind) === 1 ? [group] : [group, reference];
   return { n: cells.map(({ n }) => n), k: cells.map(({ k }) => k) };
 }

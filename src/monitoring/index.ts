@@ -1,7 +1,10 @@
 export { MIN_CELL, blockSince, type BlockVerdict, type Cumulative } from "./blocks.ts";
 export { restsOn } from "./breach.ts";
+export { evaluateCase, parseCases, type CaseResult, type EvidenceCase } from "./cases.ts";
 export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
-export { groupCoverage, type GroupCoverage, type ServedRoute } from "./counting.ts";
+export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage, type ServedRoute } from "./counting.ts";
+export { binomial, uniformStream, type Uniform } from "./draws.ts";
+export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
@@ -18,7 +21,18 @@ export {
 } from "./guardrail-state.ts";
 export { newcombe, wilson } from "./intervals.ts";
 export { METRICS, metricOf, type MetricName } from "./metrics.ts";
+export { advance, reconcile } from "./running-tests.ts";
 export { labelOf, planTests, sideOf, type Group, type PlannedTest, type Side } from "./plan.ts";
+export {
+  TEST_KINDS,
+  cellsOf,
+  closeBlock,
+  limitTrouble,
+  startTest,
+  type TestDefinition,
+  type TestKind,
+  type TestState,
+} from "./sequential-test.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
@@ -27,3 +41,12 @@ export { countCells, type CellCounts } from "./values/groups.ts";
 export { readCells, type Window } from "./values/read-cells.ts";
 export type { Labels, Terms } from "./values/rates.ts";
 export { hiddenGroups, withoutSmallCells } from "./values/small-cells.ts";
+export {
+  evidenceWithoutEach,
+  restsOnWriter,
+  writerDrifts,
+  type BlocksByWriter,
+  type WithoutWriter,
+  type WriterCells,
+  type WriterDrift,
+} from "./writers.ts";

@@ -6,7 +6,8 @@ import { assert, unreachable } from "../std.ts";
 import { differencePivot, ratioPivot, type CellMemory } from "./pivots.ts";
 
 /** What "fair" means, by the sign and size of `limit` (§5). Cells are in the order given there. */
-export type TestKind = "rate_min" | "rate_max" | "ratio_min" | "diff_min" | "did_min";
+export const TEST_KINDS = ["rate_min", "rate_max", "ratio_min", "diff_min", "did_min"] as const;
+export type TestKind = (typeof TEST_KINDS)[number];
 
 export interface TestDefinition {
   readonly kind: TestKind;
@@ -52,7 +53,7 @@ const RATIO_STEPS = [1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 7 / 8
 const DIFFERENCE_STEPS = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
 
 /** `c` and `d` of "fair means Σ c_g p_g >= d" (§5). */
-function boundary({ kind, limit }: TestDefinition): { readonly c: readonly number[]; readonly d: number } {
+export function boundaryOf({ kind, limit }: Pick<TestDefinition, "kind" | "limit">): { readonly c: readonly number[]; readonly d: number } {
   switch (kind) {
     case "rate_min":
       return { c: [1], d: limit };
@@ -70,7 +71,7 @@ function boundary({ kind, limit }: TestDefinition): { readonly c: readonly numbe
 }
 
 /** Number of cells that a kind of test compares. */
-export const cellsOf = (kind: TestKind): number => boundary({ kind, limit: 0.5, dependence: 1, prior: null, priorN: 2 }).c.length;
+export const cellsOf = (kind: TestKind): number => boundaryOf({ kind, limit: 0.5 }).c.length;
 
 /** What is wrong with a limit, in words, or undefined. */
 export function limitTrouble(kind: TestKind, limit: number): string | undefined {
@@ -89,7 +90,7 @@ export function limitTrouble(kind: TestKind, limit: number): string | undefined 
 }
 
 export function startTest(definition: TestDefinition): TestState {
-  const { c } = boundary(definition);
+  const { c } = boundaryOf(definition);
   assert(!definition.prior || definition.prior.length === c.length, "a prior for every cell");
   return {
     v: TEST_VERSION,
@@ -115,7 +116,7 @@ export function nextPivot(definition: TestDefinition, state: TestState): readonl
       return ratioPivot(a, b, limit);
     case "diff_min":
     case "did_min": {
-      const { c, d } = boundary(definition);
+      const { c, d } = boundaryOf(definition);
       return differencePivot(state.memory, c, d);
     }
     default:
@@ -148,7 +149,7 @@ export interface Bet {
 
 /** The bets of all bettors on a block against a given pivot. */
 export function betsOn(definition: TestDefinition, pivot: readonly number[], { n, k }: Block): readonly Bet[] {
-  const { c } = boundary(definition);
+  const { c } = boundaryOf(definition);
   let top = 0;
   for (let g = 0; g < c.length; g++) top = Math.max(top, Math.abs(c[g] ?? 0) / (n[g] ?? 0));
   const omega = c.map((cg, g) => cg / (n[g] ?? 0) / top);
