@@ -20,6 +20,7 @@ export type {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
+export { expectationRoutes, type ExpectationWarningView, type ExpectationsView } from "./expectation-routes.ts";
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";

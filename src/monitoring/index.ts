@@ -8,6 +8,15 @@ export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallest
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
+export { WARNING_BUDGET } from "./breach-evidence.ts";
+export type { BreachCounts } from "./expectation-hours.ts";
+export {
+  ExpectationWatch,
+  type BreachState,
+  type ExpectationState,
+  type ExpectationTotal,
+  type ExpectationWarning,
+} from "./expectation-watch.ts";
 export { GuardrailSpec, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
 export {
   DECISIONS_TO_SAY,

@@ -5,6 +5,7 @@ import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
   ActionsSpec,
+  ExpectationSpec,
   GroupsSpec,
   InputsSpec,
   PolicySpec,
@@ -104,6 +105,9 @@ export const EndpointSpec = Type.Object(
     inputs: InputsSpec,
     groups: Type.Optional(GroupsSpec),
     undeclaredGroups: Type.Optional(UndeclaredGroups),
+    expectations: Type.Optional(
+      Type.Array(ExpectationSpec, { maxItems: 200, description: "What inputs are expected to be, beyond what is accepted" }),
+    ),
     actions: ActionsSpec,
     fallback: FallbackSpec,
     budget: Type.Optional(
@@ -163,6 +167,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     inputs: spec.inputs,
     groups,
     actions: spec.actions,
+    expected: spec.expectations ?? [],
     ...(spec.undeclaredGroups ? { undeclaredGroups: spec.undeclaredGroups } : {}),
     ...(spec.allow_group_thresholds === undefined ? {} : { allowGroupThresholds: spec.allow_group_thresholds }),
   });
