@@ -136,7 +136,6 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
       async procedure(module) {
         await writer.load(module);
         return async (request) => {
-          within.assertNone();
           const end = await turn.take();
           try {
             if (ballast.isLent) throw new StorageError("storage-full", "the room that is left on the disk is kept for control");
