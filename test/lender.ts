@@ -44,7 +44,7 @@ export const endpoint = {
 };
 
 type Policy = typeof endpoint.fallback.policy;
-const policy: Policy = {
+export const policy: Policy = {
   bands: [
     { action: "deny", from: 0 },
     { action: "approve", from: 0.5 },
