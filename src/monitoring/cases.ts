@@ -5,6 +5,7 @@ import { err, ok, unreachable, type Issue, type Result } from "../std.ts";
 import { closeBucketBlock, startBucketTest, type BucketTestState } from "./bucket-test.ts";
 import { differenceBand, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
 import { thresholdOf } from "./evidence.ts";
+import { meanBand, widerBand } from "./figures.ts";
 import { DECISIONS_TO_SAY } from "./guardrail-state.ts";
 import { TEST_KINDS, cellsOf, closeBlock, limitTrouble, nextPivot, startTest, type TestDefinition, type TestState } from "./sequential-test.ts";
 
@@ -189,9 +190,6 @@ function bandOf(kind: TestDefinition["kind"], [a = NOBODY, b = NOBODY, c = NOBOD
   }
 }
 
-/** The band of how much one difference is above another: each has half the budget. */
-export const widerBand = (now: Band, before: Band): Band => [now[0] - before[1], now[1] - before[0]];
-
 function evaluateBuckets({ id, edges, limit, harm, blocks, alpha }: BucketsCase): CaseResult {
   const definition = { edges, limit, harm };
   const start = startBucketTest(definition);
@@ -211,17 +209,6 @@ function evaluateBuckets({ id, edges, limit, harm, blocks, alpha }: BucketsCase)
 }
 
 const times = (values: readonly number[], often = 1): number => values.reduce((sum, value) => sum + value, 0) * often;
-
-/** The band of a mean of values between the outer edges: that of a rate, as they lie between 0 and 1 when scaled (sequential-tests §9). */
-export function meanBand(
-  { edges, total, sum }: { readonly edges: readonly number[]; readonly total: number; readonly sum: number },
-  alpha: number,
-): Band {
-  const [first, last] = [edges[0] ?? 0, edges.at(-1) ?? 1];
-  const span = last - first;
-  const [low, high] = rateBand({ n: total, k: Math.min(total, Math.max(0, (sum - first * total) / span)) }, alpha);
-  return [first + low * span, first + high * span];
-}
 
 interface Course<S> {
   readonly state: S;
