@@ -1,10 +1,10 @@
 /** From tallies to the cumulative counts of a test's cells. Pure; integers only, so the order of rows and writers doesn't matter. */
-import { groupsOf, type FlipRow, type MaturedRow, type TotalRow } from "../decisions/index.ts";
+import { UNKNOWN_GROUP, groupsOf, type FlipRow, type MaturedRow, type TotalRow } from "../decisions/index.ts";
 import { assert, type ReleaseId } from "../std.ts";
 import { isMean } from "./any-test.ts";
 import type { Cumulative } from "./blocks.ts";
 import type { Total } from "./confidence-sequence.ts";
-import { PREVIOUS } from "./guardrail.ts";
+import { PREVIOUS, REST } from "./guardrail.ts";
 import type { OutcomePart } from "./metrics.ts";
 import { isTurned, sideOf, type PlannedTest, type Side } from "./plan.ts";
 import { cellsOf } from "./sequential-test.ts";
@@ -127,69 +127,77 @@ class Counter {
   }
 }
 
-/** Counts laid out for adding up: cells by their number (`CellSides`), each with its counts. */
-interface Dense {
-  readonly cells: readonly number[];
-  readonly n: readonly number[];
-  readonly k: readonly number[];
+/** Counts of the people whose values of some attributes are known, by these values. */
+interface ByValues {
+  readonly all: Total;
+  readonly of: ReadonlyMap<string, Total>;
 }
-const SIDES = ["neither", "group", "reference"] as const satisfies readonly Side[];
+/** A group as what is looked up: its attributes, and its values of them. */
+interface Lookup {
+  readonly attributes: readonly string[];
+  readonly attributesKey: string;
+  readonly valuesKey: string;
+}
+const NOBODY: Total = { n: 0, k: 0 };
 
-/** Remembers on which side of which test a cell is: cells are few and come again with every look. */
+/** Remembers on which side of which test a cell is, and adds cells up once for all tests of the same attributes. */
 export class CellSides {
-  /** Every cell ever seen, numbered in the order of seeing. */
-  readonly #numbers = new Map<string, number>();
-  readonly #groups: Readonly<Record<string, string>>[] = [];
-  /** Every plan has a group of its own, which its running test keeps. Places in `SIDES`, by the cell's number. */
-  readonly #sides = new WeakMap<PlannedTest["group"], number[]>();
-  readonly #dense = new WeakMap<CellCounts, Dense>();
+  readonly #groups = new Map<string, Readonly<Record<string, string>>>();
+  /** Every plan has a group of its own, which its running test keeps. */
+  readonly #sides = new WeakMap<PlannedTest["group"], Map<string, Side>>();
+  readonly #lookups = new WeakMap<PlannedTest["group"], Lookup>();
+  readonly #byValues = new WeakMap<CellCounts, Map<string, ByValues>>();
 
   of(plan: PlannedTest, cell: string): Side {
-    const number = this.#numberOf(cell);
-    return SIDES[this.#sidesOf(plan)[number] ?? 0] ?? "neither";
-  }
-
-  /** The sums of a test's two sides. */
-  sums(plan: PlannedTest, counts: CellCounts): { readonly group: Total; readonly reference: Total } {
-    let dense = this.#dense.get(counts);
-    if (!dense) this.#dense.set(counts, (dense = this.#denseOf(counts)));
-    const sides = this.#sidesOf(plan);
-    const { cells, n, k } = dense;
-    let [groupN, groupK, referenceN, referenceK] = [0, 0, 0, 0];
-    for (let i = 0; i < cells.length; i++) {
-      const side = sides[cells[i] ?? 0];
-      if (side === 1) {
-        groupN += n[i] ?? 0;
-        groupK += k[i] ?? 0;
-      } else if (side === 2) {
-        referenceN += n[i] ?? 0;
-        referenceK += k[i] ?? 0;
-      }
-    }
-    return { group: { n: groupN, k: groupK }, reference: { n: referenceN, k: referenceK } };
-  }
-
-  #denseOf(counts: CellCounts): Dense {
-    const totals = [...counts.values()];
-    return { cells: [...counts.keys()].map((cell) => this.#numberOf(cell)), n: totals.map(({ n }) => n), k: totals.map(({ k }) => k) };
-  }
-
-  #sidesOf(plan: PlannedTest): readonly number[] {
     let sides = this.#sides.get(plan.group);
-    if (!sides) this.#sides.set(plan.group, (sides = []));
-    for (let number = sides.length; number < this.#groups.length; number++)
-      sides.push(SIDES.indexOf(sideOf(plan, this.#groups[number] ?? {})));
-    return sides;
+    if (!sides) this.#sides.set(plan.group, (sides = new Map()));
+    let side = sides.get(cell);
+    if (side === undefined) sides.set(cell, (side = sideOf(plan, this.#groupsOf(cell))));
+    return side;
   }
 
-  #numberOf(cell: string): number {
-    const known = this.#numbers.get(cell);
-    if (known !== undefined) return known;
-    const number = this.#groups.length;
-    this.#numbers.set(cell, number);
-    this.#groups.push(groupsOf(cell));
-    return number;
+  /** The sums of a test's two sides. What is on no named side is the rest. */
+  sums({ group, reference }: PlannedTest, counts: CellCounts): Sums {
+    let lookup = this.#lookups.get(group);
+    if (!lookup) this.#lookups.set(group, (lookup = lookupOf(group)));
+    const { all, of } = this.#sumsBy(counts, lookup);
+    const mine = of.get(lookup.valuesKey) ?? NOBODY;
+    const isNamed = reference !== null && reference !== REST && reference !== PREVIOUS;
+    const others = isNamed ? (of.get(reference) ?? NOBODY) : { n: all.n - mine.n, k: all.k - mine.k };
+    return { group: mine, reference: others };
   }
+
+  #sumsBy(counts: CellCounts, { attributes, attributesKey }: Lookup): ByValues {
+    let byAttributes = this.#byValues.get(counts);
+    if (!byAttributes) this.#byValues.set(counts, (byAttributes = new Map()));
+    let found = byAttributes.get(attributesKey);
+    if (!found) byAttributes.set(attributesKey, (found = this.#sumUp(counts, attributes)));
+    return found;
+  }
+
+  #sumUp(counts: CellCounts, attributes: readonly string[]): ByValues {
+    const all = new Counter();
+    const of = new Counter();
+    for (const [cell, { n, k }] of counts) {
+      const groups = this.#groupsOf(cell);
+      const values = attributes.map((attribute) => groups[attribute]);
+      if (values.some((value) => value === undefined || value === UNKNOWN_GROUP)) continue;
+      all.add("", n, k);
+      of.add(values.join("\0"), n, k);
+    }
+    return { all: all.byCell.get("") ?? NOBODY, of: of.byCell };
+  }
+
+  #groupsOf(cell: string): Readonly<Record<string, string>> {
+    let groups = this.#groups.get(cell);
+    if (!groups) this.#groups.set(cell, (groups = groupsOf(cell)));
+    return groups;
+  }
+}
+
+function lookupOf(group: PlannedTest["group"]): Lookup {
+  const attributes = Object.keys(group);
+  return { attributes, attributesKey: attributes.join("\0"), valuesKey: Object.values(group).join("\0") };
 }
 
 /**
@@ -209,7 +217,6 @@ interface Sums {
   readonly group: Total;
   readonly reference: Total;
 }
-const NOBODY: Total = { n: 0, k: 0 };
 
 function cellsIn(plan: PlannedTest, { group, reference }: Sums, before: Sums | null): readonly Total[] {
   const { kind } = plan.definition;

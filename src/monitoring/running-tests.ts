@@ -122,7 +122,7 @@ export function advance(test: RunningTest, { counts, context, obstacle = null }:
       ...test.state,
       test: state,
       likeForLike: definition.kind === "ratio_min" ? withBlock(likeForLike, block) : likeForLike,
-      recent: [...withProgress(recent, { decisions, logE: state.logE })],
+      recent: withProgress(recent, { decisions, logE: state.logE }),
     },
   };
 }

@@ -54,11 +54,11 @@ const NEARLY_ALL = 0.9;
 
 /**
  * The writer on whom a breach rests, or undefined. At the moment of proof every writer of a real harm is missed, as evidence is just
- * enough: without one of four equal ones three quarters are left. So it rests on one only where the others have less than half of what
+ * enough: without one of four equal ones three quarters are left. So it rests on one only where the others have less than a quarter of what
  * their share of the decisions would bring.
  */
 export function restsOnWriter({ all, each }: Leftover): string | undefined {
-  return each.find(({ share, logE }) => share >= NEARLY_ALL || (all > 0 && logE < ((1 - share) * all) / 2))?.writer;
+  return each.find(({ share, logE }) => share >= NEARLY_ALL || (all > 0 && logE < ((1 - share) * all) / 4))?.writer;
 }
 
 /** One writer's counted decisions of a span, by cell: how many, and how many favourable. */
