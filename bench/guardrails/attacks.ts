@@ -55,7 +55,7 @@ function live(minuteOf: Minute, minutes: number, next: Uniform): End {
     state = closeBlock(FOUR_FIFTHS, state, open);
     open = { n: [0, 0], k: [0, 0] };
     if (state.logE < THRESHOLD) continue;
-    return { isProven: true, restsOn: restsOnWriter(evidenceWithoutEach(FOUR_FIFTHS, spans), THRESHOLD) };
+    return { isProven: true, restsOn: restsOnWriter(evidenceWithoutEach(FOUR_FIFTHS, spans)) };
   }
   return { isProven: false, restsOn: undefined };
 }

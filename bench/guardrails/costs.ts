@@ -79,10 +79,11 @@ function tick(): Cost {
   const sides = new CellSides();
   const reading = (looks: number) => {
     const counts = selections(rowsAfter(looks), favourable);
-    return (plan: (typeof plans)[number]) => ({ counts: cumulativeOf(plan, counts, sides), context: "" });
+    const tallied = { kind: "totals", cells: counts } as const;
+    return (plan: (typeof plans)[number]) => ({ counts: cumulativeOf(plan, tallied, null, sides), context: "" });
   };
   const owner = { endpoint, release, armClass: "serving", epoch: 0 } as const;
-  let tests = reconcile([], { owner, plans, favourable, budget: 0.01, isFirstSight: true }, reading(0)).running;
+  let tests = reconcile([], { owner, plans, favourable, budget: 0.01, isFirstSight: true, nowMs: 0 }, reading(0)).running;
   let looks = 0;
   const value = cpuMs(100, () => {
     const now = reading(++looks);

@@ -5,8 +5,18 @@ import { err, ok, unreachable, type Issue, type Result } from "../std.ts";
 import { closeBucketBlock, startBucketTest, type BucketTestState } from "./bucket-test.ts";
 import { differenceBand, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
 import { thresholdOf } from "./evidence.ts";
+import { meanBand, widerBand } from "./figures.ts";
 import { DECISIONS_TO_SAY } from "./guardrail-state.ts";
-import { TEST_KINDS, cellsOf, closeBlock, limitTrouble, nextPivot, startTest, type TestDefinition, type TestState } from "./sequential-test.ts";
+import {
+  TEST_KINDS,
+  cellsOf,
+  closeBlock,
+  limitTrouble,
+  nextPivot,
+  startTest,
+  type TestDefinition,
+  type TestState,
+} from "./sequential-test.ts";
 
 const Numbers = Type.Array(Type.Number(), { maxItems: 1000 });
 const Times = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: "The block comes so often" }));
@@ -153,8 +163,7 @@ function evaluateCounts({ id, kind, limit, options = {}, blocks, alpha }: Counts
   const totals = totalsOf(blocks, cellsOf(kind), dependence);
   const decisions = totals.reduce((sum, { n }) => sum + n, 0) * dependence;
   const hasNoRatio = kind === "ratio_min" && totals[1]?.k === 0;
-  const state =
-    course.provenAt !== null ? "breached" : decisions < DECISIONS_TO_SAY ? "no-data" : hasNoRatio ? "not-comparable" : "ok";
+  const state = course.provenAt !== null ? "breached" : decisions < DECISIONS_TO_SAY ? "no-data" : hasNoRatio ? "not-comparable" : "ok";
   const [low, high] = bandOf(kind, totals, alpha);
   return {
     ...result,
@@ -189,9 +198,6 @@ function bandOf(kind: TestDefinition["kind"], [a = NOBODY, b = NOBODY, c = NOBOD
   }
 }
 
-/** The band of how much one difference is above another: each has half the budget. */
-export const widerBand = (now: Band, before: Band): Band => [now[0] - before[1], now[1] - before[0]];
-
 function evaluateBuckets({ id, edges, limit, harm, blocks, alpha }: BucketsCase): CaseResult {
   const definition = { edges, limit, harm };
   const start = startBucketTest(definition);
@@ -211,17 +217,6 @@ function evaluateBuckets({ id, edges, limit, harm, blocks, alpha }: BucketsCase)
 }
 
 const times = (values: readonly number[], often = 1): number => values.reduce((sum, value) => sum + value, 0) * often;
-
-/** The band of a mean of values between the outer edges: that of a rate, as they lie between 0 and 1 when scaled (sequential-tests §9). */
-export function meanBand(
-  { edges, total, sum }: { readonly edges: readonly number[]; readonly total: number; readonly sum: number },
-  alpha: number,
-): Band {
-  const [first, last] = [edges[0] ?? 0, edges.at(-1) ?? 1];
-  const span = last - first;
-  const [low, high] = rateBand({ n: total, k: Math.min(total, Math.max(0, (sum - first * total) / span)) }, alpha);
-  return [first + low * span, first + high * span];
-}
 
 interface Course<S> {
   readonly state: S;

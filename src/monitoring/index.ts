@@ -6,7 +6,7 @@ export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage,
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
-export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
+export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 export { WARNING_BUDGET } from "./breach-evidence.ts";
 export type { BreachCounts } from "./expectation-hours.ts";
@@ -17,7 +17,7 @@ export {
   type ExpectationTotal,
   type ExpectationWarning,
 } from "./expectation-watch.ts";
-export { GuardrailSpec, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
+export { GuardrailSpec, PREVIOUS, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
 export {
   DECISIONS_TO_SAY,
   breachFigures,
@@ -29,7 +29,7 @@ export {
   type RankedState,
 } from "./guardrail-state.ts";
 export { newcombe, wilson } from "./intervals.ts";
-export { METRICS, metricOf, type MetricName } from "./metrics.ts";
+export { METRICS, kindOf, metricOf, type Direction, type MetricName } from "./metrics.ts";
 export { advance, reconcile } from "./running-tests.ts";
 export { labelOf, planTests, sideOf, type Group, type PlannedTest, type Side } from "./plan.ts";
 export {
@@ -59,3 +59,4 @@ export {
   type WriterCells,
   type WriterDrift,
 } from "./writers.ts";
+export type { WatchedEndpoint, WatchedRelease } from "./watched.ts";

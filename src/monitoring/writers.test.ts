@@ -3,29 +3,28 @@ import { evidenceWithoutEach, restsOnWriter, writerDrifts, type BlocksByWriter }
 import type { TestDefinition } from "./sequential-test.ts";
 
 const ratio: TestDefinition = { kind: "ratio_min", limit: 0.8, dependence: 1, prior: null, priorN: 2 };
-const THRESHOLD = Math.log(100);
 const minutes = (count: number, span: Record<string, { n: number[]; k: number[] }>): BlocksByWriter[] =>
   Array.from({ length: count }, () => new Map(Object.entries(span)));
 
 test("a harm that all see rests on nobody, though each is missed at the moment of proof", () => {
   const each = { n: [5, 20], k: [2, 14] };
   const without = evidenceWithoutEach(ratio, minutes(6, { a: each, b: each, c: each, d: each }));
-  expect(without.map(({ share }) => share)).toEqual([0.25, 0.25, 0.25, 0.25]);
-  expect(restsOnWriter(without, THRESHOLD)).toBeUndefined();
+  expect(without.each.map(({ share }) => share)).toEqual([0.25, 0.25, 0.25, 0.25]);
+  expect(restsOnWriter(without)).toBeUndefined();
 });
 
 test("what one makes up, and the others don't see, rests on that one", () => {
   const fair = { n: [5, 20], k: [4, 14] };
   const without = evidenceWithoutEach(ratio, minutes(12, { a: fair, b: fair, forger: { n: [8, 8], k: [0, 8] } }));
-  expect(without[0]?.writer).toBe("forger");
-  expect(restsOnWriter(without, THRESHOLD)).toBe("forger");
+  expect(without.each[0]?.writer).toBe("forger");
+  expect(restsOnWriter(without)).toBe("forger");
 });
 
 test("where there is one writer, or nearly only one, it rests on that one", () => {
   const harm = { n: [10, 40], k: [2, 28] };
-  expect(restsOnWriter(evidenceWithoutEach(ratio, minutes(8, { only: harm })), THRESHOLD)).toBe("only");
-  expect(restsOnWriter(evidenceWithoutEach(ratio, minutes(8, { only: harm, b: { n: [1, 1], k: [0, 1] } })), THRESHOLD)).toBe("only");
-  expect(evidenceWithoutEach(ratio, [])).toEqual([]);
+  expect(restsOnWriter(evidenceWithoutEach(ratio, minutes(8, { only: harm })))).toBe("only");
+  expect(restsOnWriter(evidenceWithoutEach(ratio, minutes(8, { only: harm, b: { n: [1, 1], k: [0, 1] } })))).toBe("only");
+  expect(evidenceWithoutEach(ratio, [])).toEqual({ all: 0, each: [] });
 });
 
 test("a writer whose mix, rate or share changes is told, and one that is new; ordinary days and few people aren't", () => {
@@ -39,7 +38,13 @@ test("a writer whose mix, rate or share changes is told, and one that is new; or
     ["app", cells(290, 195, 710, 495)],
   ]);
   const found = (now: ReturnType<typeof cells>, writer = "app") =>
-    writerDrifts(before, new Map([["web", cells(305, 203, 695, 497)], [writer, now]])).find((one) => one.writer === writer)?.found;
+    writerDrifts(
+      before,
+      new Map([
+        ["web", cells(305, 203, 695, 497)],
+        [writer, now],
+      ]),
+    ).find((one) => one.writer === writer)?.found;
   expect(found(cells(310, 200, 690, 480))).toEqual([]);
   expect(found(cells(700, 470, 300, 210))).toEqual(["mix"]);
   expect(found(cells(290, 250, 710, 650))).toEqual(["rate"]);

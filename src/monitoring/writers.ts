@@ -14,18 +14,24 @@ export interface WithoutWriter {
   readonly logE: number;
 }
 
-/** The evidence without each writer in turn, the one that it hangs on most first. One writer alone leaves no evidence. */
-export function evidenceWithoutEach(definition: TestDefinition, spans: readonly BlocksByWriter[]): readonly WithoutWriter[] {
+/** The evidence of all, and without each writer in turn, the one that it hangs on most first. One writer alone leaves none. */
+export interface Leftover {
+  readonly all: number;
+  readonly each: readonly WithoutWriter[];
+}
+
+export function evidenceWithoutEach(definition: TestDefinition, spans: readonly BlocksByWriter[]): Leftover {
   const decisions = new Map<string, number>();
   for (const span of spans)
     for (const [writer, { n }] of span) decisions.set(writer, (decisions.get(writer) ?? 0) + n.reduce((sum, count) => sum + count, 0));
   const all = [...decisions.values()].reduce((sum, count) => sum + count, 0);
-  return [...decisions]
+  const each = [...decisions]
     .map(([writer, count]) => ({ writer, share: all === 0 ? 0 : count / all, logE: evidenceOf(definition, spans, writer) }))
     .toSorted((a, b) => a.logE - b.logE || b.share - a.share || (a.writer < b.writer ? -1 : 1));
+  return { all: evidenceOf(definition, spans, undefined), each };
 }
 
-function evidenceOf(definition: TestDefinition, spans: readonly BlocksByWriter[], without: string): number {
+function evidenceOf(definition: TestDefinition, spans: readonly BlocksByWriter[], without: string | undefined): number {
   let state = startTest(definition);
   let open = { n: state.memory.map(() => 0), k: state.memory.map(() => 0) };
   for (const span of spans) {
@@ -48,11 +54,11 @@ const NEARLY_ALL = 0.9;
 
 /**
  * The writer on whom a breach rests, or undefined. At the moment of proof every writer of a real harm is missed, as evidence is just
- * enough: without one of four equal ones three quarters are left. So it rests on one only where the others have less than half of what
+ * enough: without one of four equal ones three quarters are left. So it rests on one only where the others have less than a quarter of what
  * their share of the decisions would bring.
  */
-export function restsOnWriter(without: readonly WithoutWriter[], threshold: number): string | undefined {
-  return without.find(({ share, logE }) => share >= NEARLY_ALL || logE < ((1 - share) * threshold) / 2)?.writer;
+export function restsOnWriter({ all, each }: Leftover): string | undefined {
+  return each.find(({ share, logE }) => share >= NEARLY_ALL || (all > 0 && logE < ((1 - share) * all) / 4))?.writer;
 }
 
 /** One writer's counted decisions of a span, by cell: how many, and how many favourable. */

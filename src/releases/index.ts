@@ -1,6 +1,5 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
-export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export {
   DecisionLineage,
   type DayCount,

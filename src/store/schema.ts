@@ -52,6 +52,8 @@ export interface Schema {
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
+  matured_outcome: MaturedOutcomeTable;
+  matured_cursor: MaturedCursorTable;
   sink: SinkTable;
   sink_cursor: SinkCursorTable;
   sink_lease: SinkLeaseTable;
@@ -538,6 +540,27 @@ export interface OutcomeTallyTable {
   good: Flag;
   count: number;
   corrections: number;
+}
+
+/** What had become of counted decisions when they reached an age: `good`, `bad` or `missing`. Only grows; later outcomes aren't tested. */
+export interface MaturedOutcomeTable {
+  endpoint: string;
+  matures_after_ms: number;
+  release: string;
+  arm: string;
+  cell: string;
+  action: string;
+  state: string;
+  count: number;
+}
+/** How far into the log decisions have been counted for an age. */
+export interface MaturedCursorTable {
+  endpoint: string;
+  matures_after_ms: number;
+  /** The `seq` of the last one. */
+  position: number;
+  /** Once: what was decided before anybody asked had been counted. */
+  has_caught_up: Flag;
 }
 
 /** Somewhere that decisions and outcomes are delivered to. A removed one stays, so that its name goes on where it was. */
