@@ -6,6 +6,7 @@ import {
   EventStream,
   abRoutes,
   accessRoutes,
+  alertRoutes,
   batchRoutes,
   buildServer,
   decisionLineageRoutes,
@@ -35,7 +36,7 @@ import {
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
-import { GuardrailEvaluator } from "./monitoring/index.ts";
+import { Alerts, GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { LET_GO_WITHIN_MS, assertFree, handOverTo, takeOver } from "./hand-over.ts";
 import { egressOf, containersOf } from "./outside.ts";
@@ -43,6 +44,7 @@ import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import {
   AbControl,
+  AlertConditions,
   DecisionLineage,
   Drills,
   FailureControl,
@@ -53,6 +55,7 @@ import {
   Releases,
   Rollbacks,
   RolloutControl,
+  guardrailsTelling,
   type OpenLineageTarget,
 } from "./releases/index.ts";
 import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
@@ -87,6 +90,8 @@ export interface AppOptions {
   readonly memoryBudgetBytes?: number;
   /** Who is told of everything that happens, as events of OpenLineage; nobody by default. */
   readonly openLineage?: OpenLineageTarget;
+  /** Where people reach the server, for links in alerts: `https://evenkeel.internal`. Without it alerts have no links. */
+  readonly publicUrl?: string;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
@@ -235,6 +240,19 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
+    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const alerts = new Alerts({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      publicUrl: options.publicUrl?.replace(/\/+$/, "") ?? null,
+      look: () => conditions.look(),
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      guardrailsTelling: (channel) => releases.rooms().flatMap((room) => guardrailsTelling(room, channel)),
+      onTrouble: (error) => onError(error, "alerts"),
+    });
+    undo.push(() => alerts.stop());
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeat(lookEveryMs, "guardrails", async () => {
       await failing.tick();
@@ -242,6 +260,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await rollouts.tick();
       await ab.tick();
     });
+    // Apart from the looks: whoever is to be told never delays what is done.
+    const telling = repeat(2 * lookEveryMs, "alerts", () => alerts.tick());
     // Apart from the looks: a drill on live traffic takes two seconds.
     repeat(lookEveryMs, "drills", () => drills.tick());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
@@ -259,6 +279,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       drills,
       blame,
       redress,
+      alerts,
       startedMs: runtime.clock.nowMs(),
     };
     const events = new EventStream({
@@ -315,9 +336,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
+      endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
+      alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
@@ -392,6 +414,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await reasons.settled();
       await sinks.settled();
       await openLineage.settled();
+      await telling.settled();
+      await alerts.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop, replaced };

@@ -1,5 +1,6 @@
 import { ab } from "./ab.ts";
 import { affected } from "./affected.ts";
+import { alerts } from "./alerts.ts";
 import { apply } from "./apply.ts";
 import { audit } from "./audit.ts";
 import { blame } from "./blame.ts";
@@ -46,6 +47,7 @@ export const verbs: readonly Verb[] = [
   reasons,
   sinks,
   incidents,
+  alerts,
   blame,
   affected,
   data,

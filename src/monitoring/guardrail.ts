@@ -31,6 +31,14 @@ export const GuardrailSpec = Type.Object(
     action: Type.Union([Type.Literal("warn"), Type.Literal("hold"), Type.Literal("roll_back"), Type.Literal("fall_back")], {
       description: "What a proven breach of a release that serves does",
     }),
+    tell: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}$" }), {
+        minItems: 1,
+        maxItems: 20,
+        uniqueItems: true,
+        description: "Channels that are told of a breach, in place of those that the endpoint's alerts tell first",
+      }),
+    ),
     weight: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1000, description: "Share of the error budget; 1 by default" })),
     dependence: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, description: "Decisions that may be correlated come in clusters of at most this many" }),

@@ -1,6 +1,7 @@
 /** An endpoint as people write it: what it asks, whom it watches over, what answers when nothing else can. */
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
+import { Duration } from "../duration.ts";
 import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
@@ -16,7 +17,6 @@ import {
 } from "../serving/index.ts";
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
-import { Duration } from "./rollout-plan.ts";
 import type { Rules } from "./route-commands.ts";
 
 const NAME = "^[a-z][a-z0-9-]{0,62}$";
