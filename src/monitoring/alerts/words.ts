@@ -61,7 +61,7 @@ export function sentences({ news, facts, openedAtMs, resolvedAtMs }: Entry, read
 }
 
 function figuresInWords({ metric, estimate, limit, evidence, needed, decisions }: NonNullable<Facts["figures"]>): string {
-  const value = estimate === null ? "" : `${metric} ${rounded(estimate)}, limit ${rounded(limit)}; `;
+  const value = estimate === null ? "" : `${metric.replaceAll("_", " ")} ${rounded(estimate)}, limit ${rounded(limit)}; `;
   return capital(`${value}evidence ${odds(evidence)}, needed ${odds(needed)}, after ${decisions.toLocaleString("en")} decisions.`);
 }
 
