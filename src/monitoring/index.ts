@@ -1,3 +1,24 @@
+export {
+  ABOUT_NOTHING,
+  Matcher,
+  alertKinds,
+  newsWords,
+  severities,
+  type Alert,
+  type AlertKind,
+  type Condition,
+  type Facts,
+  type News,
+  type Severity,
+  type Silence,
+} from "./alerts/alert.ts";
+export { Alerts, type AlertDetail, type AlertRefusal, type AlertStatus, type ChannelStatus } from "./alerts/alerts.ts";
+export type { Before, DeclarationKind, DeclarationRefusal } from "./alerts/declared.ts";
+export type { Seen } from "./alerts/reconcile.ts";
+export { AlertsSpec, ChannelSpec, unknownIssues } from "./alerts/spec.ts";
+export { noticeStates, type StoredNotice, type Telling } from "./alerts/stored-notices.ts";
+export type { Tested } from "./alerts/try-channel.ts";
+export { groupFor, titleFor } from "./alerts/words.ts";
 export { MIN_CELL, blockSince, type BlockVerdict, type Cumulative } from "./blocks.ts";
 export { restsOn } from "./breach.ts";
 export { evaluateCase, parseCases, type CaseResult, type EvidenceCase } from "./cases.ts";

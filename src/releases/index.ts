@@ -14,7 +14,16 @@ export type { EndpointRoom } from "./endpoint-room.ts";
 export { FailureControl } from "./failure-control.ts";
 export { Rollbacks } from "./rollbacks.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
-export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
+export { AlertConditions, guardrailsTelling } from "./alert-conditions.ts";
+export {
+  breachIn,
+  type CandidateTried,
+  type Incident,
+  type IncidentBody,
+  type IncidentEvent,
+  type IncidentHead,
+  type IncidentState,
+} from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
 export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
