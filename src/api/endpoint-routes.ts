@@ -82,7 +82,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     {
       config: { right: "apply" },
       schema: {
-        summary: "Declare endpoints, releases and sinks in YAML",
+        summary: "Declare endpoints, releases, sinks, channels and alerts in YAML",
         description: "All of it is checked before any of it is applied. The same text twice changes nothing.",
         tags: ["endpoints"],
         body: ApplyBody,
@@ -328,7 +328,10 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   );
 };
 
-export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
+/** What an endpoint is shown by. */
+export type EndpointViewParts = Pick<EndpointRouteParts, "releases" | "control" | "incidents" | "expectations">;
+
+export async function endpointView(parts: EndpointViewParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
   const [tests, open, warnings] = [
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),

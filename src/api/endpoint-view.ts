@@ -89,7 +89,7 @@ export const GuardrailStateView = Type.Object(
     group: Type.String({ description: "A letter for readers without protected:read" }),
     reference: Type.String(),
     limit: Type.Number(),
-    state: Type.Enum(["no-data", "not-comparable", "ok", "watched", "breached", "paused"]),
+    state: Type.Enum(["no-data", "not-comparable", "not-identifiable", "ok", "watched", "breached", "paused"]),
     groupDecisions: orNull(Type.Integer({ description: "null where fewer than 10 and the reader may not see groups" })),
     referenceDecisions: orNull(Type.Integer()),
     estimate: orNull(Type.Number()),
@@ -139,7 +139,7 @@ export type EndpointView = Static<typeof EndpointView>;
 
 export const ChangeView = Type.Object(
   {
-    kind: Type.Enum(["endpoint", "release", "sink"]),
+    kind: Type.Enum(["endpoint", "release", "sink", "channel", "alerts"]),
     name: Type.String(),
     release: orNull(ReleaseName),
     change: Type.Enum(["created", "changed", "unchanged"]),

@@ -1,5 +1,7 @@
 export { abRoutes, type AbView } from "./ab-routes.ts";
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
+export { alertRoutes } from "./alert-routes.ts";
+export type { AlertDeclarationsView, AlertDetailView, AlertView, NoticeView, SilenceView, TestedView } from "./alert-view.ts";
 export { batchRoutes } from "./batch-routes.ts";
 export {
   decisionRoutes,

@@ -33,6 +33,11 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /metrics",
     "GET /v1/sinks",
     "GET /v1/sinks/{sink}",
+    "GET /v1/alerts",
+    "GET /v1/alerts/{alert}",
+    "GET /v1/alert-silences",
+    "GET /v1/alert-declarations",
+    "GET /v1/alert-notices",
     "GET /v1/ui/home",
     "GET /v1/ui/incidents/{n}",
     "GET /v1/events",
@@ -116,6 +121,14 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
   review: [],
   "targets:write": [], // over and above the right to release: server-targets.ts
   "sinks:write": ["POST /v1/sinks/{sink}/pause", "POST /v1/sinks/{sink}/resume", "DELETE /v1/sinks/{sink}"],
+  "alerts:write": ["DELETE /v1/alert-channels/{channel}", "DELETE /v1/alert-rules/{rule}"],
+  "alerts:answer": [
+    "POST /v1/alerts/{alert}/acknowledge",
+    "POST /v1/alert-silences",
+    "POST /v1/alert-silences/{silence}/end",
+    "POST /v1/alert-tests",
+    "POST /v1/alert-notices/{notice}/resend",
+  ],
   "tokens:write": ["GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{id}"],
   "audit:read": ["GET /v1/audit", "GET /v1/audit/verdict", "GET /v1/openlineage", "GET /v1/openlineage/events"],
 };

@@ -1,6 +1,7 @@
 /** An endpoint as people write it: what it asks, whom it watches over, what answers when nothing else can. */
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
+import { Duration } from "../duration.ts";
 import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
@@ -18,7 +19,6 @@ import {
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
 import { MetricsSpec, metricsIssues } from "./metrics-spec.ts";
-import { Duration } from "./rollout-plan.ts";
 import type { Rules } from "./route-commands.ts";
 
 const NAME = "^[a-z][a-z0-9-]{0,62}$";
@@ -181,8 +181,10 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     ...(compiled.ok ? [] : compiled.error),
     ...actionIssues(spec.actions),
     ...(spec.frozen ?? []).flatMap(frozenIssues),
-    ...guardrailIssues(guardrails, groups).map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })),
     ...metricsIssues(spec.metrics ?? {}, groups).map((issue) => ({ ...issue, path: `/metrics${issue.path}` })),
+    ...guardrailIssues(guardrails, groups, { actions: Object.keys(spec.actions), hasOutcomes: spec.outcomes !== undefined }).map(
+      (issue) => ({ ...issue, path: `/guardrails${issue.path}` }),
+    ),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
   return ok({
