@@ -27,6 +27,7 @@ const gates: readonly Gate[] = [
   { name: "types of the web", command: ["tsc", "-p", "web/tsconfig.json", "--noEmit"], counted: null },
   { name: "files and packages that nothing uses", command: ["knip", "--files", "--dependencies", "--no-config-hints"], counted: null },
   { name: "API reference", command: ["node", "scripts/docs-api.ts", "--check"], counted: /all (\d+) routes/ },
+  { name: "list of metrics", command: ["node", "scripts/docs-metrics.ts", "--check"], counted: /all (\d+) metrics/ },
   { name: "rooms", command: ["depcruise", "src", "--config", ".dependency-cruiser.mjs"], counted: /(\d+) modules/ },
 ];
 

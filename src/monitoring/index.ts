@@ -2,7 +2,7 @@ export { MIN_CELL, blockSince, type BlockVerdict, type Cumulative } from "./bloc
 export { restsOn } from "./breach.ts";
 export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
 export { groupCoverage, type GroupCoverage, type ServedRoute } from "./counting.ts";
-export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 export { GuardrailSpec, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
