@@ -15,6 +15,7 @@ export default {
     "examples/loans/{demo,applicants,tables}.ts",
     "examples/loans/steps/*.ts",
     "scripts/*.ts",
+    "scripts/grafana/write.ts",
     "web/src/main.tsx",
     "web/vite.config.ts",
     "test/closing-line.ts",
