@@ -90,8 +90,8 @@ async function rehearsed(drills: ControlParts["drills"], rooms: readonly Endpoin
   };
 }
 
-/** The first one is due so long after the release went live that it would rehearse taking out. */
+/** As `GET /v1/endpoints/:endpoint/drills` says it: the first one from the moment on that there is a release to take out. */
 function dueSeconds({ definition, liveSinceMs }: EndpointRoom, latest: Drill | undefined): number | undefined {
   const { drills } = definition.spec;
-  return drills && ((latest?.atMs ?? liveSinceMs) + millisecondsOf(drills.every)) / 1000;
+  return drills && Math.max(latest ? latest.atMs + millisecondsOf(drills.every) : 0, liveSinceMs) / 1000;
 }
