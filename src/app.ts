@@ -37,6 +37,7 @@ import {
   uiRoutes,
   webRoutes,
   type ProtocolParts,
+  type RequestTracer,
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
@@ -100,6 +101,8 @@ export interface AppOptions {
   readonly lookEveryMs?: number;
   /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
   readonly takeOver?: boolean;
+  /** Where requests for decisions are traced; nowhere by default. Whoever made it closes it. */
+  readonly tracer?: RequestTracer;
   /** Told of errors that are our fault, and of what an operator should see. */
   readonly onError?: (error: Error, reference: string) => void;
   /** How many lines about such errors reached nobody: a metric. */
@@ -368,7 +371,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       alertRoutes({ alerts, clock: runtime.clock }),
-      metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
+      metricsRoutes({
+        ...ui,
+        version: VERSION,
+        log,
+        sinks,
+        clockWatch,
+        dropped: options.dropped ?? (() => 0),
+      }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
@@ -388,6 +398,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
+      ...(options.tracer ? { tracer: options.tracer } : {}),
     };
     const connections = new Connections();
     const server = await buildServer({ ...common, connections }, routes);

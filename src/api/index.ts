@@ -68,6 +68,7 @@ export { Reports } from "./report/reports.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";
 export type { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 export { buildServer, type Server } from "./server.ts";
+export type { RequestSpan, RequestTracer, TracedRequest } from "./traces.ts";
 export { sessionRoutes } from "./session.ts";
 export { sinkRoutes, type SinkDetailView, type SinkView } from "./sink-routes.ts";
 export { homeView } from "./ui-home.ts";

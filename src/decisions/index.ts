@@ -12,6 +12,7 @@ export {
   type ShadowAnswer,
   type StoredReply,
 } from "./decision-record.ts";
+export { DURATION_BOUNDS, Durations, addDurations, type DurationCounts } from "./durations.ts";
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
 export { matureOutcomes, readMatured, type MaturedRow, type MaturedState } from "./matured.ts";
