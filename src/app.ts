@@ -373,6 +373,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({
         ...ui,
+        expectations,
         version: VERSION,
         log,
         sinks,

@@ -8,6 +8,7 @@ import type { Gateway } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import { controlled } from "./metrics/control.ts";
 import { familiesOf, type Collected } from "./metrics/families.ts";
+import { expected, type InputsParts } from "./metrics/inputs.ts";
 import { GuardrailGauges } from "./metrics/guardrails.ts";
 import { nothingOfProcess, ofProcess, type ProcessParts } from "./metrics/process.ts";
 import { scoring } from "./metrics/scorers.ts";
@@ -17,7 +18,7 @@ import { namesIn } from "./route-views.ts";
 import { principalOf, type Server } from "./server.ts";
 import { isVisible } from "./sink-routes.ts";
 
-export interface MetricsParts extends Omit<ProcessParts, "clock" | "log" | "gateway" | "releases"> {
+export interface MetricsParts extends Omit<ProcessParts, "clock" | "log" | "gateway" | "releases">, InputsParts {
   readonly version: string;
   readonly store: Pick<Store, "db" | "runtime">;
   readonly log: DecisionLog;
@@ -68,6 +69,7 @@ function collector(parts: MetricsParts): (principal: Principal) => Promise<strin
       ...served(parts, rooms),
       ...(await controlled({ ...parts, transitions }, rooms)),
       ...(await guardrails.collect(rooms, (room) => namesIn(room, principal))),
+      ...(await expected(parts, rooms)),
       ...scoring(parts, rooms),
       ...(principal.endpoints === null ? await ofProcess({ ...parts, clock }) : nothingOfProcess),
       ...delivered((await sinks.list()).filter((sink) => isVisible(principal, sink))),

@@ -110,6 +110,27 @@ export const NUMBERS = {
     labels: TEST,
     help: "Decisions still needed for proof if evidence goes on growing as it did; none where it doesn't grow.",
   },
+  // Inputs
+  evenkeel_expectation_requests_total: {
+    type: "counter",
+    labels: ["endpoint", "expectation"],
+    help: "Valid requests that were held against an expectation, by this process.",
+  },
+  evenkeel_expectation_breaches_total: {
+    type: "counter",
+    labels: ["endpoint", "expectation", "breach"],
+    help: "Of them, those that breached it, by how: missing, type, below, above, category or condition.",
+  },
+  evenkeel_expectation_refused_total: {
+    type: "counter",
+    labels: ENDPOINT,
+    help: "Valid requests that this process refused for what was expected.",
+  },
+  evenkeel_expectation_warnings: {
+    type: "gauge",
+    labels: ENDPOINT,
+    help: "Warnings of today (UTC) that inputs are not as expected; the same from every process.",
+  },
   // Models
   evenkeel_scorer_up: {
     type: "gauge",
