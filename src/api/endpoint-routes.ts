@@ -16,7 +16,7 @@ import {
 import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
-import { warningView } from "./expectation-routes.ts";
+import { warningView } from "./expectation-view.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { GroupNames, SMALL_CELL } from "./group-names.ts";
 import { routeCommander } from "./route-commander.ts";

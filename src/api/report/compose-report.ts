@@ -9,7 +9,7 @@ import { madeOf, metricTerms, placesOf, type Drills, type EndpointRoom, type Inc
 import type { ReleaseId } from "../../std.ts";
 import type { Store } from "../../store/index.ts";
 import { endpointView, type EndpointViewParts } from "../endpoint-routes.ts";
-import { warningView } from "../expectation-routes.ts";
+import { warningView } from "../expectation-view.ts";
 import { detailView } from "../incident-routes.ts";
 import { iso } from "../iso.ts";
 import { partsView, releaseHead } from "../made-of-view.ts";

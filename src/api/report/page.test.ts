@@ -157,7 +157,7 @@ test("no text of anybody's becomes markup, wherever it stands", () => {
   const evil = reportPage(reportWith(EVIL));
   const tags = (page: string) => [...page.matchAll(/<\/?[a-z!][^\s>]*/gi)].map(([tag]) => tag);
   expect(tags(evil)).toEqual(tags(plain));
-  expect(evil).not.toMatch(/<script|<img|\u202e|\u0007/);
+  for (const raw of ["<script", "<img", "\u202e", "\u0007"]) expect(evil).not.toContain(raw);
   expect(evil).toContain("&lt;script&gt;");
   // In attributes as well: each has its quotes around it, and nothing ends them early.
   expect(evil.match(/\son\w+\s*=\s*["']/gi)).toBeNull();
