@@ -28,6 +28,8 @@ import {
   oipRoutes,
   openLineageRoutes,
   reasonRoutes,
+  Reports,
+  reportRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
@@ -279,6 +281,22 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
 
+    const reports = new Reports({
+      store,
+      audit,
+      registry,
+      releases,
+      sinks,
+      control,
+      incidents,
+      rollbacks,
+      expectations,
+      redress,
+      drills,
+      onTrouble: (error) => onError(error, "reports"),
+    });
+    repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
+
     const ui = {
       store,
       reads,
@@ -351,6 +369,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks, expectations }),
       expectationRoutes({ releases, expectations, clock: runtime.clock }),
       endpointMetricsRoutes({ store, releases }),
+      reportRoutes({ releases, reports, store }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       alertRoutes({ alerts, clock: runtime.clock }),
@@ -448,6 +467,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** A scheduled report is made so soon after its period is over. */
+const REPORTS_EVERY_MS = 60_000;
 /** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */
 const EXPECTATIONS_EVERY_MS = 5000;
 /** Often enough to see a standstill, seldom enough to cost nothing. */

@@ -33,6 +33,7 @@ export {
   type RecordedShadow,
   type ReplayableDecision,
 } from "./read-decisions.ts";
+export { readDaily, readPeriod, type DailyRow } from "./read-period.ts";
 export {
   readFlips,
   readMinutes,

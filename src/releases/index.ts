@@ -26,7 +26,7 @@ export {
 } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export { madeOf, type CodeStep, type MadeOf, type RunCode, type UsedDataset, type UsedRun } from "./made-of.ts";
 export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
