@@ -287,6 +287,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       registry,
       releases,
       sinks,
+      alerts,
       control,
       incidents,
       rollbacks,
