@@ -99,8 +99,13 @@ export class ColumnProfiler {
     return this.#columns.map((column) => {
       const at = this.#numeric.indexOf(column);
       if (at < 0) return profileOf(column, new Float64Array(), true);
-      const values = Float64Array.from({ length: this.#sampled }, (_, row) => this.#sample[row * width + 1 + at] ?? Number.NaN);
-      return profileOf(column, values.filter(Number.isFinite).toSorted(), this.#below === 1);
+      const values = new Float64Array(this.#sampled);
+      let count = 0;
+      for (let row = 0; row < this.#sampled; row++) {
+        const value = this.#sample[row * width + 1 + at] ?? Number.NaN;
+        if (Number.isFinite(value)) values[count++] = value;
+      }
+      return profileOf(column, values.subarray(0, count).sort(), this.#below === 1);
     });
   }
 

@@ -23,6 +23,7 @@ export class ColumnTally {
   /** Of the cell that was added last: its number in a numeric column, NaN for none. */
   number = Number.NaN;
   readonly #type: ColumnType;
+  readonly #tag: number;
   /** Of a column that is text for want of anything else: its next cell may tell more. */
   #isOpen: boolean;
 
@@ -30,6 +31,7 @@ export class ColumnTally {
   constructor(column: Column, guess?: TypeGuess) {
     this.column = column;
     this.#type = column.type;
+    this.#tag = TAGS[column.type];
     this.#isOpen = guess !== undefined && !guess.isText && column.type === "string";
   }
 
@@ -86,7 +88,7 @@ export class ColumnTally {
   #write(bytes: Buffer, start: number, end: number, into: RowHasher): void {
     into.reserve(16 + end - start);
     const type = this.#type;
-    into.buffer[into.length++] = TAGS[type];
+    into.buffer[into.length++] = this.#tag;
     switch (type) {
       case "integer": {
         if (numberForm(bytes, start, end) !== INTEGER_FORM) throw new OtherType();

@@ -83,19 +83,14 @@ export class CsvReader {
 
   #parse(isLast: boolean): void {
     const end = this.#checked;
-    let at = this.#start;
-    while (at < end) {
-      this.#lastLine = this.#line;
-      this.#lineStart = at;
-      const next = this.#record(at, end, isLast);
-      if (next < 0) break;
-      at = next;
-    }
-    this.#start = Math.min(at, this.#end);
+    while (this.#start < end && this.#record(end, isLast));
   }
 
-  /** Reads one record. @returns where the next begins; -1 when the bytes end within this one and more may come */
-  #record(from: number, end: number, isLast: boolean): number {
+  /** Reads the record that comes next. @returns whether it is there: false when the bytes end within it and more may come */
+  #record(end: number, isLast: boolean): boolean {
+    const from = this.#start;
+    this.#lastLine = this.#line;
+    this.#lineStart = from;
     const { bytes } = this.#row;
     let { starts, ends } = this.#row;
     const width = this.#width;
@@ -109,7 +104,7 @@ export class CsvReader {
       let stop = at;
       if (bytes[at] === QUOTE && at < end) {
         const close = this.#closingQuote(at, end, isLast, column);
-        if (close < 0) return -1;
+        if (close < 0) return false;
         starts[column] = at + 1;
         ends[column] = close;
         stop = close + 1;
@@ -118,7 +113,7 @@ export class CsvReader {
           const byte = bytes[stop] ?? 0;
           if (byte <= COMMA && (byte === COMMA || byte === LF || byte === CR || byte === QUOTE || byte === 0)) break;
         }
-        if (stop === end && !isLast) return -1;
+        if (stop === end && !isLast) return false;
         starts[column] = at;
         ends[column] = stop === at ? -1 : stop;
         if (stop < end && bytes[stop] === QUOTE) throw strayQuote(this.#lastLine, this.#columnAt(stop));
@@ -128,17 +123,19 @@ export class CsvReader {
       const after = stop < end ? bytes[stop] : LF;
       if (after === COMMA) {
         at = stop + 1;
-        if (at === end && !isLast) return -1;
+        if (at === end && !isLast) return false;
         continue;
       }
       if (after === LF) {
         this.#emit(column, stop);
-        return stop + 1;
+        this.#start = Math.min(stop + 1, end);
+        return true;
       }
-      if (after === CR && stop + 1 === end && !isLast) return -1;
+      if (after === CR && stop + 1 === end && !isLast) return false;
       if (after !== CR || stop + 1 >= end || bytes[stop + 1] !== LF) throw this.#afterCell(stop);
       this.#emit(column, stop);
-      return stop + 2;
+      this.#start = stop + 2;
+      return true;
     }
   }
 

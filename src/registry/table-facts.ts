@@ -160,7 +160,10 @@ class FactReader implements RawRowSink {
 
   row(row: RawRow, line: number, file: number): void {
     const { bytes, starts, ends } = row;
-    const [hasher, tallies, spots, codes] = [this.#hasher, this.#tallies, this.#spots, this.#codes];
+    const hasher = this.#hasher;
+    const tallies = this.#tallies;
+    const spots = this.#spots;
+    const codes = this.#codes;
     hasher.start();
     for (let i = 0; i < tallies.length; i++) {
       codes[i] = tallies[i]?.add(bytes, starts[i] ?? 0, ends[i] ?? -1, hasher) ?? NO_VALUE;
@@ -198,12 +201,15 @@ class FactReader implements RawRowSink {
     const hasher = this.#keyHasher;
     hasher.start();
     for (const place of this.#keyPlaces) {
-      const [from, to] = [this.#spots[place] ?? 0, this.#spots[place + 1] ?? 0];
+      const from = this.#spots[place] ?? 0;
+      const to = this.#spots[place + 1] ?? 0;
       if (this.#codes[place] === NO_VALUE) {
         throw new TableProblem({ expected: `a value in the key ${this.columns[place]?.name}`, got: "nothing", line });
       }
       hasher.reserve(to - from);
-      const [source, out, at] = [this.#hasher.buffer, hasher.buffer, hasher.length];
+      const source = this.#hasher.buffer;
+      const out = hasher.buffer;
+      const at = hasher.length;
       for (let i = from; i < to; i++) out[at + i - from] = source[i] ?? 0;
       hasher.length = at + to - from;
     }

@@ -58,8 +58,17 @@ export class TableIdentity {
     const { bytes } = heap;
     for (let i = 0; i < HASH_BYTES; i++) bytes[at++] = key[i] ?? 0;
     for (let i = 0; i < HASH_BYTES; i++) bytes[at++] = row[i] ?? 0;
-    bytes.writeUIntBE(line, at, 6);
-    bytes.writeUInt32BE(file, at + 6);
+    const highest = Math.floor(line / 2 ** 32);
+    bytes[at] = highest >>> 8;
+    bytes[at + 1] = highest;
+    bytes[at + 2] = line >>> 24;
+    bytes[at + 3] = line >>> 16;
+    bytes[at + 4] = line >>> 8;
+    bytes[at + 5] = line;
+    bytes[at + 6] = file >>> 24;
+    bytes[at + 7] = file >>> 16;
+    bytes[at + 8] = file >>> 8;
+    bytes[at + 9] = file;
     heap.count++;
     this.#rows++;
     if (++this.#held >= this.#heldMax) this.#spillAll();
@@ -68,20 +77,7 @@ export class TableIdentity {
   /** @param onSameKey - told of two rows with one key, the earlier first; what it throws ends the search */
   finish(shape: Omit<TableShape, "rows">, onSameKey: ((first: RowPlace, second: RowPlace) => void) | undefined): TableId {
     const root = new RootBuilder();
-    for (const heap of this.#heaps) {
-      const bytes = this.#whole(heap);
-      const count = bytes.length / RECORD_BYTES;
-      const order = sortedPlaces(bytes, count);
-      for (let i = 0; i < count; i++) {
-        const at = order[i] ?? 0;
-        const before = order[i - 1];
-        if (onSameKey && before !== undefined && bytes.compare(bytes, before, before + HASH_BYTES, at, at + HASH_BYTES) === 0) {
-          const [first, second] = [placeAt(bytes, before), placeAt(bytes, at)].toSorted((a, b) => a.file - b.file || a.line - b.line);
-          if (first && second) onSameKey(first, second);
-        }
-        root.add(bytes, at + HASH_BYTES);
-      }
-    }
+    for (const heap of this.#heaps) addSorted(this.#whole(heap), root, onSameKey);
     return tableIdOf({ ...shape, rows: this.#rows }, root.finish());
   }
 
@@ -120,6 +116,19 @@ export class TableIdentity {
   }
 }
 
+function addSorted(bytes: Buffer, root: RootBuilder, onSameKey: ((first: RowPlace, second: RowPlace) => void) | undefined): void {
+  const order = sortedPlaces(bytes, bytes.length / RECORD_BYTES);
+  for (let i = 0; i < order.length; i++) {
+    const at = order[i] ?? 0;
+    const before = i === 0 ? -1 : (order[i - 1] ?? 0);
+    if (onSameKey && before >= 0 && isSameKey(bytes, before, at)) {
+      const [first, second] = [placeAt(bytes, before), placeAt(bytes, at)].toSorted((a, b) => a.file - b.file || a.line - b.line);
+      if (first && second) onSameKey(first, second);
+    }
+    root.add(bytes, at + HASH_BYTES);
+  }
+}
+
 /**
  * Where the records begin, in their order. Numbers that start a record and end in its place sort ten times as fast as records that are
  * compared; only those that start alike are.
@@ -128,19 +137,28 @@ function sortedPlaces(bytes: Buffer, count: number): Float64Array {
   const step = 2 ** Math.ceil(Math.log2(count + 1));
   // A double has 53 bits. All records of a heap have the same first byte.
   const drop = 2 ** Math.max(0, Math.log2(step) - 21);
-  const order = Float64Array.from({ length: count }, (_, i) => Math.floor(bytes.readUInt32BE(i * RECORD_BYTES + 1) / drop) * step + i).sort();
-  const startOf = (number: number | undefined) => Math.floor((number ?? 0) / step);
+  const order = new Float64Array(count);
+  for (let i = 0; i < count; i++) order[i] = Math.floor(bytes.readUInt32BE(i * RECORD_BYTES + 1) / drop) * step + i;
+  order.sort();
   const compare = (a: number, b: number) => bytes.compare(bytes, b, b + RECORD_BYTES, a, a + RECORD_BYTES);
-  for (let from = 0; from < count;) {
-    const start = startOf(order[from]);
-    let to = from + 1;
-    while (to < count && startOf(order[to]) === start) to++;
-    const alike = order.subarray(from, to);
-    for (const [i, number] of alike.entries()) alike[i] = (number - start * step) * RECORD_BYTES;
-    if (alike.length > 1) alike.sort(compare);
-    from = to;
+  let alikeFrom = 0;
+  let before = -1;
+  for (let i = 0; i <= count; i++) {
+    const number = order[i] ?? Number.POSITIVE_INFINITY;
+    const start = Math.floor(number / step);
+    if (start !== before) {
+      if (i - alikeFrom > 1) order.subarray(alikeFrom, i).sort(compare);
+      alikeFrom = i;
+      before = start;
+    }
+    if (i < count) order[i] = (number - start * step) * RECORD_BYTES;
   }
   return order;
+}
+
+function isSameKey(bytes: Buffer, a: number, b: number): boolean {
+  for (let i = 0; i < HASH_BYTES; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
 }
 
 const placeAt = (bytes: Buffer, at: number): RowPlace => ({

@@ -33,7 +33,10 @@ export class ValueCodes {
   find(bytes: Buffer, start: number, end: number): number {
     const hash = hashOf(bytes, start, end);
     this.#hash = hash;
-    const [table, hashes, places, known] = [this.#table, this.#hashes, this.#places, this.#bytes];
+    const table = this.#table;
+    const hashes = this.#hashes;
+    const places = this.#places;
+    const known = this.#bytes;
     const mask = table.length - 1;
     search: for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const spelling = (table[slot] ?? 0) - 1;
@@ -55,7 +58,9 @@ export class ValueCodes {
     const from = this.#places[spelling * 2 + 1] ?? 0;
     const length = (this.#places[spelling * 2 + 2] ?? 0) - from;
     into.reserve(length);
-    const [to, out, known] = [into.length, into.buffer, this.#bytes];
+    const to = into.length;
+    const out = into.buffer;
+    const known = this.#bytes;
     for (let i = 0; i < length; i++) out[to + i] = known[from + i] ?? 0;
     into.length = to + length;
   }
