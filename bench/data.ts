@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { Audit } from "../src/access/index.ts";
 import { openRegistry } from "../src/registry/index.ts";
 import { openStore, systemRuntime } from "../src/store/index.ts";
+import { partCosts } from "./data-parts.ts";
 
 const MEGABYTE = 1_000_000;
 const megabytes = Number(process.argv[2] ?? 1000);
@@ -83,6 +84,10 @@ async function measure(): Promise<readonly Figure[]> {
       isReached: share < 0.2,
     },
     statusOfLarge(),
+    ...partCosts(path, first.version.profile.columns, 0).map(({ part, nsByte }) => ({
+      what: "of which",
+      value: `${nsByte.toFixed(2).padStart(6)} ns a byte: ${part}`,
+    })),
   ];
 }
 

@@ -6,7 +6,7 @@ const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 /** So many digits a double holds, whatever they are. */
-const DIGITS_MAX = 15;
+export const DIGITS_MAX = 15;
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334] as const;
 
@@ -27,7 +27,7 @@ export function kindsOfBytes(bytes: Buffer, start: number, end: number): number 
 }
 
 export const INTEGER_FORM = 1;
-export const DECIMAL_FORM = 2;
+const DECIMAL_FORM = 2;
 
 /** Whether the bytes are digits, or digits with a point: 0 for all else, and for what needs a closer look. */
 export function numberForm(bytes: Buffer, start: number, end: number): number {

@@ -1,6 +1,6 @@
 /** Takes the cells of one column from their bytes: checks that each is what the column is, hashes it into its row, and counts it. */
 import { BOOLEAN, NUMBER, type TypeGuess, plainText, type Column, type ColumnType } from "./cell-types.ts";
-import { DECIMAL_FORM, INTEGER_FORM, dayOf, decimalOf, kindsOfBytes, microsecondsOfBytes, numberForm } from "./cell-bytes.ts";
+import { DIGITS_MAX, INTEGER_FORM, dayOf, decimalOf, kindsOfBytes, microsecondsOfBytes, numberForm } from "./cell-bytes.ts";
 import { Moments } from "./moments.ts";
 import { TAGS, type RowHasher } from "./row-hash.ts";
 import { ValueCodes } from "./value-codes.ts";
@@ -90,22 +90,13 @@ export class ColumnTally {
     const type = this.#type;
     into.buffer[into.length++] = this.#tag;
     switch (type) {
-      case "integer": {
-        if (numberForm(bytes, start, end) !== INTEGER_FORM) throw new OtherType();
-        this.number = decimalOf(bytes, start, end) + 0;
-        const isMinusZero = this.number === 0 && end - start === 2;
-        writeText(bytes, isMinusZero ? start + 1 : start, end, into);
+      case "integer":
+        return this.#writeInteger(bytes, start, end, into);
+      case "number":
+        this.number = numberOf(bytes, start, end);
+        into.view.setFloat64(into.length, this.number);
+        into.length += 8;
         return;
-      }
-      case "number": {
-        const form = numberForm(bytes, start, end);
-        const isPlain = form === DECIMAL_FORM || (form === INTEGER_FORM && end - start <= 15);
-        if (!isPlain && (kindsOfBytes(bytes, start, end) & NUMBER) === 0) throw new OtherType();
-        // One zero and one NaN.
-        this.number = (form === 0 ? Number(bytes.toString("latin1", start, end)) : decimalOf(bytes, start, end)) + 0;
-        into.length = into.buffer.writeDoubleBE(Number.isNaN(this.number) ? Number.NaN : this.number, into.length);
-        return;
-      }
       case "boolean": {
         if (kindsOfBytes(bytes, start, end) !== BOOLEAN) throw new OtherType();
         // "true" has four letters.
@@ -118,7 +109,8 @@ export class ColumnTally {
       case "timestamp": {
         const microseconds = microsecondsOfBytes(bytes, start, end);
         if (microseconds === undefined) throw new OtherType();
-        into.length = into.buffer.writeBigInt64BE(microseconds, into.length);
+        into.view.setBigInt64(into.length, microseconds);
+        into.length += 8;
         return;
       }
       case "string":
@@ -129,6 +121,44 @@ export class ColumnTally {
         return writeText(bytes, start, end, into);
     }
   }
+
+  /** Digits are checked, added up and copied at once. */
+  #writeInteger(bytes: Buffer, start: number, end: number, into: RowHasher): void {
+    const isNegative = bytes[start] === MINUS;
+    const first = isNegative ? start + 1 : start;
+    if (first === end || (bytes[first] === ZERO && end - first > 1)) throw new OtherType();
+    const isMinusZero = isNegative && bytes[first] === ZERO;
+    const from = isMinusZero ? first : start;
+    const out = into.buffer;
+    const to = into.length + 4 - from;
+    let value = 0;
+    for (let at = first; at < end; at++) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) throw new OtherType();
+      value = value * 10 + digit;
+      out[to + at] = digit + ZERO;
+    }
+    if (isNegative && !isMinusZero) out[to + start] = MINUS;
+    into.view.setUint32(into.length, end - from);
+    into.length += 4 + end - from;
+    // More digits than a double holds would have been rounded at each step.
+    if (end - start > DIGITS_MAX) this.number = Number(bytes.toString("latin1", start, end));
+    else this.number = isNegative && !isMinusZero ? -value : value;
+  }
+}
+
+const MINUS = 45;
+const ZERO = 48;
+
+/** The double that is nearest to a cell; one zero and one NaN. @throws OtherType */
+function numberOf(bytes: Buffer, start: number, end: number): number {
+  const form = numberForm(bytes, start, end);
+  if (form === 0 || (form === INTEGER_FORM && end - start > DIGITS_MAX)) {
+    if ((kindsOfBytes(bytes, start, end) & NUMBER) === 0) throw new OtherType();
+    const value = Number(bytes.toString("latin1", start, end));
+    return Number.isNaN(value) ? Number.NaN : value + 0;
+  }
+  return decimalOf(bytes, start, end) + 0;
 }
 
 /** Below that a loop is faster than a call. */
@@ -138,12 +168,8 @@ const COPY_MIN = 48;
 function writeText(bytes: Buffer, start: number, end: number, into: RowHasher): void {
   const out = into.buffer;
   const length = end - start;
-  let to = into.length;
-  out[to] = length >>> 24;
-  out[to + 1] = length >>> 16;
-  out[to + 2] = length >>> 8;
-  out[to + 3] = length;
-  to += 4;
+  const to = into.length + 4;
+  into.view.setUint32(into.length, length);
   if (length >= COPY_MIN) bytes.copy(out, to, start, end);
   else for (let at = start; at < end; at++) out[to + at - start] = bytes[at] ?? 0;
   into.length = to + length;

@@ -96,7 +96,6 @@ export class CsvReader {
     const width = this.#width;
     let column = 0;
     let at = from;
-    this.#doubled.length = 0;
     for (;;) {
       if (column === starts.length || (column === width && width > 0)) {
         ({ starts, ends } = this.#widened(column, at));
@@ -104,7 +103,7 @@ export class CsvReader {
       let stop = at;
       if (bytes[at] === QUOTE && at < end) {
         const close = this.#closingQuote(at, end, isLast, column);
-        if (close < 0) return false;
+        if (close < 0) return this.#again();
         starts[column] = at + 1;
         ends[column] = close;
         stop = close + 1;
@@ -113,7 +112,7 @@ export class CsvReader {
           const byte = bytes[stop] ?? 0;
           if (byte <= COMMA && (byte === COMMA || byte === LF || byte === CR || byte === QUOTE || byte === 0)) break;
         }
-        if (stop === end && !isLast) return false;
+        if (stop === end && !isLast) return this.#again();
         starts[column] = at;
         ends[column] = stop === at ? -1 : stop;
         if (stop < end && bytes[stop] === QUOTE) throw strayQuote(this.#lastLine, this.#columnAt(stop));
@@ -123,7 +122,7 @@ export class CsvReader {
       const after = stop < end ? bytes[stop] : LF;
       if (after === COMMA) {
         at = stop + 1;
-        if (at === end && !isLast) return false;
+        if (at === end && !isLast) return this.#again();
         continue;
       }
       if (after === LF) {
@@ -131,7 +130,7 @@ export class CsvReader {
         this.#start = Math.min(stop + 1, end);
         return true;
       }
-      if (after === CR && stop + 1 === end && !isLast) return false;
+      if (after === CR && stop + 1 === end && !isLast) return this.#again();
       if (after !== CR || stop + 1 >= end || bytes[stop + 1] !== LF) throw this.#afterCell(stop);
       this.#emit(column, stop);
       this.#start = stop + 2;
@@ -139,8 +138,14 @@ export class CsvReader {
     }
   }
 
+  /** The record will be read from its beginning once more of it is there. */
+  #again(): false {
+    this.#doubled.length = 0;
+    return false;
+  }
+
   #emit(cells: number, end: number): void {
-    for (const column of this.#doubled) this.#undouble(column);
+    if (this.#doubled.length > 0) this.#undouble();
     if (this.#width === 0) {
       const { bytes, starts, ends } = this.#row;
       const names = Array.from({ length: cells }, (_, i) => {
@@ -194,18 +199,20 @@ export class CsvReader {
     return at;
   }
 
-  /** Takes one of each two quotes out of a cell. Those fill the rest, so that places in the line stay what they were. */
-  #undouble(column: number): void {
+  /** Takes one of each two quotes out of cells. Those fill the rest, so that places in the line stay what they were. */
+  #undouble(): void {
     const { bytes, starts, ends } = this.#row;
-    const end = ends[column] ?? 0;
-    let to = starts[column] ?? 0;
-    for (let at = to; at < end; at++) {
-      const byte = bytes[at] ?? 0;
-      bytes[to++] = byte;
-      if (byte === QUOTE) at++;
+    for (const column of this.#doubled.splice(0)) {
+      const end = ends[column] ?? 0;
+      let to = starts[column] ?? 0;
+      for (let at = to; at < end; at++) {
+        const byte = bytes[at] ?? 0;
+        bytes[to++] = byte;
+        if (byte === QUOTE) at++;
+      }
+      bytes.fill(QUOTE, to, end);
+      ends[column] = to;
     }
-    bytes.fill(QUOTE, to, end);
-    ends[column] = to;
   }
 
   /** Room for more cells of a header. @throws TableProblem for a row that has more than the header, and a header with too many */
