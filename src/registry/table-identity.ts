@@ -10,8 +10,8 @@ const HEAPS = 256;
 const RECORD_BYTES = HASH_BYTES * 2 + 10;
 const HEAP_RECORDS = 16;
 const EMPTY = Buffer.alloc(0);
-/** Records in memory at most: some 86 MB. */
-const HELD_RECORDS_MAX = 2_000_000;
+/** Records in memory at most: some 43 MB. */
+const HELD_RECORDS_MAX = 1_000_000;
 
 export interface RowPlace {
   readonly line: number;
