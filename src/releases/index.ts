@@ -1,6 +1,5 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
-export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export {
   DecisionLineage,
   type DayCount,
@@ -18,7 +17,8 @@ export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";
