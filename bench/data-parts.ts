@@ -38,12 +38,14 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
     const profiler = new ColumnProfiler(columns);
     const hasher = new RowHasher();
     const spots = new Int32Array(columns.length + 1);
-    read(({ bytes: of, starts, ends }) => {
+    read((row) => {
+      const { bytes: of, starts, ends } = row;
       hasher.start();
       for (let i = 0; i < columns.length; i++) {
         profiler.columns[i]?.add(of, starts[i] ?? 0, ends[i] ?? -1, hasher);
         spots[i + 1] = hasher.length;
       }
+      profiler.endRow(1, row, 0, []);
       each(hasher, spots);
     });
   };

@@ -1,7 +1,8 @@
 /** Takes the cells of one column from their bytes: checks that each is what the column is, hashes it into its row, and counts it. */
 import { BOOLEAN, NUMBER, type TypeGuess, plainText, type Column, type ColumnType } from "./cell-types.ts";
 import { DIGITS_MAX, INTEGER_FORM, dayOf, decimalOf, kindsOfBytes, microsecondsOfBytes, numberForm } from "./cell-bytes.ts";
-import { Moments } from "./moments.ts";
+import { ColumnPart } from "./column-part.ts";
+import { ValueHash } from "./distinct-sketch.ts";
 import { TAGS, type RowHasher } from "./row-hash.ts";
 import { ValueCodes } from "./value-codes.ts";
 
@@ -16,12 +17,16 @@ export const NO_CODE = -2;
 
 export class ColumnTally {
   readonly column: Column;
-  readonly moments = new Moments();
-  empty = 0;
+  readonly isNumeric: boolean;
   /** undefined once there are too many values. */
   codes: ValueCodes | undefined = new ValueCodes();
-  /** Of the cell that was added last: its number in a numeric column, NaN for none. */
+  /** Of the cell that was added last: the code of its value, and in a numeric column its number, NaN for none. */
+  code = NO_VALUE;
   number = Number.NaN;
+  /** Of the cell that was added last, where its value has no code. */
+  readonly #hash = new ValueHash();
+  /** Of the rows, as whoever calls `count` divides them. */
+  #parts: (ColumnPart | undefined)[] = [];
   readonly #type: ColumnType;
   readonly #tag: number;
   /** Of a column that is text for want of anything else: its next cell may tell more. */
@@ -30,13 +35,14 @@ export class ColumnTally {
   /** @param guess - where the type was found from some of the cells */
   constructor(column: Column, guess?: TypeGuess) {
     this.column = column;
+    this.isNumeric = column.type === "integer" || column.type === "number";
     this.#type = column.type;
     this.#tag = TAGS[column.type];
     this.#isOpen = guess !== undefined && !guess.isText && column.type === "string";
   }
 
   /**
-   * Adds a cell to the column, and to its row's hash.
+   * Adds a cell to its row's hash, and knows its value; `count` then counts it.
    * @returns the code of its value, or why it has none
    * @throws OtherType
    */
@@ -45,8 +51,7 @@ export class ColumnTally {
       into.reserve(1);
       into.buffer[into.length++] = TAGS.empty;
       this.number = Number.NaN;
-      this.empty++;
-      return NO_VALUE;
+      return (this.code = NO_VALUE);
     }
     const { codes } = this;
     if (codes) {
@@ -55,33 +60,52 @@ export class ColumnTally {
       codes.repeat(spelling, into);
       const code = codes.codeOf(spelling);
       this.number = codes.numbers[code] ?? Number.NaN;
-      codes.counts[code] = (codes.counts[code] ?? 0) + 1;
-      return code;
+      return (this.code = code);
     }
+    const from = into.length;
     this.#write(bytes, start, end, into);
-    if (this.#type === "integer" || this.#type === "number") this.moments.add(this.number);
-    return NO_CODE;
+    this.#hash.of(into.buffer, from, into.length);
+    return (this.code = NO_CODE);
+  }
+
+  /** Counts the cell that was added last in one part of the column. */
+  count(place: number): void {
+    const part = (this.#parts[place] ??= new ColumnPart());
+    const { code } = this;
+    part.rows++;
+    if (code >= 0) part.addCode(code);
+    else if (code === NO_VALUE) part.empty++;
+    else {
+      part.addHash(this.#hash);
+      if (this.isNumeric) part.moments.add(this.number);
+    }
+  }
+
+  /** What was counted in several parts that have no row in common. */
+  sum(places: readonly number[]): ColumnPart {
+    const sum = new ColumnPart();
+    for (const place of places) {
+      const part = this.#parts[place];
+      if (part) sum.merge(part);
+    }
+    return sum;
+  }
+
+  /** From now on the column has other parts. @param of - for each of them, which of the present ones it is made of */
+  regroup(of: readonly (readonly number[])[]): void {
+    this.#parts = of.map((places) => this.sum(places));
   }
 
   #fresh(codes: ValueCodes, bytes: Buffer, start: number, end: number, into: RowHasher): number {
     const from = into.length;
     this.#write(bytes, start, end, into);
     const text = plainText(this.#type, bytes.toString("utf8", start, end));
-    const code = codes.add({ bytes, start, end }, text, this.number, into.buffer.subarray(from, into.length));
-    if (code >= 0) {
-      codes.counts[code] = (codes.counts[code] ?? 0) + 1;
-      return code;
-    }
-    this.foldCodes();
-    if (this.#type === "integer" || this.#type === "number") this.moments.add(this.number);
-    return NO_CODE;
-  }
-
-  /** Counts of values become moments; in order of the values, so that the rows' order doesn't matter. */
-  foldCodes(): void {
-    const { codes } = this;
+    this.code = codes.add({ bytes, start, end }, text, this.number, into.buffer.subarray(from, into.length));
+    if (this.code >= 0) return this.code;
+    for (const part of this.#parts) part?.foldCodes(codes, this.isNumeric, this.#hash);
     this.codes = undefined;
-    if (codes) this.moments.addCounts(codes.numbers, codes.counts);
+    this.#hash.of(into.buffer, from, into.length);
+    return (this.code = NO_CODE);
   }
 
   /** Writes the cell's type and value, as `row-hash.ts` has it, and sets `number`. */
