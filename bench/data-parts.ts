@@ -34,8 +34,9 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
     const reader = new CsvReader({ header: () => undefined, row });
     for (let at = 0; at < bytes.length; at += 1 << 18) reader.push(bytes.subarray(at, at + (1 << 18)));
   };
-  const tallied = (each: (hasher: RowHasher, spots: Int32Array) => void) => {
-    const profiler = new ColumnProfiler(columns);
+  const tallied = (each: (hasher: RowHasher, spots: Int32Array) => void, sketched = false) => {
+    const profiler = new ColumnProfiler(columns, undefined, undefined, ["a"]);
+    let count = 0;
     const hasher = new RowHasher();
     const spots = new Int32Array(columns.length + 1);
     read((row) => {
@@ -45,7 +46,8 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
         profiler.columns[i]?.add(of, starts[i] ?? 0, ends[i] ?? -1, hasher);
         spots[i + 1] = hasher.length;
       }
-      profiler.endRow(1, row, 0, []);
+      const cell = Math.imul(count++, 0x9e3779b1) >>> 27;
+      if (sketched) profiler.endRow((Math.imul(count, 0x85ebca6b) >>> 0) / 2 ** 32, row, cell, [cell]);
       each(hasher, spots);
     });
   };
@@ -75,7 +77,8 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
   const split = cost(() => read(() => undefined));
   add("splitting into rows and cells", split);
   const counted = cost(() => tallied(() => undefined));
-  add("types, values, counts", counted - split);
+  add("types and values", counted - split);
+  add("sketches by column and 32 groups", cost(() => tallied(() => undefined, true)) - counted);
   const rowHash = Buffer.alloc(HASH_BYTES);
   const keyHash = Buffer.alloc(HASH_BYTES);
   const keyHasher = new RowHasher();

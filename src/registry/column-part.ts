@@ -18,7 +18,7 @@ export class ColumnPart {
     this.counts[code] = (this.counts[code] ?? 0) + 1;
   }
 
-  addHash({ high, low }: ValueHash): void {
+  addHash(high: number, low: number): void {
     this.distinct ??= new DistinctSketch();
     this.distinct.add(high, low);
   }
@@ -29,7 +29,7 @@ export class ColumnPart {
     for (const [code, count] of this.counts.entries()) {
       if (count === 0) continue;
       codes.hash(code, hash);
-      this.addHash(hash);
+      this.addHash(hash.high, hash.low);
     }
     this.counts = new Float64Array();
   }

@@ -7,6 +7,7 @@ import { ColumnTally } from "./column-tally.ts";
 import type { Cell } from "./csv-parser.ts";
 import { GroupSlots } from "./group-slots.ts";
 import { RawEncoder, type RawRow } from "./raw-row.ts";
+import { BLOCK_ROWS, RowBlock } from "./row-block.ts";
 import { RowHasher } from "./row-hash.ts";
 import { RowSample, type Sampled } from "./row-sample.ts";
 
@@ -62,6 +63,8 @@ const NO_GROUPS: readonly number[] = [];
 /** Takes every row once. Rows are sampled by a hash, so that what is found doesn't depend on their order. */
 export class ColumnProfiler {
   readonly columns: readonly ColumnTally[];
+  readonly #block = new RowBlock();
+  readonly #placesByCell: Int32Array[] = [];
   readonly #numeric: readonly ColumnTally[];
   readonly #texts: readonly { readonly column: ColumnTally; readonly place: number }[];
   readonly #slots: GroupSlots;
@@ -79,7 +82,7 @@ export class ColumnProfiler {
    * @param attributes - whose groups are told apart
    */
   constructor(columns: readonly Column[], sampleMin = SAMPLE_MIN, guesses?: readonly TypeGuess[], attributes: readonly string[] = []) {
-    this.columns = columns.map((column, i) => new ColumnTally(column, guesses?.[i]));
+    this.columns = columns.map((column, i) => new ColumnTally(column, this.#block, guesses?.[i]));
     this.#numeric = this.columns.filter(({ isNumeric }) => isNumeric);
     this.#texts = this.columns.flatMap((column, place) => (column.isNumeric ? [] : [{ column, place }]));
     this.#numbersOf = new Float64Array(this.#numeric.length);
@@ -111,22 +114,14 @@ export class ColumnProfiler {
    */
   endRow(hash: number, row: RawRow, cell: number, groups: ArrayLike<number>): void {
     const slots = this.#slots.of(cell, groups);
-    const { columns } = this;
-    this.#divide();
-    switch (this.#parts) {
-      case "cells":
-        for (let i = 0; i < columns.length; i++) columns[i]?.count(cell);
-        break;
-      case "groups":
-        for (let i = 0; i < columns.length; i++) for (const slot of slots) columns[i]?.count(slot);
-        break;
-      case "everybody":
-        for (let i = 0; i < columns.length; i++) columns[i]?.count(0);
-    }
+    const block = this.#block;
+    block.places[block.rows++] = this.#placesByCell[cell] ?? this.#newPlaces(cell, slots);
     if (this.#sample.takes(hash, slots)) this.#keep(hash, row, slots);
+    if (block.rows === BLOCK_ROWS) this.#endBlock();
   }
 
   profiles(): ColumnProfile[] {
+    this.#endBlock();
     return this.columns.map((column) => {
       const sampled = column.isNumeric ? this.#sample.numbers(this.#numeric.indexOf(column)) : undefined;
       return profileOf(column, column.sum(this.#everybody()), sampled);
@@ -135,6 +130,7 @@ export class ColumnProfiler {
 
   /** @param namesOf - an attribute's groups, by their numbers */
   sketches(namesOf: (attribute: number) => readonly string[]): TableSketches {
+    this.#endBlock();
     const isByGroup = this.#parts !== "everybody" && this.#fits(this.#slots.count);
     const groups = isByGroup ? this.#slots.named(namesOf) : [];
     const columns = this.columns.map((column, place) => ({
@@ -149,18 +145,32 @@ export class ColumnProfiler {
     return { isByGroup: groups.length > 0, columns };
   }
 
+  #endBlock(): void {
+    for (const column of this.columns) column.endBlock();
+    this.#block.rows = 0;
+    this.#divide();
+  }
+
   /** Columns are counted by combination of groups while those are few; by group, where they aren't; by neither, where even groups are many. */
   #divide(): void {
     if (this.#parts === "cells" && !this.#fits(this.#slots.cells.length)) {
       const places = Array.from({ length: this.#slots.count }, (_, slot) => this.#placesOf(slot));
-      for (const column of this.columns) column.regroup(places);
-      this.#parts = "groups";
+      this.#regroup("groups", places);
     }
-    if (this.#parts === "groups" && !this.#fits(this.#slots.count)) {
-      const everybody = this.#everybody();
-      for (const column of this.columns) column.regroup([everybody]);
-      this.#parts = "everybody";
-    }
+    if (this.#parts === "groups" && !this.#fits(this.#slots.count)) this.#regroup("everybody", [this.#everybody()]);
+  }
+
+  #regroup(parts: "groups" | "everybody", of: readonly (readonly number[])[]): void {
+    for (const column of this.columns) column.regroup(of);
+    this.#parts = parts;
+    this.#placesByCell.length = 0;
+  }
+
+  /** Where rows of a combination count. */
+  #newPlaces(cell: number, slots: Int32Array): Int32Array {
+    const places = this.#parts === "cells" ? Int32Array.of(cell) : this.#parts === "groups" ? slots : Int32Array.of(0);
+    this.#placesByCell[cell] = places;
+    return places;
   }
 
   #fits(parts: number): boolean {

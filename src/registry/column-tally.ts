@@ -3,6 +3,7 @@ import { BOOLEAN, NUMBER, type TypeGuess, plainText, type Column, type ColumnTyp
 import { DIGITS_MAX, INTEGER_FORM, dayOf, decimalOf, kindsOfBytes, microsecondsOfBytes, numberForm } from "./cell-bytes.ts";
 import { ColumnPart } from "./column-part.ts";
 import { ValueHash } from "./distinct-sketch.ts";
+import { BLOCK_ROWS, type RowBlock } from "./row-block.ts";
 import { TAGS, type RowHasher } from "./row-hash.ts";
 import { ValueCodes } from "./value-codes.ts";
 
@@ -23,26 +24,35 @@ export class ColumnTally {
   /** Of the cell that was added last: the code of its value, and in a numeric column its number, NaN for none. */
   code = NO_VALUE;
   number = Number.NaN;
-  /** Of the cell that was added last, where its value has no code. */
   readonly #hash = new ValueHash();
-  /** Of the rows, as whoever calls `count` divides them. */
+  /** Of the rows of the block that aren't counted yet: codes, and where there is none, numbers and hashes. */
+  readonly #block: RowBlock;
+  readonly #codesOf = new Int32Array(BLOCK_ROWS);
+  readonly #numbersOf: Float64Array;
+  readonly #highs = new Int32Array(BLOCK_ROWS);
+  readonly #lows = new Int32Array(BLOCK_ROWS);
+  /** Rows of the block that are counted already. */
+  #counted = 0;
+  /** Of the rows, as the block's places divide them. */
   #parts: (ColumnPart | undefined)[] = [];
   readonly #type: ColumnType;
   readonly #tag: number;
   /** Of a column that is text for want of anything else: its next cell may tell more. */
   #isOpen: boolean;
 
-  /** @param guess - where the type was found from some of the cells */
-  constructor(column: Column, guess?: TypeGuess) {
+  /** @param block - that the rows are added to @param guess - where the type was found from some of the cells */
+  constructor(column: Column, block: RowBlock, guess?: TypeGuess) {
     this.column = column;
+    this.#block = block;
     this.isNumeric = column.type === "integer" || column.type === "number";
+    this.#numbersOf = new Float64Array(this.isNumeric ? BLOCK_ROWS : 0);
     this.#type = column.type;
     this.#tag = TAGS[column.type];
     this.#isOpen = guess !== undefined && !guess.isText && column.type === "string";
   }
 
   /**
-   * Adds a cell to its row's hash, and knows its value; `count` then counts it.
+   * Adds a cell to its row's hash and to the block's next row; `count` counts it.
    * @returns the code of its value, or why it has none
    * @throws OtherType
    */
@@ -51,7 +61,7 @@ export class ColumnTally {
       into.reserve(1);
       into.buffer[into.length++] = TAGS.empty;
       this.number = Number.NaN;
-      return (this.code = NO_VALUE);
+      return this.#is(NO_VALUE);
     }
     const { codes } = this;
     if (codes) {
@@ -60,25 +70,53 @@ export class ColumnTally {
       codes.repeat(spelling, into);
       const code = codes.codeOf(spelling);
       this.number = codes.numbers[code] ?? Number.NaN;
-      return (this.code = code);
+      return this.#is(code);
     }
     const from = into.length;
     this.#write(bytes, start, end, into);
-    this.#hash.of(into.buffer, from, into.length);
-    return (this.code = NO_CODE);
+    return this.#isHashed(into, from);
   }
 
-  /** Counts the cell that was added last in one part of the column. */
-  count(place: number): void {
-    const part = (this.#parts[place] ??= new ColumnPart());
-    const { code } = this;
-    part.rows++;
-    if (code >= 0) part.addCode(code);
-    else if (code === NO_VALUE) part.empty++;
-    else {
-      part.addHash(this.#hash);
-      if (this.isNumeric) part.moments.add(this.number);
+  #is(code: number): number {
+    this.#codesOf[this.#block.rows] = code;
+    return (this.code = code);
+  }
+
+  /** Of a value without a code. @param from - where its bytes begin in those of the row */
+  #isHashed(into: RowHasher, from: number): number {
+    const row = this.#block.rows;
+    this.#hash.of(into.buffer, from, into.length);
+    this.#highs[row] = this.#hash.high;
+    this.#lows[row] = this.#hash.low;
+    if (this.isNumeric) this.#numbersOf[row] = this.number;
+    return this.#is(NO_CODE);
+  }
+
+  /** Counts the block's rows. */
+  count(): void {
+    const { rows, places } = this.#block;
+    for (let row = this.#counted; row < rows; row++) {
+      const of = places[row];
+      if (!of) continue;
+      const code = this.#codesOf[row] ?? NO_VALUE;
+      for (let i = 0; i < of.length; i++) {
+        const part = (this.#parts[of[i] ?? 0] ??= new ColumnPart());
+        part.rows++;
+        if (code >= 0) part.addCode(code);
+        else if (code === NO_VALUE) part.empty++;
+        else {
+          part.addHash(this.#highs[row] ?? 0, this.#lows[row] ?? 0);
+          if (this.isNumeric) part.moments.add(this.#numbersOf[row] ?? Number.NaN);
+        }
+      }
     }
+    this.#counted = rows;
+  }
+
+  /** The block begins anew. */
+  endBlock(): void {
+    this.count();
+    this.#counted = 0;
   }
 
   /** What was counted in several parts that have no row in common. */
@@ -100,12 +138,12 @@ export class ColumnTally {
     const from = into.length;
     this.#write(bytes, start, end, into);
     const text = plainText(this.#type, bytes.toString("utf8", start, end));
-    this.code = codes.add({ bytes, start, end }, text, this.number, into.buffer.subarray(from, into.length));
-    if (this.code >= 0) return this.code;
+    const code = codes.add({ bytes, start, end }, text, this.number, into.buffer.subarray(from, into.length));
+    if (code >= 0) return this.#is(code);
+    this.count();
     for (const part of this.#parts) part?.foldCodes(codes, this.isNumeric, this.#hash);
     this.codes = undefined;
-    this.#hash.of(into.buffer, from, into.length);
-    return (this.code = NO_CODE);
+    return this.#isHashed(into, from);
   }
 
   /** Writes the cell's type and value, as `row-hash.ts` has it, and sets `number`. */
