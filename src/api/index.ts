@@ -9,6 +9,7 @@ export {
   type DecisionView,
 } from "./decision-routes.ts";
 export { endpointRoutes } from "./endpoint-routes.ts";
+export { guardrailRoutes, type GuardrailsView, type SimulationView } from "./guardrail-routes.ts";
 export type {
   ChangeView,
   EndpointView,

@@ -13,6 +13,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/inputs",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
+    "GET /v1/endpoints/{endpoint}/guardrails",
+    "POST /v1/endpoints/{endpoint}/guardrails/simulation",
     "GET /v1/endpoints/{endpoint}/ab",
     "GET /v1/endpoints/{endpoint}/rollback/preview",
     "GET /v1/endpoints/{endpoint}/drills",

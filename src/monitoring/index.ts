@@ -6,6 +6,7 @@ export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage,
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
 export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export { MinuteFold, isInMinutes, type FoldedTest } from "./fold.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 export { GuardrailSpec, PREVIOUS, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
