@@ -6,6 +6,7 @@ export default {
     "src/index.ts",
     "src/cli/main.ts",
     "src/decisions/commit-sqlite.ts",
+    "src/registry/diff-thread.ts",
     "src/registry/scan-thread.ts",
     "src/serving/inspect-thread.ts",
     "src/serving/onnx-process.ts",

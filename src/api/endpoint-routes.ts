@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { mayDo, reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
+import type { ExpectationWatch } from "../monitoring/index.ts";
 import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
 import {
   ChangeView,
@@ -14,6 +15,7 @@ import {
 import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
+import { warningView } from "./expectation-routes.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { guardrailViews } from "./guardrail-views.ts";
 import { routeCommander } from "./route-commander.ts";
@@ -27,6 +29,7 @@ export interface EndpointRouteParts extends ApplyParts {
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
   readonly rollbacks: Rollbacks;
+  readonly expectations: Pick<ExpectationWatch, "warnings">;
 }
 
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
@@ -325,9 +328,10 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
 };
 
 export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
-  const [tests, open] = [
+  const [tests, open, warnings] = [
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),
+    await parts.expectations.warnings(room.name),
   ];
   const names = namesIn(room, principal);
   return {
@@ -336,6 +340,7 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     route: routeView(room, names),
     guardrails: guardrailViews(room, tests, names),
     openIncidents: open.map(({ n }) => n),
+    inputWarnings: warnings.map(warningView),
     memory: memoryView(parts.releases, room.name),
   };
 }

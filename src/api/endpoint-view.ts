@@ -1,6 +1,7 @@
 /** Endpoints, their releases, route tables and guardrails, as the API gives them. Releases are named as people name them: `r12`. */
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
+import { ExpectationWarningView } from "./expectation-routes.ts";
 
 const Time = Type.String({ description: "ISO 8601, UTC" });
 const ReleaseName = Type.String({ description: "r12" });
@@ -136,6 +137,7 @@ export const EndpointView = Type.Object(
     route: RouteTableView,
     guardrails: Type.Array(GuardrailStateView),
     openIncidents: Type.Array(Type.Integer()),
+    inputWarnings: Type.Array(ExpectationWarningView, { description: "Of today (UTC): inputs that aren't as expected" }),
     memory: MemoryView,
   },
   { title: "Endpoint" },

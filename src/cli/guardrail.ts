@@ -1,7 +1,6 @@
 import { evaluateCase, parseCases, type CaseResult } from "../monitoring/index.ts";
 import { brokenText, readJson, readStandardInput } from "./files.ts";
 import { delayPlan, delayPlanText, parseDelayQuestion, type DelayWords } from "./guardrail-plan.ts";
-import { simulate } from "./guardrail-simulate.ts";
 import { showGuardrails } from "./guardrail-show.ts";
 import { UsageError, verb, type VerbContext } from "./verb.ts";
 
@@ -71,7 +70,8 @@ export const guardrail = verb({
         return showGuardrails(context, endpoint, values.json);
       case "simulate":
         if (endpoint === undefined) throw new UsageError("which endpoint?");
-        return simulate(context, endpoint, values);
+        // Brings what reads a folder along, which the others need not wait for.
+        return (await import("./guardrail-simulate.ts")).simulate(context, endpoint, values);
       case undefined:
         throw new UsageError("show, evaluate, plan or simulate?");
       default:

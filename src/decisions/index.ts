@@ -51,7 +51,6 @@ export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.t
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";
-export { retryAfterMs, retryDelayMs } from "./sinks/retry.ts";
 export type { SinkState, SinkStatus } from "./sinks/sink-status.ts";
 export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal } from "./sinks/sinks.ts";
 export { SinkSpec } from "./sinks/spec.ts";

@@ -3,8 +3,10 @@ import { expect, test } from "vitest";
 import { evaluateCase, parseCases } from "./cases.ts";
 
 /** The vectors of sequential-tests §15 that are cases, as they stand there. */
-const vectors: ({ id: string; fn: string; expect: { logE: number[]; maxLogE?: number; nextPivot?: number[] } } & Record<string, unknown>)[] =
-  JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8"));
+const vectors: ({ id: string; fn: string; expect: { logE: number[]; maxLogE?: number; nextPivot?: number[] } } & Record<
+  string,
+  unknown
+>)[] = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8"));
 const cases = vectors.filter(({ fn }) => fn === "v1" || fn === "buckets");
 const ratioCase = { id: "a", fn: "v1", kind: "ratio_min", limit: 0.8, blocks: [{ n: [40, 160], k: [14, 112] }] };
 const bucketCase = { id: "b", fn: "buckets", edges: [0, 1, 2], limit: 1, harm: "up", blocks: [{ count: [3, 2], sum: [1, 3] }] };
@@ -33,7 +35,14 @@ test("every vector, sent as a case in its very form, gives what stands beside it
 });
 
 test("with a budget a case has a verdict and a band", () => {
-  const harm = { ...ratioCase, alpha: 0.05, blocks: [{ n: [20, 80], k: [8, 56], times: 3 }, { n: [20, 80], k: [4, 56], times: 5 }] };
+  const harm = {
+    ...ratioCase,
+    alpha: 0.05,
+    blocks: [
+      { n: [20, 80], k: [8, 56], times: 3 },
+      { n: [20, 80], k: [4, 56], times: 5 },
+    ],
+  };
   const [proven, good, few, nobody, did, mean] = evaluated([
     harm,
     { ...ratioCase, alpha: 0.05, blocks: [{ n: [50, 50], k: [35, 35] }] },
@@ -81,7 +90,11 @@ test.each<[string, unknown, string]>([
   ["a mean beyond the edges", [{ ...bucketCase, limit: 2 }], "/0/limit"],
   ["a sum that its values can't have", [{ ...bucketCase, blocks: [{ count: [3, 2], sum: [4, 3] }] }], "/0/blocks/0/sum/0"],
   ["no value at all", [{ ...bucketCase, blocks: [{ count: [0, 0], sum: [0, 0] }] }], "/0/blocks/0/count"],
-  ["more blocks than anybody waits for", [{ ...ratioCase, blocks: Array.from({ length: 11 }, () => ({ n: [4, 4], k: [1, 1], times: 1e6 })) }], ""],
+  [
+    "more blocks than anybody waits for",
+    [{ ...ratioCase, blocks: Array.from({ length: 11 }, () => ({ n: [4, 4], k: [1, 1], times: 1e6 })) }],
+    "",
+  ],
 ])("%s is refused, with where", (_what, value, path) => {
   const parsed = parseCases(JSON.parse(JSON.stringify(value)));
   expect(!parsed.ok && parsed.error.map((issue) => issue.path)).toContain(path);

@@ -7,7 +7,16 @@ import { differenceBand, rateBand, ratioBand, type Band, type Total } from "./co
 import { thresholdOf } from "./evidence.ts";
 import { meanBand, widerBand } from "./figures.ts";
 import { DECISIONS_TO_SAY } from "./guardrail-state.ts";
-import { TEST_KINDS, cellsOf, closeBlock, limitTrouble, nextPivot, startTest, type TestDefinition, type TestState } from "./sequential-test.ts";
+import {
+  TEST_KINDS,
+  cellsOf,
+  closeBlock,
+  limitTrouble,
+  nextPivot,
+  startTest,
+  type TestDefinition,
+  type TestState,
+} from "./sequential-test.ts";
 
 const Numbers = Type.Array(Type.Number(), { maxItems: 1000 });
 const Times = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: "The block comes so often" }));
@@ -154,8 +163,7 @@ function evaluateCounts({ id, kind, limit, options = {}, blocks, alpha }: Counts
   const totals = totalsOf(blocks, cellsOf(kind), dependence);
   const decisions = totals.reduce((sum, { n }) => sum + n, 0) * dependence;
   const hasNoRatio = kind === "ratio_min" && totals[1]?.k === 0;
-  const state =
-    course.provenAt !== null ? "breached" : decisions < DECISIONS_TO_SAY ? "no-data" : hasNoRatio ? "not-comparable" : "ok";
+  const state = course.provenAt !== null ? "breached" : decisions < DECISIONS_TO_SAY ? "no-data" : hasNoRatio ? "not-comparable" : "ok";
   const [low, high] = bandOf(kind, totals, alpha);
   return {
     ...result,

@@ -14,9 +14,7 @@ export type CellCounts = ReadonlyMap<string, Total>;
 /** Values by bucket, with their sums, by the cell of the people that they are about. */
 export type CellValues = ReadonlyMap<string, { readonly count: readonly number[]; readonly sum: readonly number[] }>;
 /** What a look has counted of one thing. */
-export type Tallied =
-  | { readonly kind: "totals"; readonly cells: CellCounts }
-  | { readonly kind: "values"; readonly cells: CellValues };
+export type Tallied = { readonly kind: "totals"; readonly cells: CellCounts } | { readonly kind: "values"; readonly cells: CellValues };
 
 /** Counted people, and those of them who got a favourable answer. */
 export function selections(rows: readonly TotalRow[], favourable: ReadonlySet<string>): CellCounts {

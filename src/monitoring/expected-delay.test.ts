@@ -26,7 +26,12 @@ test("what brings the least information is the nearest fair truth, as a search f
 test("where there is no harm there is nothing to prove", () => {
   expect(slackOf(ratio, [0.48, 0.6])).toBeCloseTo(0, 12);
   expect(boundDecisions(ratio, { rates: [0.5, 0.6], shares: [0.5, 0.5] }, 0.01)).toBe(Number.POSITIVE_INFINITY);
-  const delays = simulateDelays(ratio, { rates: [0.6, 0.6], shares: [0.5, 0.5] }, 0.01, { runs: 20, seed: 1, look: 50, decisionsMax: 5000 });
+  const delays = simulateDelays(ratio, { rates: [0.6, 0.6], shares: [0.5, 0.5] }, 0.01, {
+    runs: 20,
+    seed: 1,
+    look: 50,
+    decisionsMax: 5000,
+  });
   expect(delays).toEqual(Array.from({ length: 20 }, () => Number.POSITIVE_INFINITY));
 });
 

@@ -27,7 +27,11 @@ export function informationOf(definition: TestDefinition, { rates, shares }: Tru
   const [a, b] = cells;
   const { c, d } = boundaryOf(definition);
   const nearest =
-    cells.length === 1 ? [definition.limit] : definition.kind === "ratio_min" && a && b ? ratioPivot(a, b, definition.limit) : differencePivot(cells, c, d);
+    cells.length === 1
+      ? [definition.limit]
+      : definition.kind === "ratio_min" && a && b
+        ? ratioPivot(a, b, definition.limit)
+        : differencePivot(cells, c, d);
   return rates.reduce((sum, rate, g) => sum + (shares[g] ?? 0) * divergence(rate, nearest[g] ?? 0), 0);
 }
 

@@ -25,7 +25,8 @@ export async function fedBy({ store, watched }: Look, test: RunningTest, sides: 
   const rows = (await readTotalsBySource(store.db, { endpoint, release })).filter((row) => armClassOf(row.arm) === armClass);
   const sources = sourcesOf(plan, rows, sides);
   const { counted, definition } = plan;
-  if ((counted.kind !== "selections" && counted.kind !== "actions") || plan.reference === PREVIOUS || isMean(definition)) return { sources };
+  if ((counted.kind !== "selections" && counted.kind !== "actions") || plan.reference === PREVIOUS || isMean(definition))
+    return { sources };
   if (sources.length < 2) return { sources, restsOn: sources[0]?.source ?? null };
   const nowMs = store.runtime.clock.nowMs();
   const fromMs = Math.max(state.sinceMs ?? 0, nowMs - DAY_MS);

@@ -38,7 +38,11 @@ export function figuresOf(plan: Claimed, consumed: Cumulative): Figures {
     case "ratio_min": {
       const estimate = ratioOf(a, b) ?? null;
       const beyond = isAtMost ? isRatioBelow(b, a, definition.limit) : isRatioBelow(a, b, limit);
-      return { estimate, isBeyondLimit: estimate === null ? null : (beyond ?? null), band: () => ratioBand(alone(a), alone(b), BAND_ALPHA) };
+      return {
+        estimate,
+        isBeyondLimit: estimate === null ? null : (beyond ?? null),
+        band: () => ratioBand(alone(a), alone(b), BAND_ALPHA),
+      };
     }
     case "diff_min":
       return {
@@ -54,11 +58,16 @@ export function figuresOf(plan: Claimed, consumed: Cumulative): Figures {
       return {
         estimate,
         isBeyondLimit: estimate === null ? null : estimate > limit,
-        band: () => widerBand(differenceBand(alone(before), alone(beforeOthers), BAND_ALPHA / 2), differenceBand(alone(a), alone(b), BAND_ALPHA / 2)),
+        band: () =>
+          widerBand(differenceBand(alone(before), alone(beforeOthers), BAND_ALPHA / 2), differenceBand(alone(a), alone(b), BAND_ALPHA / 2)),
       };
     }
     case "rate_max":
-      return { estimate: a.n === 0 ? null : a.k / a.n, isBeyondLimit: isRateAbove(a, limit) ?? null, band: () => rateBand(alone(a), BAND_ALPHA) };
+      return {
+        estimate: a.n === 0 ? null : a.k / a.n,
+        isBeyondLimit: isRateAbove(a, limit) ?? null,
+        band: () => rateBand(alone(a), BAND_ALPHA),
+      };
     case "rate_min":
       return {
         estimate: a.n === 0 ? null : a.k / a.n,

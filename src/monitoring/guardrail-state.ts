@@ -165,7 +165,8 @@ export function breachFigures({ metric, direction, groupN, groupK, referenceN, r
     { n: referenceN, k: referenceK },
   ];
   const kind = kindOf(metric, direction);
-  const band = kind === "ratio_min" ? ratioBand(a, b, BAND_ALPHA) : kind === "diff_min" ? differenceBand(a, b, BAND_ALPHA) : rateBand(a, BAND_ALPHA);
+  const band =
+    kind === "ratio_min" ? ratioBand(a, b, BAND_ALPHA) : kind === "diff_min" ? differenceBand(a, b, BAND_ALPHA) : rateBand(a, BAND_ALPHA);
   const isPair = kind === "ratio_min" || kind === "diff_min";
   const none = a.n === 0 || (isPair && (b.n === 0 || (kind === "ratio_min" && b.k === 0)));
   const [low, high] = finite(band);

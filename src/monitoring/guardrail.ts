@@ -41,7 +41,12 @@ export const GuardrailSpec = Type.Object(
       description: "What a proven breach of a release that serves does",
     }),
     actions: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 20, uniqueItems: true, description: "Of `action_rate`: whose share it is" }),
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        maxItems: 20,
+        uniqueItems: true,
+        description: "Of `action_rate`: whose share it is",
+      }),
     ),
     matures_after: Type.Optional(
       Type.Intersect([Duration], {
@@ -76,11 +81,9 @@ export function guardrailIssues(
   { actions, hasOutcomes }: { readonly actions: readonly string[]; readonly hasOutcomes: boolean } = { actions: [], hasOutcomes: false },
 ): readonly Issue[] {
   const issues = guardrails.flatMap((guardrail, i) =>
-    [
-      ...ownIssues(guardrail, guardrails, i),
-      ...extraIssues(guardrail, actions, hasOutcomes),
-      ...groupIssues(guardrail, groups),
-    ].map((issue) => ({ ...issue, path: `/${i}${issue.path}` })),
+    [...ownIssues(guardrail, guardrails, i), ...extraIssues(guardrail, actions, hasOutcomes), ...groupIssues(guardrail, groups)].map(
+      (issue) => ({ ...issue, path: `/${i}${issue.path}` }),
+    ),
   );
   if (issues.length > 0) return issues;
   const tests = guardrails.reduce((sum, guardrail) => sum + testsOf(guardrail, groups), 0);
@@ -118,7 +121,8 @@ function ownIssues(guardrail: GuardrailSpec, all: readonly GuardrailSpec[], i: n
   if (trouble) issues.push({ path: "/limit", expected: trouble, got: String(limit) });
   else if (kind === "ratio_min" && !isTurned && limit > 1)
     issues.push({ path: "/limit", expected: "a ratio of at most 1, 0.8 for four fifths", got: String(limit) });
-  else if (isTurned && limit < 1) issues.push({ path: "/limit", expected: "a ratio of at least 1, 1.25 for five quarters", got: String(limit) });
+  else if (isTurned && limit < 1)
+    issues.push({ path: "/limit", expected: "a ratio of at least 1, 1.25 for five quarters", got: String(limit) });
   if (all.findIndex((other) => other.name === name) < i)
     issues.push({ path: "/name", expected: "a name that no other guardrail has", got: name });
   const { reference } = guardrail;
@@ -164,7 +168,12 @@ function extraIssues({ metric, actions, matures_after }: GuardrailSpec, known: r
     });
   }
   if (counts === "outcomes" && !hasOutcomes)
-    issues.push({ path: "/metric", expected: "outcomes that the endpoint declares, for a metric with outcomes", got: metric, hint: "declare them under outcomes:" });
+    issues.push({
+      path: "/metric",
+      expected: "outcomes that the endpoint declares, for a metric with outcomes",
+      got: metric,
+      hint: "declare them under outcomes:",
+    });
   return issues;
 }
 

@@ -9,6 +9,15 @@ export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSamp
 export { MinuteFold, isInMinutes, type FoldedTest } from "./fold.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
+export { WARNING_BUDGET } from "./breach-evidence.ts";
+export type { BreachCounts } from "./expectation-hours.ts";
+export {
+  ExpectationWatch,
+  type BreachState,
+  type ExpectationState,
+  type ExpectationTotal,
+  type ExpectationWarning,
+} from "./expectation-watch.ts";
 export { GuardrailSpec, PREVIOUS, REST, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
 export {
   DECISIONS_TO_SAY,
@@ -36,6 +45,12 @@ export {
 } from "./sequential-test.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
+export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
+export { GROUP_METRICS, groupAnswers, isGroupMetric, type GroupMetricName, type GroupQuestion } from "./values/group-metrics.ts";
+export { countCells, type CellCounts } from "./values/groups.ts";
+export { readCells, type Window } from "./values/read-cells.ts";
+export type { Labels, Terms } from "./values/rates.ts";
+export { hiddenGroups, withoutSmallCells } from "./values/small-cells.ts";
 export {
   evidenceWithoutEach,
   restsOnWriter,

@@ -23,7 +23,12 @@ export interface OutcomeCoverage {
 }
 
 function countKnown(plan: PlannedTest, rows: readonly MaturedRow[], favourable: ReadonlySet<string>, sides: CellSides) {
-  const known = { group: { all: 0, known: 0 }, reference: { all: 0, known: 0 }, favoured: { all: 0, known: 0 }, others: { all: 0, known: 0 } };
+  const known = {
+    group: { all: 0, known: 0 },
+    reference: { all: 0, known: 0 },
+    favoured: { all: 0, known: 0 },
+    others: { all: 0, known: 0 },
+  };
   const isOfFavoured = plan.counted.kind === "outcomes" && plan.counted.part === "approved";
   const add = (side: Known, { state, count }: MaturedRow) => {
     side.all += count;
@@ -40,7 +45,12 @@ function countKnown(plan: PlannedTest, rows: readonly MaturedRow[], favourable: 
 }
 
 /** Shares of known outcomes of a test's people; null without decisions. */
-export function outcomeCoverage(plan: PlannedTest, rows: readonly MaturedRow[], favourable: ReadonlySet<string>, sides: CellSides): OutcomeCoverage {
+export function outcomeCoverage(
+  plan: PlannedTest,
+  rows: readonly MaturedRow[],
+  favourable: ReadonlySet<string>,
+  sides: CellSides,
+): OutcomeCoverage {
   const { group, reference, favoured, others } = countKnown(plan, rows, favourable, sides);
   const share = ({ all, known }: Known) => (all === 0 ? null : known / all);
   return { groupKnown: share(group), referenceKnown: share(reference), favouredKnown: share(favoured), othersKnown: share(others) };

@@ -35,7 +35,9 @@ const StoredState = Type.Object({
   hasEnded: Type.Boolean(),
   /** What the counts consumed can be compared with (`substitutions` in counting.ts); null: with nothing. */
   context: Type.Union([Type.String(), Type.Null()]),
-  test: Type.Unsafe<AnyState>(Type.Union([Type.Object({ ...Bettors, memory: Memory }), Type.Object({ ...Bettors, n: Type.Number(), q: Type.Number() })])),
+  test: Type.Unsafe<AnyState>(
+    Type.Union([Type.Object({ ...Bettors, memory: Memory }), Type.Object({ ...Bettors, n: Type.Number(), q: Type.Number() })]),
+  ),
   likeForLike: Type.Object({ r: Type.Number(), s: Type.Number(), p: Type.Number() }),
   /** While there is one, what comes in is not bet on. */
   obstacle: Type.Optional(Type.Union([Obstacle, Type.Null()])),
@@ -162,7 +164,19 @@ export function claimOf({ endpoint, release, armClass, epoch }: TestOwner, plan:
     ...(counted.kind === "actions" || counted.kind === "outcomes" ? { counted } : {}),
   };
   const named = isAboutFavourable ? [...favourable].toSorted() : [];
-  return contentId("test", { endpoint, release, armClass, epoch, guardrail, metric, group, reference, definition, favourable: named, ...more });
+  return contentId("test", {
+    endpoint,
+    release,
+    armClass,
+    epoch,
+    guardrail,
+    metric,
+    group,
+    reference,
+    definition,
+    favourable: named,
+    ...more,
+  });
 }
 
 /** Id of a test. A claim that was dropped and is made again is another test of the same. */

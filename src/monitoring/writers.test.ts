@@ -38,7 +38,13 @@ test("a writer whose mix, rate or share changes is told, and one that is new; or
     ["app", cells(290, 195, 710, 495)],
   ]);
   const found = (now: ReturnType<typeof cells>, writer = "app") =>
-    writerDrifts(before, new Map([["web", cells(305, 203, 695, 497)], [writer, now]])).find((one) => one.writer === writer)?.found;
+    writerDrifts(
+      before,
+      new Map([
+        ["web", cells(305, 203, 695, 497)],
+        [writer, now],
+      ]),
+    ).find((one) => one.writer === writer)?.found;
   expect(found(cells(310, 200, 690, 480))).toEqual([]);
   expect(found(cells(700, 470, 300, 210))).toEqual(["mix"]);
   expect(found(cells(290, 250, 710, 650))).toEqual(["rate"]);

@@ -18,7 +18,8 @@ export { simulateGuardrails, simulationQuestion, type SimulatedTest, type Simula
 export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";

@@ -59,6 +59,8 @@ export interface Schema {
   sink_lease: SinkLeaseTable;
   // monitoring
   guardrail_test: GuardrailTestTable;
+  expectation_hour: ExpectationHourTable;
+  expectation_warning: ExpectationWarningTable;
   // releases
   endpoint: EndpointTable;
   release: ReleaseTable;
@@ -67,6 +69,7 @@ export interface Schema {
   incident: IncidentTable;
   incident_event: IncidentEventTable;
   openlineage_export: OpenlineageExportTable;
+  report: ReportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -612,6 +615,42 @@ export interface GuardrailTestTable {
   updated_at_ms: number;
 }
 
+/** Requests that an endpoint looked at in an hour, and what was not as expected: of each process, which writes its own sums again and again. */
+export interface ExpectationHourTable {
+  endpoint: string;
+  /** Whole hours since 1970 (UTC). */
+  hour: number;
+  /** One life of a process. */
+  writer: string;
+  counts_json: string;
+}
+/** The share of breaches was proven to be beyond its limit on that day. */
+export interface ExpectationWarningTable {
+  endpoint: string;
+  /** Whole days since 1970 (UTC). */
+  day: number;
+  /** The expectation's key: its name and what it says. */
+  expectation: string;
+  breach: string;
+  at_ms: number;
+  /** As they stood then. */
+  checked: number;
+  breached: number;
+  share_limit: number;
+}
+/** Reports that are kept: pages about a period of an endpoint. */
+export interface ReportTable {
+  id: string;
+  endpoint: string;
+  /** `week` or `month`. */
+  schedule: string;
+  from_ms: number;
+  to_ms: number;
+  blob: string;
+  bytes: number;
+  made_at_ms: number;
+  made_by: string;
+}
 export interface EndpointTable {
   name: string;
   spec_json: string;
