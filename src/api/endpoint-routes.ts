@@ -4,14 +4,7 @@ import { mayDo, reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
 import type { ExpectationWatch } from "../monitoring/index.ts";
 import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
-import {
-  ChangeView,
-  EndpointView,
-  type MemoryView,
-  ReleaseView,
-  SwitchView,
-  TransitionRecordView,
-} from "./endpoint-view.ts";
+import { ChangeView, EndpointView, type MemoryView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
 import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";

@@ -96,8 +96,12 @@ export const GuardrailStateView = Type.Object(
     estimate: orNull(Type.Number()),
     band: orNull(Type.Object({ low: Type.Number(), high: orNull(Type.Number()) })),
     likeForLike: orNull(Type.Number({ description: "Ratio of people compared with people of the same minutes" })),
-    likeForLikeInterval: orNull(Type.Object({ low: Type.Number(), high: orNull(Type.Number()) }, { description: "Ordinary 95 %, as of one look" })),
-    mixDiffers: Type.Boolean({ description: "The two ratios are more than 0.05 apart: the group applies more when fewer, or more, are approved" }),
+    likeForLikeInterval: orNull(
+      Type.Object({ low: Type.Number(), high: orNull(Type.Number()) }, { description: "Ordinary 95 %, as of one look" }),
+    ),
+    mixDiffers: Type.Boolean({
+      description: "The two ratios are more than 0.05 apart: the group applies more when fewer, or more, are approved",
+    }),
     isNamed: Type.Boolean({ description: "Proven together with those that breached (Holm)" }),
     isWarned: Type.Boolean({ description: "Worth a look: of all that are warned about one in ten is wrong at most (e-BH)" }),
     why: orNull(Type.String({ description: "Why it can't be compared or identified" })),

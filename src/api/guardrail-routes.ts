@@ -36,7 +36,9 @@ const CoverageView = Type.Object({
       unknown: Type.Integer({ minimum: 0, description: "Counted people whose group isn't known: they are on no side" }),
       unknownOfFavourable: orNull(Share),
       unknownOfOthers: orNull(Share),
-      dependsOnAnswer: Type.Boolean({ description: "The two are more than five points apart: telling one's group may depend on the answer" }),
+      dependsOnAnswer: Type.Boolean({
+        description: "The two are more than five points apart: telling one's group may depend on the answer",
+      }),
     }),
   ),
 });
@@ -61,7 +63,9 @@ export type GuardrailsView = Static<typeof GuardrailsView>;
 
 const SimulatedView = Type.Object({
   ...GuardrailStateView.properties,
-  proven: orNull(Type.Object({ at: Type.String({ format: "date-time" }), decisions: Count }, { description: "Where its proof would have been" })),
+  proven: orNull(
+    Type.Object({ at: Type.String({ format: "date-time" }), decisions: Count }, { description: "Where its proof would have been" }),
+  ),
 });
 const SimulationView = Type.Object(
   {
@@ -159,7 +163,8 @@ export const guardrailRoutes = (parts: GuardrailRouteParts) => (app: Server) => 
 /** Two spans that differ by a minute would tell one person's answer: only who may see groups chooses edges. */
 function momentOf(path: string, text: string, isExact: boolean): number {
   const atMs = Date.parse(text);
-  if (Number.isNaN(atMs)) throw new ProblemError("invalid", undefined, [{ path, expected: "a time in ISO 8601, 2026-12-20T00:00:00Z", got: text }]);
+  if (Number.isNaN(atMs))
+    throw new ProblemError("invalid", undefined, [{ path, expected: "a time in ISO 8601, 2026-12-20T00:00:00Z", got: text }]);
   if (!isExact && atMs % DAY_MS !== 0)
     throw new ProblemError("invalid", undefined, [
       { path, expected: "the beginning of a day in UTC, as you may not see groups (protected:read)", got: text },
@@ -196,7 +201,12 @@ async function writersOf(store: Store, room: EndpointRoom): Promise<Static<typeo
   return writerDrifts(without(all, now), now).map(({ found, ...drift }: WriterDrift) => ({ ...drift, found: [...found] }));
 }
 
-async function cellsSince(store: Store, room: EndpointRoom, release: ReleaseId, fromMs: number): Promise<Map<string, Map<string, { n: number; k: number }>>> {
+async function cellsSince(
+  store: Store,
+  room: EndpointRoom,
+  release: ReleaseId,
+  fromMs: number,
+): Promise<Map<string, Map<string, { n: number; k: number }>>> {
   const favourable = new Set(Object.entries(room.definition.spec.actions).flatMap(([action, one]) => (one.favourable ? [action] : [])));
   const spans: readonly SpanBySource[] = await readSpansBySource(store.db, {
     endpoint: room.name,

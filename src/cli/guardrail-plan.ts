@@ -62,8 +62,11 @@ export function parseDelayQuestion(words: DelayWords): DelayQuestion {
   const truth = truthOf(kind, { rate, harm, share });
   const outside = truth.rates.find((one) => !(one >= 0 && one <= 1));
   if (outside !== undefined)
-    throw new UsageError(`--harm ${words.harm} at --rate ${words.rate} would be a rate of ${outside.toPrecision(3)}: rates lie between 0 and 1`);
-  if (slackOf(definition, truth.rates) >= 0) throw new UsageError(`--harm ${words.harm} keeps the limit of ${limit}: there is nothing to prove`);
+    throw new UsageError(
+      `--harm ${words.harm} at --rate ${words.rate} would be a rate of ${outside.toPrecision(3)}: rates lie between 0 and 1`,
+    );
+  if (slackOf(definition, truth.rates) >= 0)
+    throw new UsageError(`--harm ${words.harm} keeps the limit of ${limit}: there is nothing to prove`);
   return {
     definition,
     truth,

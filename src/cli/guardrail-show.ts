@@ -75,7 +75,9 @@ function notesOf({ why, mixDiffers, isNamed, state, forecastDecisions, paused }:
     ...(why === null ? [] : [why]),
     ...(mixDiffers ? ["pooled and like for like differ: the group applies more when fewer, or more, people are approved"] : []),
     ...(isNamed && state !== "breached" ? ["proven together with those that breached"] : []),
-    ...(forecastDecisions === null || forecastDecisions === 0 ? [] : [`proof in some ${forecastDecisions.toLocaleString("en")} decisions if it goes on so`]),
+    ...(forecastDecisions === null || forecastDecisions === 0
+      ? []
+      : [`proof in some ${forecastDecisions.toLocaleString("en")} decisions if it goes on so`]),
   ];
 }
 

@@ -34,7 +34,9 @@ export async function simulate(context: VerbContext, endpoint: string, words: Si
   const folder = folderAtRest(context, words);
   const view =
     folder === null
-      ? await client().post<SimulationView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/guardrails/simulation`, body, { timeoutMs: 10 * 60_000 })
+      ? await client().post<SimulationView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/guardrails/simulation`, body, {
+          timeoutMs: 10 * 60_000,
+        })
       : await fromFolder(folder, endpoint, body);
   io.progress(undefined);
   io.out(words.json ? JSON.stringify(view) : simulationText(io, view));
@@ -42,7 +44,11 @@ export async function simulate(context: VerbContext, endpoint: string, words: Si
 }
 
 /** The guardrails and budget of the endpoint that a file declares. */
-async function declaredIn({ cwd }: VerbContext, file: string, endpoint: string): Promise<{ readonly guardrails: unknown; readonly budget?: unknown }> {
+async function declaredIn(
+  { cwd }: VerbContext,
+  file: string,
+  endpoint: string,
+): Promise<{ readonly guardrails: unknown; readonly budget?: unknown }> {
   const documents = parseYaml(await readText(cwd, file));
   if (!documents.ok) throw new FileError(brokenText(`${file} is no YAML:`, documents.error));
   const endpoints = documents.value.flatMap(({ value }) => (isRecord(value) && "inputs" in value ? [value] : []));
@@ -54,7 +60,8 @@ async function declaredIn({ cwd }: VerbContext, file: string, endpoint: string):
   return { guardrails: found["guardrails"] ?? [], ...(found["budget"] === undefined ? {} : { budget: found["budget"] }) };
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A data folder that was named, or is here, and that no server holds; null: a server is to be asked. */
 function folderAtRest({ cwd, env }: VerbContext, { url, data }: SimulateWords): string | null {
@@ -66,7 +73,12 @@ function folderAtRest({ cwd, env }: VerbContext, { url, data }: SimulateWords): 
 async function fromFolder(
   folder: string,
   endpoint: string,
-  { release, from, to, ...asked }: { readonly release?: string; readonly from?: string; readonly to?: string; readonly guardrails?: unknown; readonly budget?: unknown },
+  {
+    release,
+    from,
+    to,
+    ...asked
+  }: { readonly release?: string; readonly from?: string; readonly to?: string; readonly guardrails?: unknown; readonly budget?: unknown },
 ): Promise<SimulationView> {
   const store = await viewStore({ folder }, systemRuntime());
   try {
@@ -81,11 +93,18 @@ async function fromFolder(
     }
     const releases = await readReleases(store.db, definition.compiled.name);
     const chosen = releases.filter(({ number }) => release === undefined || release === `r${number}` || release === String(number));
-    if (chosen.length === 0) throw new FileError(`${endpoint} has no release ${release ?? ""}; its releases are ${releases.map(({ number }) => `r${number}`).join(", ")}`);
+    if (chosen.length === 0)
+      throw new FileError(
+        `${endpoint} has no release ${release ?? ""}; its releases are ${releases.map(({ number }) => `r${number}`).join(", ")}`,
+      );
     const question = simulationQuestion(
       definition,
       chosen.map(({ id }) => id),
-      { ...asked, ...(from === undefined ? {} : { fromMs: timeOf("--from", from) }), ...(to === undefined ? {} : { toMs: timeOf("--to", to) }) },
+      {
+        ...asked,
+        ...(from === undefined ? {} : { fromMs: timeOf("--from", from) }),
+        ...(to === undefined ? {} : { toMs: timeOf("--to", to) }),
+      },
     );
     if (!question.ok) throw new FileError(brokenText("these guardrails could not be declared:", question.error));
     const { tests, leftOut } = await simulateGuardrails(store.db, question.value);
@@ -149,7 +168,12 @@ function simulationText(io: Io, { tests, leftOut }: SimulationView): string {
     `${evidence(one.evidence)} of ${evidence(one.threshold)}`,
   ]);
   return [
-    table(io, ["release", "arm", "guardrail", "group", "state", "proof", "n", "pooled", "limit", "evidence at the end"], rows, "no decisions to simulate on"),
+    table(
+      io,
+      ["release", "arm", "guardrail", "group", "state", "proof", "n", "pooled", "limit", "evidence at the end"],
+      rows,
+      "no decisions to simulate on",
+    ),
     ...leftOut.map(({ guardrail, why }) => `${guardrail} is left out: ${why}`),
   ].join("\n");
 }

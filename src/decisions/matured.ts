@@ -119,7 +119,11 @@ async function addMatured(tx: Transaction<Schema>, rows: readonly Schema["mature
  * What had become of a release's decisions at the age.
  * @returns null until the log has once been counted to its end: until then its past comes in all at once, which nobody may bet on
  */
-export async function readMatured(db: Reader, { endpoint, maturesAfterMs }: Age, release: ReleaseId): Promise<readonly MaturedRow[] | null> {
+export async function readMatured(
+  db: Reader,
+  { endpoint, maturesAfterMs }: Age,
+  release: ReleaseId,
+): Promise<readonly MaturedRow[] | null> {
   const cursor = await db
     .selectFrom("matured_cursor")
     .select("has_caught_up")

@@ -11,7 +11,13 @@ export type SpanBySource = ReadonlyMap<string, readonly TotalRow[]>;
 /** Spans of some minutes from a moment on that have any answers, oldest first. */
 export async function readSpansBySource(
   db: Reader,
-  asked: { readonly endpoint: EndpointName; readonly release: ReleaseId; readonly armClass: ArmClass; readonly fromMs: number; readonly minutes: number },
+  asked: {
+    readonly endpoint: EndpointName;
+    readonly release: ReleaseId;
+    readonly armClass: ArmClass;
+    readonly fromMs: number;
+    readonly minutes: number;
+  },
 ): Promise<readonly SpanBySource[]> {
   const { endpoint, release, armClass, fromMs, minutes } = asked;
   const span = sql<number>`minute / ${sql.lit(minutes)}`;

@@ -1,6 +1,14 @@
 /** How guardrails would have done on the recorded decisions of an endpoint. Reads, and changes nothing. */
 import { readMinutes, type ArmClass } from "../decisions/index.ts";
-import { MinuteFold, guardrailStates, isInMinutes, planTests, type FoldedTest, type GuardrailSpec, type RankedState } from "../monitoring/index.ts";
+import {
+  MinuteFold,
+  guardrailStates,
+  isInMinutes,
+  planTests,
+  type FoldedTest,
+  type GuardrailSpec,
+  type RankedState,
+} from "../monitoring/index.ts";
 import { ok, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { StoreView } from "../store/index.ts";
 import { parseEndpoint, type EndpointDefinition } from "./endpoint-spec.ts";
@@ -46,7 +54,11 @@ export async function simulateGuardrails(db: StoreView["db"], question: Simulati
     for await (const rows of daysOf(db, { endpoint, release, fromMinute, toMinute })) for (const fold of folds) fold.add(rows);
     for (const fold of folds) tests.push(...told(fold.tests));
   }
-  const known = new Set(ARM_CLASSES.flatMap((armClass) => planTests(guardrails, groups, budget, armClass).filter(isInMinutes)).map(({ guardrail }) => guardrail));
+  const known = new Set(
+    ARM_CLASSES.flatMap((armClass) => planTests(guardrails, groups, budget, armClass).filter(isInMinutes)).map(
+      ({ guardrail }) => guardrail,
+    ),
+  );
   const leftOut = guardrails
     .filter(({ name }) => !known.has(name))
     .map(({ name, metric }) => ({ guardrail: name, why: `the counts of minutes don't say what ${metric} needs` }));
@@ -67,7 +79,12 @@ function told(folded: readonly FoldedTest[]): readonly SimulatedTest[] {
 /** A release's minutes, a day at a time: a year of them needn't be in memory at once. */
 async function* daysOf(
   db: StoreView["db"],
-  { endpoint, release, fromMinute, toMinute }: { readonly endpoint: EndpointName; readonly release: ReleaseId; readonly fromMinute: number; readonly toMinute: number },
+  {
+    endpoint,
+    release,
+    fromMinute,
+    toMinute,
+  }: { readonly endpoint: EndpointName; readonly release: ReleaseId; readonly fromMinute: number; readonly toMinute: number },
 ): AsyncGenerator<Awaited<ReturnType<typeof readMinutes>>> {
   const { first, last } = await db
     .selectFrom("tally")
