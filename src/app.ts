@@ -306,6 +306,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        audit,
         reads,
         isCondemned: protocols.isCondemned,
         reasons,
