@@ -61,12 +61,16 @@ export function statesTable(io: Io, guardrails: readonly GuardrailStateView[]): 
       ratio(one.estimate),
       one.band ? `${ratio(one.band.low)} to ${ratio(one.band.high)}` : null,
       ratio(one.likeForLike),
-      `${one.direction === "at_least" ? "≥" : "≤"} ${ratio(one.limit)}`,
+      limitText(one),
       `${evidence(one.evidence)} of ${evidence(one.threshold)}`,
     ]),
     "no guardrail watches this endpoint",
   );
 }
+
+/** A difference that must be at least its limit is one of group less reference: the limit is how far the group may be behind. */
+const limitText = ({ metric, direction, limit }: GuardrailStateView): string =>
+  direction === "at_most" ? `≤ ${ratio(limit)}` : `≥ ${ratio(metric.endsWith("_difference") ? -limit : limit)}`;
 
 /** What a row has no room for. */
 function notesOf({ why, mixDiffers, isNamed, state, forecastDecisions, paused }: GuardrailStateView): readonly string[] {

@@ -21,7 +21,7 @@ evaluate  feeds the blocks of each case to the sequential test and prints its ev
           band (null: no upper end). Needs no server.
 plan      how many decisions (of both sides) a proof takes: by the bound that no test can beat, and by simulation. Needs no server.
           --rate      of the reference; of a single group for rate_min and rate_max
-          --harm      what really is: the ratio, or the difference (-0.1), or the rate
+          --harm      what really is: the ratio; how far the group is behind, or further behind than before (diff_min, did_min); or the rate
           --share     of the decisions that are the group's (default 0.5)
           --tests     groups and guardrails that share the budget: each gets nine tenths of alpha over this (1: all of alpha)
           --kind      ratio_min (the default), diff_min, did_min, rate_min, rate_max

@@ -19,7 +19,10 @@ const OVER_BOUND = 1.5;
 export function undecidableIssues(guardrails: readonly GuardrailSpec[], groups: DeclaredGroups, budget: number): readonly Issue[] {
   return guardrails.flatMap((guardrail, i): Issue[] => {
     const tests = (["serving", "shadow"] as const).flatMap((armClass) => planTests(guardrails, groups, budget, armClass));
-    const slowest = Math.max(0, ...tests.filter((test) => test.guardrail === guardrail.name).map((test) => decisionsForTotalHarm(test, groups)));
+    const slowest = Math.max(
+      0,
+      ...tests.filter((test) => test.guardrail === guardrail.name).map((test) => decisionsForTotalHarm(test, groups)),
+    );
     if (slowest <= DECIDABLE_WITHIN) return [];
     return [
       {

@@ -38,12 +38,10 @@ export function guardrailKindsSuite(open: () => Promise<FreshStore & { readonly 
       .insertInto("tally_total")
       .values({ ...key, ...counts })
       .onConflict((conflict) =>
-        conflict
-          .columns(["endpoint", "release", "arm", "cell", "action", "writer", "source"])
-          .doUpdateSet((eb) => ({
-            counted: eb("tally_total.counted", "+", counted),
-            decisions: eb("tally_total.decisions", "+", counted),
-          })),
+        conflict.columns(["endpoint", "release", "arm", "cell", "action", "writer", "source"]).doUpdateSet((eb) => ({
+          counted: eb("tally_total.counted", "+", counted),
+          decisions: eb("tally_total.decisions", "+", counted),
+        })),
       )
       .execute();
     await store.db

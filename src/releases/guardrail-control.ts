@@ -200,7 +200,10 @@ function reasonOf(breach: Breach, room: EndpointRoom): string {
   const { groupLabel, groupK, groupN, referenceK, referenceN, decisions, logE, threshold, limit, reference } = breach;
   const odds = Math.round(Math.exp(Math.min(logE, 40))).toLocaleString("en");
   const needed = Math.round(Math.exp(threshold)).toLocaleString("en");
-  const others = reference === null ? "" : `, ${referenceK} of ${referenceN} of ${reference === PREVIOUS ? "theirs with the release beside" : "the others"}`;
+  const others =
+    reference === null
+      ? ""
+      : `, ${referenceK} of ${referenceN} of ${reference === PREVIOUS ? "theirs with the release beside" : "the others"}`;
   const writer = restsOn(breach);
   const one = writer !== undefined && breach.sources.length > 1 ? `; it rests on one writer, ${writer}` : "";
   return `${countedIn(breach, room)} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1${one}`;
