@@ -74,7 +74,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     {
       config: { right: "apply" },
       schema: {
-        summary: "Declare endpoints, releases and sinks in YAML",
+        summary: "Declare endpoints, releases, sinks, channels and alerts in YAML",
         description: "All of it is checked before any of it is applied. The same text twice changes nothing.",
         tags: ["endpoints"],
         body: ApplyBody,

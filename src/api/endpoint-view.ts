@@ -150,7 +150,7 @@ export type EndpointView = Static<typeof EndpointView>;
 
 export const ChangeView = Type.Object(
   {
-    kind: Type.Enum(["endpoint", "release", "sink"]),
+    kind: Type.Enum(["endpoint", "release", "sink", "channel", "alerts"]),
     name: Type.String(),
     release: orNull(ReleaseName),
     change: Type.Enum(["created", "changed", "unchanged"]),

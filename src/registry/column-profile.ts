@@ -13,7 +13,9 @@ const Numbers = Type.Object({
   mean: Type.Number(),
   variance: Type.Number({ description: "Of the sample, with n - 1; 0 for one value" }),
   quantiles: Type.Record(Type.String(), Type.Number(), { description: "By their share, `0.25` for example; nearest rank" }),
-  isExact: Type.Boolean({ description: "false: quantiles are of a sample of at least 65,536 rows, fewer in tables of more than 60 columns" }),
+  isExact: Type.Boolean({
+    description: "false: quantiles are of a sample of at least 65,536 rows, fewer in tables of more than 60 columns",
+  }),
   notFinite: Type.Integer({ description: "NaN and infinities, left out of all else here" }),
 });
 

@@ -128,7 +128,10 @@ function sortedPlaces(bytes: Buffer, count: number): Float64Array {
   const step = 2 ** Math.ceil(Math.log2(count + 1));
   // A double has 53 bits. All records of a heap have the same first byte.
   const drop = 2 ** Math.max(0, Math.log2(step) - 21);
-  const order = Float64Array.from({ length: count }, (_, i) => Math.floor(bytes.readUInt32BE(i * RECORD_BYTES + 1) / drop) * step + i).sort();
+  const order = Float64Array.from(
+    { length: count },
+    (_, i) => Math.floor(bytes.readUInt32BE(i * RECORD_BYTES + 1) / drop) * step + i,
+  ).sort();
   const startOf = (number: number | undefined) => Math.floor((number ?? 0) / step);
   const compare = (a: number, b: number) => bytes.compare(bytes, b, b + RECORD_BYTES, a, a + RECORD_BYTES);
   for (let from = 0; from < count;) {

@@ -65,7 +65,12 @@ export class ValueCodes {
    * @param canonical - what the cell was added to its row as
    * @returns the code of its value; -1 where it would be one value, or one byte, too many
    */
-  add(cell: { readonly bytes: Buffer; readonly start: number; readonly end: number }, text: string, number: number, canonical: Buffer): number {
+  add(
+    cell: { readonly bytes: Buffer; readonly start: number; readonly end: number },
+    text: string,
+    number: number,
+    canonical: Buffer,
+  ): number {
     let code = this.#codeOfText.get(text);
     if (code === undefined) {
       this.#textBytes += text.length;

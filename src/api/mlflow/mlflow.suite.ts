@@ -453,7 +453,10 @@ signature:
         body: { model_version: { version: "1", aliases: ["champion"] } },
       });
       // As in MLflow, a number may be an alias; it is no version's number.
-      expect(await trainer.post("registered-models/alias", { name: "net", alias: "2026", version: "1" })).toEqual({ status: 200, body: {} });
+      expect(await trainer.post("registered-models/alias", { name: "net", alias: "2026", version: "1" })).toEqual({
+        status: 200,
+        body: {},
+      });
       expect(await viewer.get("registered-models/alias", { name: "net", alias: "2026" })).toMatchObject({
         body: { model_version: { version: "1" } },
       });
