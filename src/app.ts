@@ -13,6 +13,7 @@ import {
   decisionRoutes,
   endpointMetricsRoutes,
   endpointRoutes,
+  guardrailRoutes,
   eventRoutes,
   expectationRoutes,
   handOverRoutes,
@@ -348,6 +349,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        audit,
         reads,
         isCondemned: protocols.isCondemned,
         reasons,
@@ -384,6 +386,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
+      guardrailRoutes({ store, releases, control }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       lineageRoutes({ registry, releases }),

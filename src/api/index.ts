@@ -13,6 +13,7 @@ export {
 export { endpointMetricsRoutes } from "./endpoint-metrics-routes.ts";
 export type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 export { endpointRoutes } from "./endpoint-routes.ts";
+export { guardrailRoutes, type GuardrailsView, type SimulationView } from "./guardrail-routes.ts";
 export type {
   ChangeView,
   EndpointView,

@@ -18,6 +18,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints/{endpoint}/metrics",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
+    "GET /v1/endpoints/{endpoint}/guardrails",
+    "POST /v1/endpoints/{endpoint}/guardrails/simulation",
     "GET /v1/endpoints/{endpoint}/ab",
     "GET /v1/endpoints/{endpoint}/rollback/preview",
     "GET /v1/endpoints/{endpoint}/drills",
