@@ -1,7 +1,7 @@
 /** What was done to route tables, what is under way, and what waits for a person. */
+import { millisecondsOf } from "../../duration.ts";
 import type { MetricSample } from "../../monitoring/index.ts";
 import {
-  millisecondsOf,
   rollbackTriggers,
   type Drill,
   type Drills,
