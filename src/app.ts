@@ -293,6 +293,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       expectations,
       redress,
       drills,
+      alerts,
       onTrouble: (error) => onError(error, "reports"),
     });
     repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
@@ -378,6 +379,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         version: VERSION,
         log,
         sinks,
+        expectations,
         clockWatch,
         dropped: options.dropped ?? (() => 0),
       }),
