@@ -13,6 +13,7 @@ import {
   decisionRoutes,
   endpointMetricsRoutes,
   endpointRoutes,
+  guardrailRoutes,
   eventRoutes,
   expectationRoutes,
   handOverRoutes,
@@ -291,6 +292,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       expectations,
       redress,
       drills,
+      alerts,
       onTrouble: (error) => onError(error, "reports"),
     });
     repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
@@ -345,6 +347,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        audit,
         reads,
         isCondemned: protocols.isCondemned,
         reasons,
@@ -377,11 +380,13 @@ export async function startApp(options: AppOptions): Promise<App> {
         version: VERSION,
         log,
         sinks,
+        expectations,
         clockWatch,
         dropped: options.dropped ?? (() => 0),
       }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
+      guardrailRoutes({ store, releases, control }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       lineageRoutes({ registry, releases }),
@@ -475,7 +480,7 @@ const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
-const VERSION = "0.1.0";
+export const VERSION = "0.1.0";
 
 /** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */
 async function subjectKey(store: Store): Promise<Buffer> {

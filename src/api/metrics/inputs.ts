@@ -1,37 +1,41 @@
-/** What came in otherwise than expected. */
-import type { ExpectationWatch } from "../../monitoring/index.ts";
+/** Whether inputs are as an endpoint expects them. */
+import type { ExpectationWatch, MetricSample } from "../../monitoring/index.ts";
 import type { EndpointRoom } from "../../releases/index.ts";
-import { BREACHES } from "../../serving/index.ts";
 import type { Collected } from "./families.ts";
+import { perEndpoint } from "./served.ts";
 
-type Inputs =
-  | "evenkeel_expectation_requests_total"
+type Expected =
+  | "evenkeel_expectation_checked_total"
   | "evenkeel_expectation_breaches_total"
   | "evenkeel_expectation_refused_total"
-  | "evenkeel_expectation_warnings";
+  | "evenkeel_expectation_warned";
 
-export interface InputsParts {
+export interface InputParts {
   readonly expectations: Pick<ExpectationWatch, "totals" | "refused" | "warnings">;
 }
 
-export async function expected({ expectations }: InputsParts, rooms: readonly EndpointRoom[]): Promise<Pick<Collected, Inputs>> {
-  const watching = rooms.filter(({ definition }) => definition.compiled.expectations !== null);
-  const names = new Set(watching.map(({ name }) => name));
+export async function expected({ expectations }: InputParts, rooms: readonly EndpointRoom[]): Promise<Pick<Collected, Expected>> {
+  const expecting = rooms.filter(({ definition }) => definition.compiled.expectations !== null);
+  const names = new Set<string>(expecting.map(({ name }) => name));
   const totals = expectations.totals().filter(({ endpoint }) => names.has(endpoint));
-  const warnings = await Promise.all(
-    watching.map(async ({ name }) => ({ labels: { endpoint: name }, value: (await expectations.warnings(name)).length })),
-  );
+  const warned: MetricSample[] = [];
+  for (const { name: endpoint } of expecting) {
+    // Kinds of breaches of one name: it may have been declared anew since it was warned of.
+    const kinds = new Set((await expectations.warnings(endpoint)).map(({ expectation, breach }) => `${expectation}\0${breach}`));
+    for (const kind of kinds) {
+      const [expectation = "", breach = ""] = kind.split("\0");
+      warned.push({ labels: { endpoint, expectation, breach }, value: 1 });
+    }
+  }
   return {
-    evenkeel_expectation_requests_total: totals.map(({ endpoint, expectation, checked }) => ({
+    evenkeel_expectation_checked_total: totals.map(({ endpoint, expectation, checked }) => ({
       labels: { endpoint, expectation },
       value: checked,
     })),
     evenkeel_expectation_breaches_total: totals.flatMap(({ endpoint, expectation, breaches }) =>
-      BREACHES.flatMap((breach) =>
-        breaches[breach] === 0 ? [] : [{ labels: { endpoint, expectation, breach }, value: breaches[breach] }],
-      ),
+      Object.entries(breaches).map(([breach, value]) => ({ labels: { endpoint, expectation, breach }, value })),
     ),
-    evenkeel_expectation_refused_total: watching.map(({ name }) => ({ labels: { endpoint: name }, value: expectations.refused(name) })),
-    evenkeel_expectation_warnings: warnings,
+    evenkeel_expectation_refused_total: perEndpoint(expecting, ({ name }) => expectations.refused(name)),
+    evenkeel_expectation_warned: warned,
   };
 }
