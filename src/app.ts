@@ -292,7 +292,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       expectations,
       redress,
       drills,
-      alerts,
       onTrouble: (error) => onError(error, "reports"),
     });
     repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
@@ -376,7 +375,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({
         ...ui,
-        expectations,
         version: VERSION,
         log,
         sinks,
