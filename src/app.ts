@@ -287,15 +287,11 @@ export async function startApp(options: AppOptions): Promise<App> {
       audit,
       registry,
       releases,
-      sinks,
-      alerts,
       control,
       incidents,
-      rollbacks,
       expectations,
       redress,
       drills,
-      alerts,
       onTrouble: (error) => onError(error, "reports"),
     });
     repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
@@ -379,10 +375,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({
         ...ui,
+        expectations,
         version: VERSION,
         log,
         sinks,
-        expectations,
         clockWatch,
         dropped: options.dropped ?? (() => 0),
       }),
