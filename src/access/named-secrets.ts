@@ -31,7 +31,8 @@ export function secretIssues(
   return isRight(text) ? [] : [{ path, expected: `${variableOf(name)} to hold ${expected}`, got: "something else" }];
 }
 
-export const secretNamed = (secrets: Secrets, name: string): string | undefined => (Object.hasOwn(secrets, name) ? secrets[name] : undefined);
+export const secretNamed = (secrets: Secrets, name: string): string | undefined =>
+  Object.hasOwn(secrets, name) ? secrets[name] : undefined;
 
 /** A secret that webhooks are signed with, for {@link secretIssues}. */
 export const SIGNING = {

@@ -247,10 +247,7 @@ function deliveryRoutes(app: Server, alerts: Alerts): void {
       schema: {
         summary: "Send a test message, and wait for what comes of it",
         tags,
-        body: Type.Object(
-          { channel: Type.Optional(Type.String({ description: "All when left out" })) },
-          { additionalProperties: false },
-        ),
+        body: Type.Object({ channel: Type.Optional(Type.String({ description: "All when left out" })) }, { additionalProperties: false }),
         response: { 200: Type.Object({ tested: Type.Array(TestedView) }) },
       },
     },

@@ -23,7 +23,12 @@ export interface ApplyParts {
 }
 
 /** First a dry run over everything, so that a mistake in the last document changes nothing either. */
-export async function apply({ releases, sinks, alerts }: ApplyParts, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
+export async function apply(
+  { releases, sinks, alerts }: ApplyParts,
+  yaml: string,
+  principal: Principal,
+  dryRun: boolean,
+): Promise<ChangeView[]> {
   const documents = parseYaml(yaml);
   if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
   if (documents.value.length === 0)

@@ -73,7 +73,14 @@ export const silenceList = (io: Io, all: readonly SilenceView[]): string =>
   table(
     io,
     ["silence", "of", "until", "state", "by", "why"],
-    all.map((one) => [one.id, matcherText(one), moment(one.until), one.isOver ? "over" : styled(io, "yellow", "holds"), one.by, one.reason]),
+    all.map((one) => [
+      one.id,
+      matcherText(one),
+      moment(one.until),
+      one.isOver ? "over" : styled(io, "yellow", "holds"),
+      one.by,
+      one.reason,
+    ]),
     "no silence",
   );
 

@@ -166,10 +166,13 @@ const isGuardrailsCondemnation = ({ change, actor }: Transition): boolean =>
   change.kind === "condemned" && actor.kind === "system" && actor.name.startsWith(GUARDRAIL);
 
 /** `open`: harm may go on. `contained`: it doesn't, and nobody has looked yet. `in_review`: somebody does. */
-const SEVERITY = { open: "critical", contained: "error", in_review: "warning", resolved: "warning", closed: "warning" } as const satisfies Record<
-  IncidentState,
-  Facts["severity"]
->;
+const SEVERITY = {
+  open: "critical",
+  contained: "error",
+  in_review: "warning",
+  resolved: "warning",
+  closed: "warning",
+} as const satisfies Record<IncidentState, Facts["severity"]>;
 
 function isTimed({ body: { rollback }, openedAtMs }: IncidentHead, nowMs: number): boolean {
   return rollback === null || rollback.drainedUs !== null || nowMs - openedAtMs >= TIMED_WITHIN_MS;

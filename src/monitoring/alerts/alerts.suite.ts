@@ -45,7 +45,12 @@ interface Body {
   };
 }
 const bodyOf = ({ body }: Received): Body => JSON.parse(body);
-const news = (requests: readonly Received[]) => requests.map((one) => bodyOf(one).data.alerts.map(({ about, news: word }) => `${about} ${word}`).join(", "));
+const news = (requests: readonly Received[]) =>
+  requests.map((one) =>
+    bodyOf(one)
+      .data.alerts.map(({ about, news: word }) => `${about} ${word}`)
+      .join(", "),
+  );
 const idOf = ({ headers }: Received) => String(headers["webhook-id"]);
 
 /** @param open - a fresh store and the time that it lives in */
@@ -72,7 +77,13 @@ export function alertsSuite(open: () => Promise<AlertWorld>): void {
       onTrouble: ({ message }) => void troubles.push(message),
     });
   };
-  const target = (more: object = {}) => ({ kind: "webhook", url: `http://127.0.0.1:${receiver.port}/in`, secrets: ["hook"], timeout_ms: 300, ...more });
+  const target = (more: object = {}) => ({
+    kind: "webhook",
+    url: `http://127.0.0.1:${receiver.port}/in`,
+    secrets: ["hook"],
+    timeout_ms: 300,
+    ...more,
+  });
   const apply = async (kind: "channel" | "alerts", spec: object) => {
     const done = await alerts.declarations.apply(kind, { kind, ...spec }, by);
     if (!done.ok) throw new Error(JSON.stringify(done.error));
@@ -263,7 +274,10 @@ export function alertsSuite(open: () => Promise<AlertWorld>): void {
     receiver.mood = { status: 500 };
     holding = [incident(7)];
     await look(1000);
-    expect(await alerts.declarations.remove("channel", "hook", by)).toMatchObject({ ok: false, error: { kind: "in-use", by: ["alerts all"] } });
+    expect(await alerts.declarations.remove("channel", "hook", by)).toMatchObject({
+      ok: false,
+      error: { kind: "in-use", by: ["alerts all"] },
+    });
     expect(await alerts.declarations.remove("alerts", "all", by)).toMatchObject({ ok: true });
     expect(await alerts.declarations.remove("channel", "hook", by)).toMatchObject({ ok: true });
     expect(await alerts.declarations.remove("channel", "hook", by)).toMatchObject({ ok: false, error: { kind: "unknown" } });

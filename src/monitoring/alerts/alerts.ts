@@ -105,7 +105,15 @@ export class Alerts {
   }
 
   /** Writes what is new. @returns the alerts under way as they are now */
-  async #turn({ declared, seen, pending }: { declared: Declared; seen: Seen; pending: readonly StoredNotice[] }): Promise<readonly Alert[]> {
+  async #turn({
+    declared,
+    seen,
+    pending,
+  }: {
+    declared: Declared;
+    seen: Seen;
+    pending: readonly StoredNotice[];
+  }): Promise<readonly Alert[]> {
     const { db, runtime } = this.#store;
     const nowMs = runtime.clock.nowMs();
     const newId = () => runtime.ids.next();

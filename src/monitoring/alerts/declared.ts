@@ -2,7 +2,15 @@
 import type { Audit } from "../../access/index.ts";
 import { err, ok, unreachable, type Issue, type Result } from "../../std.ts";
 import { canonicalJson, type Store } from "../../store/index.ts";
-import { parseAlerts, parseChannel, storedAlerts, storedChannel, type AlertSurroundings, type AlertsSpec, type ChannelSpec } from "./spec.ts";
+import {
+  parseAlerts,
+  parseChannel,
+  storedAlerts,
+  storedChannel,
+  type AlertSurroundings,
+  type AlertsSpec,
+  type ChannelSpec,
+} from "./spec.ts";
 import { dropChannel } from "./stored-notices.ts";
 
 export type DeclarationKind = "channel" | "alerts";
@@ -105,7 +113,8 @@ export class Declarations {
     const known = kind === "channel" ? declared.channels : declared.alerts;
     if (!known.some((spec) => spec.name === name)) return err({ kind: "unknown" });
     if (kind === "channel") {
-      const tells = ({ tell, escalate = [] }: AlertsSpec) => [tell, ...escalate.map((step) => step.tell)].some((some) => some.includes(name));
+      const tells = ({ tell, escalate = [] }: AlertsSpec) =>
+        [tell, ...escalate.map((step) => step.tell)].some((some) => some.includes(name));
       const users = [...declared.alerts.filter(tells).map((spec) => `alerts ${spec.name}`), ...guardrailsTelling(name)];
       if (users.length > 0) return err({ kind: "in-use", by: users });
     }
@@ -118,11 +127,7 @@ export class Declarations {
     return ok(undefined);
   }
 
-  async #parse(
-    kind: DeclarationKind,
-    value: unknown,
-    before: Before,
-  ): Promise<Result<ChannelSpec | AlertsSpec, readonly Issue[]>> {
+  async #parse(kind: DeclarationKind, value: unknown, before: Before): Promise<Result<ChannelSpec | AlertsSpec, readonly Issue[]>> {
     switch (kind) {
       case "channel":
         return parseChannel(value, this.#options);

@@ -10,11 +10,7 @@ const FAILING_AFTER_MS = 15 * 60_000;
 const DEAD_FOR_MS = 24 * 3_600_000;
 
 /** @param notices - that wait or were given up */
-export function failingChannels(
-  channels: readonly ChannelSpec[],
-  notices: readonly StoredNotice[],
-  nowMs: number,
-): readonly Condition[] {
+export function failingChannels(channels: readonly ChannelSpec[], notices: readonly StoredNotice[], nowMs: number): readonly Condition[] {
   const failing = new Set(notices.filter((notice) => isFailing(notice, nowMs)).map(({ channel }) => channel));
   return channels
     .filter(({ name }) => failing.has(name))

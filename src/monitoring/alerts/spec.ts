@@ -28,7 +28,10 @@ const WebhookTarget = Type.Object(
 const SlackTarget = Type.Object(
   {
     kind: Type.Literal("slack"),
-    secret: Type.Unsafe<string>({ ...SecretName, description: "Holds the whole address of the incoming webhook: whoever knows it may write" }),
+    secret: Type.Unsafe<string>({
+      ...SecretName,
+      description: "Holds the whole address of the incoming webhook: whoever knows it may write",
+    }),
   },
   { title: "SlackChannel", ...closed, description: "Slack's incoming webhooks, and what takes the same: Mattermost, Rocket.Chat" },
 );
@@ -39,7 +42,8 @@ const EmailTarget = Type.Object(
     port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: "587 by default; 465 with tls: implicit" })),
     tls: Type.Optional(
       Type.Enum(["starttls", "implicit", "none"], {
-        description: "starttls (default): nothing is sent before the connection is encrypted; none: only for a relay on a network of your own",
+        description:
+          "starttls (default): nothing is sent before the connection is encrypted; none: only for a relay on a network of your own",
       }),
     ),
     user: Type.Optional(Type.String({ minLength: 1, maxLength: 320 })),
@@ -234,7 +238,13 @@ function emailIssues(target: ChannelTargetOf<"email">, { egress, secrets }: Aler
     ...(password === undefined ? [] : secretIssues("/target/password", password, secrets, text)),
     ...((user === undefined) === (password === undefined)
       ? []
-      : [{ path: user === undefined ? "/target/user" : "/target/password", expected: "a user with a password, or neither", got: "nothing" }]),
+      : [
+          {
+            path: user === undefined ? "/target/user" : "/target/password",
+            expected: "a user with a password, or neither",
+            got: "nothing",
+          },
+        ]),
     ...(tls === "none" && password !== undefined
       ? [{ path: "/target/tls", expected: "starttls or implicit where a password is sent", got: "none" }]
       : []),

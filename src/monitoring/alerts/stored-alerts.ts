@@ -5,17 +5,7 @@
 import type { Selectable, Transaction } from "kysely";
 import { checked } from "../../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../../store/index.ts";
-import {
-  Facts,
-  Matcher,
-  alertKinds,
-  severities,
-  type Alert,
-  type AlertKind,
-  type Severity,
-  type Silence,
-  type Told,
-} from "./alert.ts";
+import { Facts, Matcher, alertKinds, severities, type Alert, type AlertKind, type Severity, type Silence, type Told } from "./alert.ts";
 
 export interface AlertFilter {
   readonly isOpen?: boolean;
@@ -35,10 +25,7 @@ export async function alertsUnderWay(db: Db): Promise<readonly Alert[]> {
     .selectFrom("alert")
     .selectAll()
     .where((eb) =>
-      eb.or([
-        eb("resolved_at_ms", "is", null),
-        eb("id", "in", eb.selectFrom("alert_told").select("alert").where("is_resolved", "=", 0)),
-      ]),
+      eb.or([eb("resolved_at_ms", "is", null), eb("id", "in", eb.selectFrom("alert_told").select("alert").where("is_resolved", "=", 0))]),
     )
     .orderBy("id")
     .execute();
@@ -139,7 +126,10 @@ export async function saveSilence(db: Db, { id, matcher, fromMs, untilMs, by, re
 const parseFacts = checked(Facts);
 const parseMatcher = checked(Matcher);
 
-export function readOrThrow<T>(what: string, read: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }): T {
+export function readOrThrow<T>(
+  what: string,
+  read: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown },
+): T {
   if (!read.ok) throw new Error(`${what} can't be read: ${JSON.stringify(read.error)}`);
   return read.value;
 }

@@ -76,10 +76,7 @@ test("an incident is told once, with those of its endpoint that come within the 
 test("two endpoints are two messages", () => {
   const world = new World(everybody);
   world.at(0, incident(1), incident(2, { endpoint: "cards" }));
-  expect(world.at(10_000, incident(1), incident(2, { endpoint: "cards" }))).toEqual([
-    "chat: incident/1 opened",
-    "chat: incident/2 opened",
-  ]);
+  expect(world.at(10_000, incident(1), incident(2, { endpoint: "cards" }))).toEqual(["chat: incident/1 opened", "chat: incident/2 opened"]);
 });
 
 test("between two messages about one endpoint there is the interval, however much comes", () => {

@@ -75,9 +75,7 @@ export function due(state: TellState, telling: Telling, nowMs: number): readonly
     const last = lastMs.get(key);
     if (!isRipe || (last !== undefined && nowMs < last + intervalMs)) return [];
     const chosen = items.toSorted(bySeverity).slice(0, ENTRIES_MAX);
-    return [
-      { channel, endpoint, entries: chosen.map(entryOf), told: chosen.map(({ alert }) => toldNow(alert, channel, nowMs)) },
-    ];
+    return [{ channel, endpoint, entries: chosen.map(entryOf), told: chosen.map(({ alert }) => toldNow(alert, channel, nowMs)) }];
   });
 }
 

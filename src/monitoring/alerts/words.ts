@@ -49,8 +49,7 @@ export function sentences({ news, facts, openedAtMs, resolvedAtMs }: Entry, read
     ...(guardrail === null ? [] : [`guardrail ${guardrail}`]),
     ...(group === null ? [] : [`group ${group}`]),
   ];
-  const times =
-    resolvedAtMs === null ? `Since ${moment(openedAtMs)}.` : `From ${moment(openedAtMs)} to ${moment(resolvedAtMs)}.`;
+  const times = resolvedAtMs === null ? `Since ${moment(openedAtMs)}.` : `From ${moment(openedAtMs)} to ${moment(resolvedAtMs)}.`;
   return [
     `${NEWS[news]}${titleFor(facts, reader)}.`,
     ...(done === null ? [] : [`${capital(done.text)}${done.ms === null ? "" : `, ${duration(done.ms)} after the proof`}.`]),
@@ -65,7 +64,8 @@ function figuresInWords({ metric, estimate, limit, evidence, needed, decisions }
   return capital(`${value}evidence ${odds(evidence)}, needed ${odds(needed)}, after ${decisions.toLocaleString("en")} decisions.`);
 }
 
-const odds = (value: number): string => (value >= 1e6 ? `${value.toExponential(1)} to 1` : `${Math.round(value).toLocaleString("en")} to 1`);
+const odds = (value: number): string =>
+  value >= 1e6 ? `${value.toExponential(1)} to 1` : `${Math.round(value).toLocaleString("en")} to 1`;
 const rounded = (value: number): string => String(Number(value.toFixed(3)));
 const duration = (ms: number): string => (ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms).toLocaleString("en")} ms`);
 /** `2026-11-30 20:13:17 UTC` */

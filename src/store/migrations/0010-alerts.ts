@@ -26,13 +26,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("ack_reason", "text")
     .addColumn("facts_json", "text", (c) => c.notNull())
     .execute();
-  await db.schema
-    .createIndex("alert_open")
-    .unique()
-    .on("alert")
-    .column("key")
-    .where(sql.ref("resolved_at_ms"), "is", null)
-    .execute();
+  await db.schema.createIndex("alert_open").unique().on("alert").column("key").where(sql.ref("resolved_at_ms"), "is", null).execute();
   await db.schema.createIndex("alert_key").on("alert").column("key").execute();
   await db.schema
     .createTable("alert_told")

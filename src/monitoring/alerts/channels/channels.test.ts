@@ -36,7 +36,9 @@ test("Slack gets one text: a headline that is a link, and nothing that it would 
   expect(bodies()).toEqual([{ text: slackText(notice(), BLIND) }]);
   const facts = { ...FACTS, blindTitle: "r2 <!channel> & <http://evil|click>" };
   const text = slackText(notice(entry({ facts })), BLIND);
-  expect(text).toMatch(/^\*<https:\/\/evenkeel\.test\/incidents\/7\|\[error\] loans: r2 &lt;!channel&gt; &amp; &lt;http:\/\/evil\/click&gt;>\*\n/);
+  expect(text).toMatch(
+    /^\*<https:\/\/evenkeel\.test\/incidents\/7\|\[error\] loans: r2 &lt;!channel&gt; &amp; &lt;http:\/\/evil\/click&gt;>\*\n/,
+  );
   expect(text).not.toContain("<!channel>");
 });
 
@@ -71,7 +73,11 @@ test("PagerDuty gets an event an alert, all of one alert under one key", async (
 
 test("Alertmanager's labels stay the same through an alert's life, and what is open ends by itself in four minutes", () => {
   const began = postableAlert(entry(), BLIND, OPENED_MS);
-  const changed = entry({ news: "resolved", resolvedAtMs: OPENED_MS + 5000, facts: { ...FACTS, severity: "warning", title: "x", done: null } });
+  const changed = entry({
+    news: "resolved",
+    resolvedAtMs: OPENED_MS + 5000,
+    facts: { ...FACTS, severity: "warning", title: "x", done: null },
+  });
   const ended = postableAlert(changed, BLIND, OPENED_MS + 9000);
   expect(ended.labels).toEqual(began.labels);
   expect(began.labels).toEqual({
