@@ -11,8 +11,10 @@ import {
   buildServer,
   decisionLineageRoutes,
   decisionRoutes,
+  endpointMetricsRoutes,
   endpointRoutes,
   eventRoutes,
+  expectationRoutes,
   handOverRoutes,
   healthRoutes,
   homeView,
@@ -36,7 +38,7 @@ import {
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
-import { Alerts, GuardrailEvaluator } from "./monitoring/index.ts";
+import { Alerts, ExpectationWatch, GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { LET_GO_WITHIN_MS, assertFree, handOverTo, takeOver } from "./hand-over.ts";
 import { egressOf, containersOf } from "./outside.ts";
@@ -199,6 +201,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
     void containers?.booted().catch((error: unknown) => onError(asError(error), "containers"));
+    const expectations = new ExpectationWatch({
+      store,
+      gateway,
+      endpoints: () => releases.rooms().map(({ name, definition }) => ({ name, expectations: definition.compiled.expectations })),
+    });
+    undo.push(() => expectations.close().catch((error: unknown) => onError(asError(error), "expectations")));
+    repeat(EXPECTATIONS_EVERY_MS, "expectations", () => expectations.tick());
     const sinks = await Sinks.open({
       store,
       audit,
@@ -336,7 +345,9 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks }),
+      endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks, expectations }),
+      expectationRoutes({ releases, expectations, clock: runtime.clock }),
+      endpointMetricsRoutes({ store, releases }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       alertRoutes({ alerts, clock: runtime.clock }),
@@ -426,6 +437,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */
+const EXPECTATIONS_EVERY_MS = 5000;
 /** Often enough to see a standstill, seldom enough to cost nothing. */
 const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */

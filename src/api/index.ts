@@ -10,6 +10,8 @@ export {
   type DecisionReplyView,
   type DecisionView,
 } from "./decision-routes.ts";
+export { endpointMetricsRoutes } from "./endpoint-metrics-routes.ts";
+export type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 export { endpointRoutes } from "./endpoint-routes.ts";
 export type {
   ChangeView,
@@ -20,6 +22,7 @@ export type {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
+export { expectationRoutes, type ExpectationWarningView, type ExpectationsView } from "./expectation-routes.ts";
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";

@@ -11,6 +11,8 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/endpoints",
     "GET /v1/endpoints/{endpoint}",
     "GET /v1/endpoints/{endpoint}/inputs",
+    "GET /v1/endpoints/{endpoint}/expectations",
+    "GET /v1/endpoints/{endpoint}/metrics",
     "GET /v1/endpoints/{endpoint}/transitions",
     "GET /v1/endpoints/{endpoint}/rollout",
     "GET /v1/endpoints/{endpoint}/ab",

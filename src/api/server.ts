@@ -27,6 +27,7 @@ import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
 import { Connections } from "./connections.ts";
+import { lateSerializers } from "./late-serializers.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
@@ -102,6 +103,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
+    schemaController: { compilersFactory: { buildSerializer: lateSerializers() } },
     serverFactory: (handle) =>
       createServer(
         {

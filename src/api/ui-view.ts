@@ -190,8 +190,8 @@ export const EvidenceView = object({
   estimate: orNull(Type.Number()),
   /** 95 % band for all times; `high` null where it has no upper end. */
   band: object({ low: Type.Number(), high: orNull(Type.Number()) }),
-  /** What `Side.favourable` counts: favourable answers, answers that another release gave, or answers that are worse. */
-  counts: Type.Enum(["selections", "substitutions", "flips"]),
+  /** What `Side.favourable` counts: favourable answers, answers of certain actions, answers that another release gave, or what came of decisions. */
+  counts: Type.Enum(["selections", "actions", "substitutions", "flips", "net-flips", "outcomes"]),
   limit: Type.Number(),
   evidence: Type.Number({ minimum: 0 }),
   threshold: Type.Number({ minimum: 0 }),

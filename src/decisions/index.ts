@@ -14,6 +14,7 @@ export {
 } from "./decision-record.ts";
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
+export { matureOutcomes, readMatured, type MaturedRow, type MaturedState } from "./matured.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
 export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
@@ -46,6 +47,7 @@ export {
   type TotalRow,
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
+export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";

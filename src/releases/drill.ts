@@ -1,4 +1,5 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
+import { millisecondsOf } from "../duration.ts";
 import { checked, object, orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
 import type { Audit } from "../access/index.ts";

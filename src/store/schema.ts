@@ -52,11 +52,15 @@ export interface Schema {
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
+  matured_outcome: MaturedOutcomeTable;
+  matured_cursor: MaturedCursorTable;
   sink: SinkTable;
   sink_cursor: SinkCursorTable;
   sink_lease: SinkLeaseTable;
   // monitoring
   guardrail_test: GuardrailTestTable;
+  expectation_hour: ExpectationHourTable;
+  expectation_warning: ExpectationWarningTable;
   alert_setting: AlertSettingTable;
   alert: AlertTable;
   alert_told: AlertToldTable;
@@ -71,6 +75,7 @@ export interface Schema {
   incident: IncidentTable;
   incident_event: IncidentEventTable;
   openlineage_export: OpenlineageExportTable;
+  report: ReportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -543,6 +548,27 @@ export interface OutcomeTallyTable {
   corrections: number;
 }
 
+/** What had become of counted decisions when they reached an age: `good`, `bad` or `missing`. Only grows; later outcomes aren't tested. */
+export interface MaturedOutcomeTable {
+  endpoint: string;
+  matures_after_ms: number;
+  release: string;
+  arm: string;
+  cell: string;
+  action: string;
+  state: string;
+  count: number;
+}
+/** How far into the log decisions have been counted for an age. */
+export interface MaturedCursorTable {
+  endpoint: string;
+  matures_after_ms: number;
+  /** The `seq` of the last one. */
+  position: number;
+  /** Once: what was decided before anybody asked had been counted. */
+  has_caught_up: Flag;
+}
+
 /** Somewhere that decisions and outcomes are delivered to. A removed one stays, so that its name goes on where it was. */
 export interface SinkTable {
   name: string;
@@ -595,6 +621,42 @@ export interface GuardrailTestTable {
   updated_at_ms: number;
 }
 
+/** Requests that an endpoint looked at in an hour, and what was not as expected: of each process, which writes its own sums again and again. */
+export interface ExpectationHourTable {
+  endpoint: string;
+  /** Whole hours since 1970 (UTC). */
+  hour: number;
+  /** One life of a process. */
+  writer: string;
+  counts_json: string;
+}
+/** The share of breaches was proven to be beyond its limit on that day. */
+export interface ExpectationWarningTable {
+  endpoint: string;
+  /** Whole days since 1970 (UTC). */
+  day: number;
+  /** The expectation's key: its name and what it says. */
+  expectation: string;
+  breach: string;
+  at_ms: number;
+  /** As they stood then. */
+  checked: number;
+  breached: number;
+  share_limit: number;
+}
+/** Reports that are kept: pages about a period of an endpoint. */
+export interface ReportTable {
+  id: string;
+  endpoint: string;
+  /** `week` or `month`. */
+  schedule: string;
+  from_ms: number;
+  to_ms: number;
+  blob: string;
+  bytes: number;
+  made_at_ms: number;
+  made_by: string;
+}
 /** A declared document: `kind` is `channel` (where to) or `alerts` (who is told of what). */
 export interface AlertSettingTable {
   kind: string;
