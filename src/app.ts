@@ -249,7 +249,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
-    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const conditions = new AlertConditions({
+      clock: runtime.clock,
+      releases,
+      incidents,
+      control,
+      drills,
+      sinks,
+      recorded: () => log.recorded(),
+    });
     const alerts = new Alerts({
       store,
       audit,

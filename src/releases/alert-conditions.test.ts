@@ -14,11 +14,12 @@ let runtime: SimulatedRuntime;
 let lender: Lender;
 let drill: Drill | undefined;
 let sinks: SinkStatus[];
+let recorded: { endpoint: string; count: number; fellBack: number }[];
 let conditions: AlertConditions;
 beforeEach(async () => {
   runtime = simulatedRuntime(1, START_MS);
   lender = await Lender.open(runtime);
-  [drill, sinks] = [undefined, []];
+  [drill, sinks, recorded] = [undefined, [], []];
   const { releases, incidents, control } = lender;
   conditions = new AlertConditions({
     clock: runtime.clock,
@@ -27,6 +28,7 @@ beforeEach(async () => {
     control,
     drills: { latest: async () => drill },
     sinks: { list: async () => sinks },
+    recorded: () => recorded,
   });
 });
 afterEach(() => lender.drop());
@@ -182,4 +184,19 @@ test("a failed rehearsal and a sink that fails are looked at now and then, and n
   expect(keys(await look())).toEqual([]);
   sinks = [{ ...late, state: "disabled" }];
   expect((await look()).conditions).toMatchObject([{ key: "sink/archive", facts: { severity: "error" } }]);
+});
+
+test("an endpoint that is mostly answered by stand-ins is told of until it isn't; silence changes nothing", async () => {
+  const [good] = await lender.define(fairRelease(50));
+  if (good) await lender.promote(good);
+  const after = async (count: number, fellBack: number) => {
+    recorded = [...recorded, { endpoint: "loans", count, fellBack }];
+    return keys(await look());
+  };
+  expect(await after(100, 10)).toEqual([]);
+  expect(await after(19, 19)).toEqual([]);
+  expect(await after(100, 60)).toEqual(["fallback/loans"]);
+  expect(await after(0, 0)).toEqual(["fallback/loans"]);
+  expect(keys(await look(1000))).toEqual(["fallback/loans"]);
+  expect(await after(100, 10)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** What holds now that somebody should be told of: from incidents, guardrails, route tables, drills and sinks as they stand. */
-import type { SinkStatus, Sinks } from "../decisions/index.ts";
+import type { RecordedCount, SinkStatus, Sinks } from "../decisions/index.ts";
 import { ABOUT_NOTHING, breachFigures, type AlertKind, type Breach, type Condition, type Facts, type Seen } from "../monitoring/index.ts";
 import { unreachable, type ReleaseId } from "../std.ts";
 import type { Clock } from "../store/index.ts";
@@ -9,6 +9,7 @@ import { findingOf, type GuardrailControl } from "./guardrail-control.ts";
 import { breachIn, type IncidentHead, type IncidentState } from "./incident-record.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Releases } from "./releases.ts";
+import { StandIns } from "./stand-ins.ts";
 import type { Transition } from "./transition.ts";
 
 export interface ConditionParts {
@@ -18,6 +19,8 @@ export interface ConditionParts {
   readonly control: Pick<GuardrailControl, "tests">;
   readonly drills: Pick<Drills, "latest">;
   readonly sinks: Pick<Sinks, "list">;
+  /** What this process has recorded, and how much of it another release answered than the planned one. */
+  readonly recorded: () => readonly Pick<RecordedCount, "endpoint" | "count" | "fellBack">[];
 }
 
 const UNSETTLED: readonly IncidentState[] = ["open", "contained", "in_review"];
@@ -40,6 +43,7 @@ export class AlertConditions {
   /** Shadows that guardrails have ended, as far as the route table has come. */
   readonly #stopped = new Map<string, { readonly generation: number; readonly transitions: readonly Transition[] }>();
   #seldomAtUs = Number.NEGATIVE_INFINITY;
+  readonly #standIns = new StandIns();
 
   constructor(parts: ConditionParts) {
     this.#parts = parts;
@@ -52,10 +56,13 @@ export class AlertConditions {
     const troubled = new Set<string>(incidents.map(({ endpoint }) => endpoint));
     for (const room of this.#parts.releases.rooms()) {
       conditions.push(...(await this.#ofGuardrails(room)), ...(await this.#ofStoppedShadows(room)));
-      if (!troubled.has(room.name)) conditions.push(...onFallback(room));
     }
     const nowUs = this.#parts.clock.monotonicUs();
-    if (nowUs < this.#seldomAtUs) return { conditions, kinds: new Set(OFTEN) };
+    const isSeldom = nowUs >= this.#seldomAtUs;
+    if (isSeldom) this.#standIns.look(this.#parts.recorded());
+    for (const room of this.#parts.releases.rooms())
+      if (!troubled.has(room.name)) conditions.push(...onFallback(room, this.#standIns.areMany(room.name)));
+    if (!isSeldom) return { conditions, kinds: new Set(OFTEN) };
     this.#seldomAtUs = nowUs + SELDOM_EVERY_MS * 1000;
     for (const room of this.#parts.releases.rooms()) {
       const drill = await this.#parts.drills.latest(room.name);
@@ -220,9 +227,12 @@ export const guardrailsTelling = ({ name: endpoint, definition }: EndpointRoom, 
   definition.guardrails.filter(({ tell }) => tell?.includes(channel)).map(({ name }) => `guardrail ${name} of ${endpoint}`);
 
 /** With a history it has answered by something else before: the fallback is what it was put back to. */
-function onFallback({ name: endpoint, table }: EndpointRoom): readonly Condition[] {
-  if (table.live !== table.fallback || (table.history.length === 0 && table.condemned.size === 0)) return [];
-  const title = "applicants are answered by the fallback rule alone, and no incident is open";
+function onFallback({ name: endpoint, table }: EndpointRoom, areMany: boolean): readonly Condition[] {
+  const isPutBack = table.live === table.fallback && (table.history.length > 0 || table.condemned.size > 0);
+  if (!isPutBack && !areMany) return [];
+  const title = isPutBack
+    ? "applicants are answered by the fallback rule alone, and no incident is open"
+    : "most applicants are answered by another release than the planned one, since that can't answer";
   const command = `evenkeel status ${endpoint}`;
   const facts: Facts = { ...ABOUT_NOTHING, severity: "warning", title, blindTitle: title, endpoint, path: "/", command };
   return [{ key: `fallback/${endpoint}`, kind: "fallback", facts }];
