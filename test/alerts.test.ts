@@ -1,11 +1,8 @@
 /** Alerts of the whole product: harm in, a message out; whatever becomes of the message, the rollback waits for nothing. */
-import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AlertDetailView, IncidentDetailView, NewTokenView } from "../src/api/index.ts";
 import type { IncidentView } from "../src/api/ui-view.ts";
@@ -14,6 +11,7 @@ import { openChannel } from "../src/monitoring/alerts/channels/open-channel.ts";
 import { FACTS, entry, notice, partsFor } from "./fixtures/notices.ts";
 import { Receiver } from "./fixtures/receiver.ts";
 import { lendTo } from "./lending-server.ts";
+import { hasPrometheus, startPrometheus, type RealPrometheus } from "./real-prometheus.ts";
 import { said } from "./said.ts";
 import { freshServer, problemOf, type FreshServer } from "./server.ts";
 import { ServerProcess } from "./torture/server-process.ts";
@@ -307,20 +305,16 @@ test("the command line shows, silences, tries and sends again, and says what is 
   expect(await cli("show", "99")).toMatchObject({ code: 1 });
 });
 
-const PROMETHEUS = fileURLToPath(new URL("../../shared/services/prometheus", import.meta.url));
-const run = promisify(execFile);
-/** Debian's own Alertmanager where this machine can have it; the tests without it say so by being skipped. */
-const hasAlertmanager = existsSync(PROMETHEUS) && process.getuid?.() === 0;
-
-describe.skipIf(!hasAlertmanager)("a real Alertmanager", () => {
-  const instance = `alerts-${process.pid}`;
+// Skipped, and counted as such, where this machine can't have it.
+describe.skipIf(!hasPrometheus)("a real Alertmanager", () => {
+  let prometheus: RealPrometheus;
   let manager: string;
   beforeEach(async () => {
-    const settings = [`webhook=http://127.0.0.1:${receiver.port}/from-alertmanager`, "interval=5s"];
-    await run(PROMETHEUS, ["up", "--name", instance, ...settings], { timeout: 120_000 });
-    manager = (await run(PROMETHEUS, ["url", "--name", instance, "alertmanager"])).stdout.trim();
-  }, 150_000);
-  afterEach(() => run(PROMETHEUS, ["down", "--name", instance], { timeout: 60_000 }), 90_000);
+    const webhook = `http://127.0.0.1:${receiver.port}/from-alertmanager`;
+    prometheus = await startPrometheus({ target: "127.0.0.1:9", token: "none", rules: [], webhook });
+    manager = prometheus.alertmanager;
+  }, 200_000);
+  afterEach(() => prometheus.down(), 90_000);
 
   /** What Alertmanager told its own receiver: labels. */
   const heard = (status: string, endpoint: string) => {

@@ -26,7 +26,7 @@ export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type To
 export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage, type ServedRoute } from "./counting.ts";
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
-export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 export { WARNING_BUDGET } from "./breach-evidence.ts";

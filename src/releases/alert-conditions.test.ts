@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Lender, ada, endpoint, fairRelease, harmfulRelease } from "../../test/lender.ts";
 import { START_MS } from "../../test/sqlite.ts";
 import type { SinkStatus } from "../decisions/index.ts";
-import type { Seen } from "../monitoring/index.ts";
+import type { ExpectationWarning, Seen } from "../monitoring/index.ts";
 import { simulatedRuntime, type SimulatedRuntime } from "../store/index.ts";
 import { AlertConditions } from "./alert-conditions.ts";
 import type { Drill } from "./drill.ts";
@@ -15,11 +15,12 @@ let lender: Lender;
 let drill: Drill | undefined;
 let sinks: SinkStatus[];
 let recorded: { endpoint: string; count: number; fellBack: number }[];
+let warnings: ExpectationWarning[];
 let conditions: AlertConditions;
 beforeEach(async () => {
   runtime = simulatedRuntime(1, START_MS);
   lender = await Lender.open(runtime);
-  [drill, sinks, recorded] = [undefined, [], []];
+  [drill, sinks, recorded, warnings] = [undefined, [], [], []];
   const { releases, incidents, control } = lender;
   conditions = new AlertConditions({
     clock: runtime.clock,
@@ -29,6 +30,7 @@ beforeEach(async () => {
     drills: { latest: async () => drill },
     sinks: { list: async () => sinks },
     recorded: () => recorded,
+    expectations: { warnings: async () => warnings },
   });
 });
 afterEach(() => lender.drop());
@@ -199,4 +201,14 @@ test("an endpoint that is mostly answered by stand-ins is told of until it isn't
   expect(await after(0, 0)).toEqual(["fallback/loans"]);
   expect(keys(await look(1000))).toEqual(["fallback/loans"]);
   expect(await after(100, 10)).toEqual([]);
+});
+
+test("a broken expectation is told of until its day ends", async () => {
+  await lender.define();
+  warnings = [{ expectation: "income", key: "income", breach: "above", atMs: 0, checked: 5020, breached: 340, limit: 0.01 }];
+  const [found] = (await look()).conditions;
+  expect(found).toMatchObject({ key: "expectation/loans/income/above", kind: "expectation" });
+  expect(found?.facts.title).toBe("the expectation income is broken (above) by more than 1 % of what comes in");
+  warnings = [];
+  expect(keys(await look())).toEqual([]);
 });

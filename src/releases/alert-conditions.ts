@@ -1,6 +1,16 @@
 /** What holds now that somebody should be told of: from incidents, guardrails, route tables, drills and sinks as they stand. */
 import type { RecordedCount, SinkStatus, Sinks } from "../decisions/index.ts";
-import { ABOUT_NOTHING, breachFigures, type AlertKind, type Breach, type Condition, type Facts, type Seen } from "../monitoring/index.ts";
+import {
+  ABOUT_NOTHING,
+  breachFigures,
+  type AlertKind,
+  type Breach,
+  type Condition,
+  type ExpectationWarning,
+  type ExpectationWatch,
+  type Facts,
+  type Seen,
+} from "../monitoring/index.ts";
 import { unreachable, type ReleaseId } from "../std.ts";
 import type { Clock } from "../store/index.ts";
 import type { Drill, Drills } from "./drill.ts";
@@ -19,6 +29,7 @@ export interface ConditionParts {
   readonly control: Pick<GuardrailControl, "tests">;
   readonly drills: Pick<Drills, "latest">;
   readonly sinks: Pick<Sinks, "list">;
+  readonly expectations: Pick<ExpectationWatch, "warnings">;
   /** What this process has recorded, and how much of it another release answered than the planned one. */
   readonly recorded: () => readonly Pick<RecordedCount, "endpoint" | "count" | "fellBack">[];
 }
@@ -67,6 +78,7 @@ export class AlertConditions {
     for (const room of this.#parts.releases.rooms()) {
       const drill = await this.#parts.drills.latest(room.name);
       if (drill && !drill.passed) conditions.push(ofDrill(drill, room));
+      conditions.push(...(await this.#parts.expectations.warnings(room.name)).map((warning) => ofExpectation(warning, room.name)));
     }
     conditions.push(...(await this.#parts.sinks.list()).flatMap(ofSink));
     return { conditions, kinds: new Set([...OFTEN, ...SELDOM]) };
@@ -166,7 +178,7 @@ export class AlertConditions {
 }
 
 const OFTEN: readonly AlertKind[] = ["incident", "guardrail", "fallback"];
-const SELDOM: readonly AlertKind[] = ["drill", "sink"];
+const SELDOM: readonly AlertKind[] = ["drill", "expectation", "sink"];
 const GUARDRAIL = "guardrail:";
 
 const isGuardrailsCondemnation = ({ change, actor }: Transition): boolean =>
@@ -246,6 +258,14 @@ function ofDrill({ endpoint, target, failed, answers, mode }: Drill, room: Endpo
   const command = `evenkeel drill ${endpoint}`;
   const facts: Facts = { ...ABOUT_NOTHING, severity: "error", title, blindTitle: title, endpoint, release: name, path: "/", command };
   return { key: `drill/${endpoint}`, kind: "drill", facts };
+}
+
+/** Proven once a day at most, and told of until the day ends. */
+function ofExpectation({ expectation, breach, limit }: ExpectationWarning, endpoint: string): Condition {
+  const title = `the expectation ${expectation} is broken (${breach}) by more than ${Number((limit * 100).toPrecision(3))} % of what comes in`;
+  const command = `evenkeel expectations show ${endpoint}`;
+  const facts: Facts = { ...ABOUT_NOTHING, severity: "warning", title, blindTitle: title, endpoint, path: "/", command };
+  return { key: `expectation/${endpoint}/${expectation}/${breach}`, kind: "expectation", facts };
 }
 
 function ofSink({ spec: { name }, state, lagMs, lastError }: SinkStatus): readonly Condition[] {

@@ -1,6 +1,6 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
-import { millisecondsOf } from "../duration.ts";
 import { checked, object, orNull } from "../checked.ts";
+import { millisecondsOf } from "../duration.ts";
 import { Type, type Static } from "typebox";
 import type { Audit } from "../access/index.ts";
 import type { Gateway } from "../serving/index.ts";
