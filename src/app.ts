@@ -255,7 +255,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
-    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const conditions = new AlertConditions({
+      clock: runtime.clock,
+      releases,
+      incidents,
+      control,
+      drills,
+      sinks,
+      expectations,
+      recorded: () => log.recorded(),
+    });
     const alerts = new Alerts({
       store,
       audit,
