@@ -7,6 +7,7 @@ import * as mlflow from "./0005-mlflow.ts";
 import * as data from "./0006-data.ts";
 import * as lineage from "./0007-lineage.ts";
 import * as pipelines from "./0008-pipelines.ts";
+import * as bins from "./0009-bins.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -18,4 +19,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0006-data": data,
   "0007-lineage": lineage,
   "0008-pipelines": pipelines,
+  "0009-bins": bins,
 };
