@@ -1,7 +1,7 @@
 /**
  * Counting answers finely: latencies, scores and inputs by bin. Pure, as `tally.ts` is.
  *
- * A batch touches many bins, so they are added up in memory and written about once a second, with how far the log has been counted;
+ * A batch touches many bins, so they are added up in memory and written every two seconds or so, with how far the log has been counted;
  * what isn't written when a process ends is counted again from the log.
  */
 import type { Arm } from "./decision-record.ts";

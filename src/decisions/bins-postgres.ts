@@ -1,4 +1,4 @@
-/** Counts by bin on PostgreSQL: as on SQLite, kept in memory and written with a commit about once a second. */
+/** Counts by bin on PostgreSQL: as on SQLite, kept in memory and written with a commit every two seconds or so. */
 import { sql, type RawBuilder, type Transaction } from "kysely";
 import type { Schema } from "../store/index.ts";
 import { BinCounts, uncelled, type BinnedAnswer } from "./bin-counts.ts";

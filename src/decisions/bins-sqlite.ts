@@ -1,4 +1,4 @@
-/** Counts by bin on SQLite, in the thread that writes: kept in memory, written with a commit about once a second. */
+/** Counts by bin on SQLite, in the thread that writes: kept in memory, written with a commit every two seconds or so. */
 import type { Schema, SqliteProcedure } from "../store/index.ts";
 import { BinCounts, uncelled, type BinnedAnswer } from "./bin-counts.ts";
 import { answerOf, shadowAnswerOf } from "./rows.ts";

@@ -43,7 +43,7 @@ interface Waiting {
 }
 
 /** How often what is counted by bin is written: with the next commit, or by itself when nothing more comes. */
-const COUNT_BINS_EVERY_MS = 1000;
+const COUNT_BINS_EVERY_MS = 2000;
 
 /** How long a failing disk or database is left alone before what was acknowledged from memory is tried again. */
 const RETRY_AFTER_MS = 200;

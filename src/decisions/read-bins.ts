@@ -1,4 +1,4 @@
-/** Reading counts by bin. They follow the log within about a second: `bin_cursor` says how far. Every row is a sum over writers. */
+/** Reading counts by bin. They follow the log within two seconds or so: `bin_cursor` says how far. Every row is a sum over writers. */
 import type { ReleaseId } from "../std.ts";
 import type { Arm } from "./decision-record.ts";
 import type { Reader, TallyFilter } from "./read-tallies.ts";

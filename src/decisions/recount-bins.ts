@@ -26,7 +26,7 @@ const tableNames = ["latency_tally", "latency_total", "score_tally", "score_tota
 /** By key, the counts. */
 type Counted = Map<string, number[]>;
 
-/** Cursors move about once a second: what was read between two readings of the same ones is of one moment. */
+/** Cursors move every two seconds or so: what was read between two readings of the same ones is of one moment. */
 const ATTEMPTS = 20;
 const PER_SERIES = 100;
 

@@ -1,5 +1,6 @@
 /** What an endpoint says of its metrics: whom groups are compared with, whose outcomes become known, which cells are too small. */
 import { Type, type Static } from "typebox";
+import { SCORE_BINS } from "../decisions/index.ts";
 import type { GroupValues, Terms } from "../monitoring/index.ts";
 import type { GroupsSpec } from "../serving/index.ts";
 import type { Issue } from "../std.ts";
@@ -32,6 +33,14 @@ export const MetricsSpec = Type.Object(
     min_group_share: Type.Optional(
       Type.Number({ minimum: 0, maximum: 0.5, description: "Smaller groups aren't a reference by being best off; 0 by default" }),
     ),
+    score: Type.Optional(
+      Type.Enum(["probability", "points"], {
+        description: "What scores are: chances of a good outcome (the default of models), or anything else (the default of rules)",
+      }),
+    ),
+    score_step: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "All scores are multiples of it, as points are: 0.01" }),
+    ),
     small_cell: Type.Optional(
       Type.Integer({ minimum: 5, maximum: 1000, description: "Fewer are hidden from readers who may not see groups; 10 by default" }),
     ),
@@ -51,12 +60,15 @@ export interface MetricTerms extends Terms {
   readonly intersections: readonly (readonly string[])[];
 }
 
-export function metricTerms(spec: MetricsSpec = {}): MetricTerms {
+/** @param scorer - kind of the release's scorer: a rule's scores aren't chances of anything, unless the endpoint says so */
+export function metricTerms(spec: MetricsSpec = {}, scorer = ""): MetricTerms {
   const references = new Map(Object.entries(spec.references ?? {}).map(([key, value]) => [key, groupOf(key, value)]));
   return {
     minimum: spec.minimum ?? DEFAULTS.minimum,
     labels: spec.labels ?? DEFAULTS.labels,
     minGroupShare: spec.min_group_share ?? 0,
+    isProbability: spec.score === undefined ? scorer !== "rules" : spec.score === "probability",
+    hasFineScores: spec.score_step !== undefined && isWhole(spec.score_step * SCORE_BINS),
     smallCell: spec.small_cell ?? DEFAULTS.smallCell,
     intersections: spec.intersections ?? [],
     referenceOf(attributes) {
@@ -68,6 +80,8 @@ export function metricTerms(spec: MetricsSpec = {}): MetricTerms {
     },
   };
 }
+
+const isWhole = (value: number): boolean => value >= 1 && Math.abs(value - Math.round(value)) < 1e-9;
 
 function groupOf(key: string, value: string): GroupValues {
   const values = value.split(TOGETHER);
