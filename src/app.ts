@@ -6,6 +6,7 @@ import {
   EventStream,
   abRoutes,
   accessRoutes,
+  alertRoutes,
   batchRoutes,
   buildServer,
   decisionLineageRoutes,
@@ -13,6 +14,7 @@ import {
   endpointMetricsRoutes,
   endpointRoutes,
   eventRoutes,
+  expectationRoutes,
   handOverRoutes,
   healthRoutes,
   homeView,
@@ -36,7 +38,7 @@ import {
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
-import { GuardrailEvaluator } from "./monitoring/index.ts";
+import { Alerts, ExpectationWatch, GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { LET_GO_WITHIN_MS, assertFree, handOverTo, takeOver } from "./hand-over.ts";
 import { egressOf, containersOf } from "./outside.ts";
@@ -44,6 +46,7 @@ import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import {
   AbControl,
+  AlertConditions,
   DecisionLineage,
   Drills,
   FailureControl,
@@ -54,6 +57,7 @@ import {
   Releases,
   Rollbacks,
   RolloutControl,
+  guardrailsTelling,
   type OpenLineageTarget,
 } from "./releases/index.ts";
 import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
@@ -88,6 +92,8 @@ export interface AppOptions {
   readonly memoryBudgetBytes?: number;
   /** Who is told of everything that happens, as events of OpenLineage; nobody by default. */
   readonly openLineage?: OpenLineageTarget;
+  /** Where people reach the server, for links in alerts: `https://evenkeel.internal`. Without it alerts have no links. */
+  readonly publicUrl?: string;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
@@ -195,6 +201,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
     void containers?.booted().catch((error: unknown) => onError(asError(error), "containers"));
+    const expectations = new ExpectationWatch({
+      store,
+      gateway,
+      endpoints: () => releases.rooms().map(({ name, definition }) => ({ name, expectations: definition.compiled.expectations })),
+    });
+    undo.push(() => expectations.close().catch((error: unknown) => onError(asError(error), "expectations")));
+    repeat(EXPECTATIONS_EVERY_MS, "expectations", () => expectations.tick());
     const sinks = await Sinks.open({
       store,
       audit,
@@ -236,6 +249,19 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
+    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const alerts = new Alerts({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      publicUrl: options.publicUrl?.replace(/\/+$/, "") ?? null,
+      look: () => conditions.look(),
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      guardrailsTelling: (channel) => releases.rooms().flatMap((room) => guardrailsTelling(room, channel)),
+      onTrouble: (error) => onError(error, "alerts"),
+    });
+    undo.push(() => alerts.stop());
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeat(lookEveryMs, "guardrails", async () => {
       await failing.tick();
@@ -243,6 +269,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await rollouts.tick();
       await ab.tick();
     });
+    // Apart from the looks: whoever is to be told never delays what is done.
+    const telling = repeat(2 * lookEveryMs, "alerts", () => alerts.tick());
     // Apart from the looks: a drill on live traffic takes two seconds.
     repeat(lookEveryMs, "drills", () => drills.tick());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
@@ -260,6 +288,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       drills,
       blame,
       redress,
+      alerts,
       startedMs: runtime.clock.nowMs(),
     };
     const events = new EventStream({
@@ -316,10 +345,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
+      endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks, expectations }),
+      expectationRoutes({ releases, expectations, clock: runtime.clock }),
       endpointMetricsRoutes({ store, releases }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
+      alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
@@ -394,6 +425,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await reasons.settled();
       await sinks.settled();
       await openLineage.settled();
+      await telling.settled();
+      await alerts.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop, replaced };
@@ -404,6 +437,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */
+const EXPECTATIONS_EVERY_MS = 5000;
 /** Often enough to see a standstill, seldom enough to cost nothing. */
 const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */

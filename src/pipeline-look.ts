@@ -6,6 +6,7 @@ import { environmentOf } from "./pipeline-environment.ts";
 import { scratchOf, type Kitchen, type RunOrder } from "./pipeline-run.ts";
 import { pipelineStoreOf } from "./pipeline-store.ts";
 import {
+  KnownTables,
   capture,
   parseStepFacts,
   repeat,
@@ -28,12 +29,14 @@ export async function pipelineStatus(
   kitchen: Omit<Kitchen, "execute">,
   { pipeline, params, seed }: Looked,
 ): Promise<Result<readonly StepStatus[], readonly Issue[]>> {
-  const { client, folder, clock } = kitchen;
+  const { client, folder, clock, variables = {} } = kitchen;
   const store = pipelineStoreOf(client);
   const known = await KnownFiles.open(join(scratchOf(kitchen), "known-files.json"), () => clock.nowMs());
   const environment = await environmentOf(folder, pipeline.locks);
   const blobOf = (path: string) => known.blobOf(path);
-  const recipe = await capture(pipeline, { folder, params, seed, environment, blobOf, dataset: (reference) => store.dataset(reference) });
+  const tables = new KnownTables(scratchOf(kitchen));
+  const dataset = (reference: string) => store.dataset(reference);
+  const recipe = await capture(pipeline, { folder, params, seed, environment, variables, blobOf, dataset, tables });
   await known.save();
   if (!recipe.ok) return recipe;
   const newest = async (step: string) => {
@@ -41,7 +44,7 @@ export async function pipelineStatus(
     if (!outcome) return undefined;
     return outcome.facts ? parseStepFacts((await store.getBlob(outcome.facts)).toString("utf8")) : null;
   };
-  return ok(await statusOf(recipe.value, { outcome: (key) => store.outcome(key), newest }));
+  return ok(await statusOf(recipe.value, { outcome: (key) => store.outcome(key), newest, store, tables }));
 }
 
 /** What a step gave when it ran again. */
@@ -66,11 +69,13 @@ export async function verifyStep(
     onProgress,
   }: { readonly looked: Looked; readonly signal?: AbortSignal; readonly onProgress?: (event: StepProgress) => void },
 ): Promise<Result<Verified, VerifyTrouble>> {
-  const { client, folder, execute, clock } = kitchen;
+  const { client, folder, execute, clock, variables = {} } = kitchen;
   const store = pipelineStoreOf(client);
   const environment = await environmentOf(folder, pipeline.locks);
   const blobOf = (path: string) => store.putFile(path);
-  const recipe = await capture(pipeline, { folder, params, seed, environment, blobOf, dataset: (reference) => store.dataset(reference) });
+  const tables = new KnownTables(scratchOf(kitchen));
+  const dataset = (reference: string) => store.dataset(reference);
+  const recipe = await capture(pipeline, { folder, params, seed, environment, variables, blobOf, dataset, tables });
   if (!recipe.ok) return err({ kind: "declaration", issues: recipe.error });
   const repeated = await repeat(recipe.value, step, {
     store,

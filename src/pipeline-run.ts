@@ -6,6 +6,7 @@ import { InterruptedRuns } from "./interrupted-runs.ts";
 import { environmentOf } from "./pipeline-environment.ts";
 import { pipelineStoreOf } from "./pipeline-store.ts";
 import {
+  KnownTables,
   capture,
   cook,
   outOfKind,
@@ -33,6 +34,8 @@ export interface Kitchen {
   readonly folder: string;
   readonly execute: Executor;
   readonly clock: Clock;
+  /** The environment: steps are told those variables of it that they name. None when left out. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
 }
 
 /** One run to be made. */
@@ -98,12 +101,14 @@ export async function runPipelines(
   const interrupted = await InterruptedRuns.open(scratchOf(kitchen));
   const blobOf = remembered((path) => store.putFile(path));
   const dataset = remembered((reference) => store.dataset(reference));
+  const tables = new KnownTables(scratchOf(kitchen));
   const results: Result<PipelineRun, RunTrouble>[] = [];
   const plans: Plan[] = [];
   for (const [at, order] of orders.entries()) {
     const { pipeline, params, seed, experiment, name, model, tags } = order;
     const environment = await environmentOf(kitchen.folder, pipeline.locks);
-    const recipe = await capture(pipeline, { folder: kitchen.folder, params, seed, environment, blobOf, dataset });
+    const { folder, variables = {} } = kitchen;
+    const recipe = await capture(pipeline, { folder, params, seed, environment, variables, blobOf, dataset, tables });
     if (!recipe.ok) results[at] = err({ kind: "declaration", issues: recipe.error });
     else plans.push({ at, order, recipe: recipe.value, id: contentId("order", { recipe: recipe.value, experiment, name, model, tags }) });
   }

@@ -20,8 +20,7 @@ const keyOf = (seed: number): StepKey =>
   stepKey(
     { name: "train", role: "algorithm", cmd: "node x", capsule: {}, params: {}, deps: {}, outs: {}, metrics: null, timeoutMs: 1000 },
     {},
-    seed,
-    "node 24",
+    { seed, environment: "node 24" },
   );
 
 test("bytes go to the server and come back", async () => {

@@ -12,8 +12,9 @@ export function pipelineStoreOf(client: EvenkeelClient): PipelineStore {
       try {
         return (await client.putFile<{ readonly id: BlobId }>("/v1/blobs", path)).id;
       } catch (error) {
-        if (error instanceof EvenkeelProblem && error.problem.status === 413)
-          throw new BytesRefused(`the server doesn't take as much (${error.message})`, { cause: error });
+        // Also by what stands before the server: a proxy that takes only so much.
+        if (error instanceof EvenkeelProblem && (error.problem.status === 413 || error.problem.status === 507))
+          throw new BytesRefused(`the server doesn't take it (${error.message})`, { cause: error });
         throw error;
       }
     },

@@ -3,7 +3,7 @@ import { Type, type Static } from "typebox";
 import type { DatasetDiffView, DatasetVersionView, FeatureSetView, ReleaseView } from "./api/index.ts";
 import { checked, orNull } from "./checked.ts";
 import { EvenkeelProblem, type EvenkeelClient } from "./client.ts";
-import { changeText, codeDifferences, paramChanges, type Recipe, type RecipeStep } from "./pipelines/index.ts";
+import { changeText, codeDifferences, paramChanges, variableChanges, type Recipe, type RecipeStep } from "./pipelines/index.ts";
 import { featureChangeText, featureSetChanges } from "./registry/index.ts";
 import { makingOf } from "./retraining.ts";
 import { canonicalJson, type Json } from "./store/index.ts";
@@ -73,6 +73,7 @@ function stepDifferences(name: string, a: RecipeStep | undefined, b: RecipeStep 
   const code = [
     ...codeDifferences(side(a), side(b)).map(changeText),
     ...(a.cmd === b.cmd ? [] : [`command ${a.cmd} → ${b.cmd}`]),
+    ...variableChanges(a.env, b.env).map(changeText),
     ...(connections(a) === connections(b) ? [] : ["it is connected to other steps or data"]),
     ...(canonicalJson(a.outs) === canonicalJson(b.outs) ? [] : ["its outputs are others"]),
   ];
@@ -101,6 +102,8 @@ async function dataDifferences(client: EvenkeelClient, a: Recipe, b: Recipe): Pr
         seen.add(`${from} ${to}`);
         found.push({ player: "data", of: dep, changes: await tableChanges(client, from, to) });
       }
+      if (now.kind === "external" && was?.kind === "external" && now.pin !== was.pin)
+        found.push({ player: "data", of: dep, changes: [`${now.external}: ${was.pin} → ${now.pin}`] });
       if (now.kind === "file" && was?.kind === "file" && a.files?.[was.path] !== b.files?.[now.path] && !seen.has(now.path)) {
         seen.add(now.path);
         found.push({ player: "data", of: dep, changes: [`file ${now.path} has other bytes`] });

@@ -249,6 +249,14 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
     "POST /v1/models/{model}/protected-aliases": { value: { alias: "champion", isProtected: true, reason: "because" } },
     "POST /v1/sinks/{sink}/pause": { value: { reason: "because" } },
     "POST /v1/sinks/{sink}/resume": { value: { reason: "because" } },
+    "POST /v1/alerts/{alert}/acknowledge": { value: { reason: "because" } },
+    "POST /v1/alert-silences": {
+      value: { alert: "incident/1", endpoint: "loans", kind: "incident", guardrail: "parity", for: "1h", reason: "because" },
+      optional: ["/alert", "/endpoint", "/kind", "/guardrail"],
+    },
+    "POST /v1/alert-silences/{silence}/end": { value: { reason: "because" } },
+    "POST /v1/alert-tests": { value: { channel: "nobody" }, optional: ["/channel"] },
+    "POST /v1/alert-notices/{notice}/resend": { value: { reason: "because" } },
     "POST /v1/steps": {
       value: {
         key: `step:${"1".repeat(64)}`,

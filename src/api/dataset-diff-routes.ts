@@ -21,7 +21,7 @@ export async function datasetDiffRoutes(
   app: Server,
   { registry: { datasets }, reads }: Pick<RegistryRouteParts, "registry" | "reads">,
 ): Promise<void> {
-  /** Comparisons one after the other: each takes the thread that decides about people, in small pieces. Few wait, others come again. */
+  /** Comparisons one after the other: each takes much memory and disk. Few wait, others come again. */
   const turns = new Slots(1);
   const inTurn = <T>(compare: () => Promise<T>): Promise<T> => {
     if (turns.waiting >= WAITING_MAX)

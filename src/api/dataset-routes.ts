@@ -70,20 +70,16 @@ export async function datasetRoutes(app: Server, { store, registry, reads }: Reg
         const rest = { dataset, ...declared, ...labels, mayMoveProtected: mayDo(principal, "registry:protected") };
         const isFolder = request.headers["content-type"] === TAR;
         const known = blob === undefined ? undefined : blobIdAt("/blob", blob);
-        const added = await take(
-          request,
-          async ({ path, bytes }) => {
-            if (known && bytes > 0)
-              throw new ProblemError("invalid", undefined, [{ path: "/blob", expected: "a blob or a body", got: "both" }]);
-            if (!isFolder || known) return datasets.add({ ...rest, source: known ? { blob: known } : { path } }, actorOf(principal));
-            return withFolder(`${path}.files`, async (folder) => {
-              const entries = await unpackTar(createReadStream(path), folder);
-              if (!entries.ok) return err({ kind: "invalid" as const, issues: entries.error });
-              return datasets.add({ ...rest, source: { entries: entries.value } }, actorOf(principal));
-            });
-          },
-          Number.POSITIVE_INFINITY,
-        );
+        const added = await take(request, async ({ path, bytes }) => {
+          if (known && bytes > 0)
+            throw new ProblemError("invalid", undefined, [{ path: "/blob", expected: "a blob or a body", got: "both" }]);
+          if (!isFolder || known) return datasets.add({ ...rest, source: known ? { blob: known } : { path } }, actorOf(principal));
+          return withFolder(`${path}.files`, async (folder) => {
+            const entries = await unpackTar(createReadStream(path), folder);
+            if (!entries.ok) return err({ kind: "invalid" as const, issues: entries.error });
+            return datasets.add({ ...rest, source: { entries: entries.value } }, actorOf(principal));
+          });
+        });
         const { version, isNew } = orProblem(added);
         return { ...versionView(version), isNew };
       },

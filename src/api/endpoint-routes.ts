@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import { mayDo, reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
-import { guardrailState, type RunningTest } from "../monitoring/index.ts";
+import { guardrailState, type ExpectationWatch, type RunningTest } from "../monitoring/index.ts";
 import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
 import {
   ChangeView,
@@ -16,6 +16,7 @@ import {
 import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
+import { warningView } from "./expectation-routes.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { GroupNames, SMALL_CELL } from "./group-names.ts";
 import { routeCommander } from "./route-commander.ts";
@@ -29,6 +30,7 @@ export interface EndpointRouteParts extends ApplyParts {
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
   readonly rollbacks: Rollbacks;
+  readonly expectations: Pick<ExpectationWatch, "warnings">;
 }
 
 const ReleaseParams = Type.Object({ endpoint: Type.String(), release: Type.String() });
@@ -80,7 +82,7 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
     {
       config: { right: "apply" },
       schema: {
-        summary: "Declare endpoints, releases and sinks in YAML",
+        summary: "Declare endpoints, releases, sinks, channels and alerts in YAML",
         description: "All of it is checked before any of it is applied. The same text twice changes nothing.",
         tags: ["endpoints"],
         body: ApplyBody,
@@ -327,9 +329,10 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
 };
 
 export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
-  const [tests, open] = [
+  const [tests, open, warnings] = [
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),
+    await parts.expectations.warnings(room.name),
   ];
   const names = namesIn(room, principal);
   return {
@@ -338,6 +341,7 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     route: routeView(room, names),
     guardrails: tests.map((test) => guardrailView(room, test, names)),
     openIncidents: open.map(({ n }) => n),
+    inputWarnings: warnings.map(warningView),
     memory: memoryView(parts.releases, room.name),
   };
 }

@@ -1,6 +1,7 @@
 /** Endpoints, their releases, route tables and guardrails, as the API gives them. Releases are named as people name them: `r12`. */
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
+import { ExpectationWarningView } from "./expectation-routes.ts";
 
 const Time = Type.String({ description: "ISO 8601, UTC" });
 const ReleaseName = Type.String({ description: "r12" });
@@ -88,7 +89,7 @@ export const GuardrailStateView = Type.Object(
     group: Type.String({ description: "A letter for readers without protected:read" }),
     reference: Type.String(),
     limit: Type.Number(),
-    state: Type.Enum(["no-data", "not-comparable", "ok", "watched", "breached", "paused"]),
+    state: Type.Enum(["no-data", "not-comparable", "not-identifiable", "ok", "watched", "breached", "paused"]),
     groupDecisions: orNull(Type.Integer({ description: "null where fewer than 10 and the reader may not see groups" })),
     referenceDecisions: orNull(Type.Integer()),
     estimate: orNull(Type.Number()),
@@ -129,6 +130,7 @@ export const EndpointView = Type.Object(
     route: RouteTableView,
     guardrails: Type.Array(GuardrailStateView),
     openIncidents: Type.Array(Type.Integer()),
+    inputWarnings: Type.Array(ExpectationWarningView, { description: "Of today (UTC): inputs that aren't as expected" }),
     memory: MemoryView,
   },
   { title: "Endpoint" },
@@ -137,7 +139,7 @@ export type EndpointView = Static<typeof EndpointView>;
 
 export const ChangeView = Type.Object(
   {
-    kind: Type.Enum(["endpoint", "release", "sink"]),
+    kind: Type.Enum(["endpoint", "release", "sink", "channel", "alerts"]),
     name: Type.String(),
     release: orNull(ReleaseName),
     change: Type.Enum(["created", "changed", "unchanged"]),

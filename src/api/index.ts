@@ -1,5 +1,7 @@
 export { abRoutes, type AbView } from "./ab-routes.ts";
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
+export { alertRoutes } from "./alert-routes.ts";
+export type { AlertDeclarationsView, AlertDetailView, AlertView, NoticeView, SilenceView, TestedView } from "./alert-view.ts";
 export { batchRoutes } from "./batch-routes.ts";
 export {
   decisionRoutes,
@@ -20,6 +22,7 @@ export type {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
+export { expectationRoutes, type ExpectationWarningView, type ExpectationsView } from "./expectation-routes.ts";
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";

@@ -1,7 +1,7 @@
 /** What a release is made of, as the API shows it: names, ids and parameters; nothing of the people in the data. */
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
-import type { MadeOf } from "../releases/index.ts";
+import type { CodeStep, MadeOf } from "../releases/index.ts";
 import { iso } from "./iso.ts";
 
 const Time = Type.String({ description: "ISO 8601, UTC" });
@@ -38,6 +38,7 @@ const RunUseView = Type.Object({
         name: Type.String(),
         role: Type.String(),
         files: Type.Record(Type.String(), Type.String(), { description: "Blob by path" }),
+        external: Type.Record(Type.String(), Type.String(), { description: "What it read that isn't kept here, and in which state" }),
       }),
     ),
   }),
@@ -52,6 +53,11 @@ const FeatureSetUseView = Type.Object({
   version: Type.String({ description: "credit-basic/1" }),
   id: Type.String({ description: "fs:…" }),
 });
+
+function stepView({ name, role, files, deps }: CodeStep) {
+  const external = Object.fromEntries(deps.flatMap((dep) => (dep.kind === "external" ? [[dep.external, dep.pin]] : [])));
+  return { name, role, files: { ...files }, external };
+}
 
 /** The parts upstream, each kind nearest first. */
 export const partsFields = {
@@ -112,7 +118,7 @@ export function partsView({ models, featureSets, runs, datasets }: Pick<MadeOf, 
       startedAt: iso(run.startedAtMs),
       params: { ...run.params },
       metrics: { ...run.metrics },
-      code: { ...code, steps: code.steps.map(({ name, role, files }) => ({ name, role, files: { ...files } })) },
+      code: { ...code, steps: code.steps.map(stepView) },
     })),
     datasets: datasets.map(({ version: { dataset, number, id, rows, createdAtMs }, blob }) => ({
       version: `${dataset}/${number}`,

@@ -8,7 +8,8 @@ import { StorageError, type Store } from "../store/index.ts";
 import { ProblemError } from "./problem.ts";
 import type { Server } from "./server.ts";
 
-export const MAX_UPLOAD_BYTES = 256 * 1024 * 1024;
+/** How often it is looked whether there is room for more. */
+const LOOK_EVERY_BYTES = 256 * 1024 * 1024;
 /** What is left to the decision log and everything else while a large file comes in. */
 const ROOM_LEFT_BYTES = 1024 * 1024 * 1024;
 export const TAR = "application/x-tar";
@@ -43,11 +44,11 @@ export async function uploadRoutes(app: Server, store: Store, add: (scope: Serve
         ),
       ),
     );
-    add(scope, async ({ id, body }, work, bytesMax = MAX_UPLOAD_BYTES) => {
+    add(scope, async ({ id, body }, work) => {
       if (!(body instanceof Readable)) throw new ProblemError("unsupported-media-type", "Send the bytes as the body.");
       const path = join(folder, id);
       try {
-        return await work({ path, bytes: await write(body, path, bytesMax) });
+        return await work({ path, bytes: await write(body, path) });
       } finally {
         await rm(path, { force: true });
       }
@@ -72,14 +73,10 @@ async function assertRoom(path: string): Promise<void> {
 }
 
 /** The file is named by the request's id. */
-export type TakeUpload = <T>(
-  request: { readonly id: string; readonly body: unknown },
-  work: (upload: Upload) => Promise<T>,
-  /** 256 MiB when left out; infinite for whatever leaves the disk room enough. */
-  bytesMax?: number,
-) => Promise<T>;
+export type TakeUpload = <T>(request: { readonly id: string; readonly body: unknown }, work: (upload: Upload) => Promise<T>) => Promise<T>;
 
-async function write(body: Readable, path: string, bytesMax: number): Promise<number> {
+/** @throws StorageError where it doesn't leave the disk room enough */
+async function write(body: Readable, path: string): Promise<number> {
   let bytes = 0;
   let checkedAt = 0;
   try {
@@ -88,9 +85,8 @@ async function write(body: Readable, path: string, bytesMax: number): Promise<nu
       async function* (chunks: AsyncIterable<Buffer>) {
         for await (const chunk of chunks) {
           bytes += chunk.length;
-          // Past the limit the rest is read and dropped: a client that is still sending would not see our answer.
-          if (bytes <= bytesMax) yield chunk;
-          if (bytes - checkedAt < MAX_UPLOAD_BYTES) continue;
+          yield chunk;
+          if (bytes - checkedAt < LOOK_EVERY_BYTES) continue;
           checkedAt = bytes;
           await assertRoom(path);
         }
@@ -101,10 +97,6 @@ async function write(body: Readable, path: string, bytesMax: number): Promise<nu
     if (error instanceof Error && "code" in error && error.code === "ENOSPC")
       throw new StorageError("storage-full", "no room for the upload", { cause: error });
     throw error;
-  }
-  if (bytes > bytesMax) {
-    const expected = `at most ${bytesMax.toLocaleString("en")} bytes`;
-    throw new ProblemError("too-large", `Send ${expected}.`, [{ path: "", expected, got: bytes.toLocaleString("en") }]);
   }
   return bytes;
 }

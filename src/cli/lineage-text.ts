@@ -94,6 +94,7 @@ function codeRows({ commit, source, recipe, steps }: Run["code"]): (readonly [st
     ...(commit === null ? [] : [["  code", commit.slice(0, 12), source ?? ""] as const]),
     ...(recipe === null ? [] : [["  recipe", `${steps.length} steps`, short(recipe)] as const]),
     ...steps.flatMap(({ name, files }) => Object.entries(files).map(([path, blob]) => ["  code", name, `${path} ${short(blob)}`] as const)),
+    ...steps.flatMap(({ name, external }) => Object.entries(external).map(([from, pin]) => ["  read", name, `${from} (${pin})`] as const)),
   ];
 }
 

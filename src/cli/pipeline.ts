@@ -79,7 +79,7 @@ function oneOf(file: PipelineFile, set: readonly string[]): PipelineFile & { rea
 type StatusLine = StepStatus & { readonly determinism: DeterminismView | null };
 
 async function statusHere({ client }: VerbContext, file: PipelineFile & { readonly seed: number }): Promise<readonly StatusLine[]> {
-  const kitchen = { client: client(), folder: file.folder, clock: systemRuntime().clock };
+  const kitchen = { client: client(), folder: file.folder, clock: systemRuntime().clock, variables: process.env };
   const status = await pipelineStatus(kitchen, file);
   if (!status.ok) throw new FileError(brokenText("what the pipeline declares isn't there:", status.error));
   const determinism = await determinismOf(kitchen.client, status.value);
@@ -124,7 +124,7 @@ async function verifyHere(
   file: PipelineFile & { readonly seed: number },
   step: string,
 ): Promise<Verified | undefined> {
-  const kitchen = { client: client(), folder: file.folder, execute: spawnExecutor, clock: systemRuntime().clock };
+  const kitchen = { client: client(), folder: file.folder, execute: spawnExecutor, clock: systemRuntime().clock, variables: process.env };
   const looked = { ...file, pipeline: withUpstream(file.pipeline, stepsNamed(file.pipeline, [step])) };
   const stop = new AbortController();
   const end = () => stop.abort();

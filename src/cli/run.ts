@@ -73,7 +73,7 @@ examples:
       tags: { ...some, ...(wanted.length > 1 ? { sweep: sweepText(values.set ?? [], file.seeds) } : {}) },
       ...(values.model === undefined ? {} : { model: values.model }),
     }));
-    const kitchen = { client: client(), folder: file.folder, execute: spawnExecutor, clock: systemRuntime().clock };
+    const kitchen = { client: client(), folder: file.folder, execute: spawnExecutor, clock: systemRuntime().clock, variables: process.env };
     const progress = new Progress(io, pipeline, orders.length);
     const stop = new AbortController();
     const end = () => stop.abort();

@@ -21,7 +21,7 @@ export const up = verb({
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
                    [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>] [--take-over]
-                   [--openlineage <url|file>]
+                   [--openlineage <url|file>] [--public-url <address>]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -35,6 +35,7 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   decision is lost; it needs the same --port. When this one can't, the other goes on
   --openlineage  who is told of runs, models, releases and rollbacks as events of OpenLineage: http://marquez:5000/api/v1/lineage, or a file of
                   lines; a private address needs --allow-egress as well, and EVENKEEL_SECRET_OPENLINEAGE is sent as a bearer's token
+  --public-url  where people reach the server (or EVENKEEL_PUBLIC_URL): links in alerts begin with it; without it alerts have none
   --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
 Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
@@ -54,6 +55,7 @@ examples:
     "take-over": { type: "boolean" },
     "container-engine": { type: "string" },
     openlineage: { type: "string" },
+    "public-url": { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -67,6 +69,9 @@ examples:
     if (!egress.ok) throw new UsageError(`--allow-egress takes ${egress.error[0]?.expected}, not "${egress.error[0]?.got}"`);
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
+    const publicUrl = values["public-url"] ?? env["EVENKEEL_PUBLIC_URL"];
+    if (publicUrl !== undefined && !(/^https?:[/][/]/.test(publicUrl) && URL.canParse(publicUrl)))
+      throw new UsageError(`--public-url takes an address that begins with https:// or http://, not "${publicUrl}"`);
     const budget = values["memory-budget"];
     const containerEngine = engineSocket(values["container-engine"], env);
     const start = (portNow: number, takeOver: boolean) =>
@@ -81,6 +86,7 @@ examples:
         memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
         ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
+        ...(publicUrl === undefined ? {} : { publicUrl }),
         ...(values.openlineage === undefined ? {} : { openLineage: receiverNamed(values.openlineage, cwd, env) }),
         onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
         dropped: () => io.dropped(),

@@ -14,6 +14,7 @@ export {
 } from "./decision-record.ts";
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
+export { matureOutcomes, readMatured, type MaturedRow, type MaturedState } from "./matured.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
 export { SCORE_BINS, hourOf, latencyBucketOf, scoreBinOf } from "./bin-counts.ts";
 export {
@@ -59,10 +60,10 @@ export {
   type TotalRow,
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
+export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";
-export { retryAfterMs, retryDelayMs } from "./sinks/retry.ts";
 export type { SinkState, SinkStatus } from "./sinks/sink-status.ts";
 export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal } from "./sinks/sinks.ts";
 export { SinkSpec } from "./sinks/spec.ts";

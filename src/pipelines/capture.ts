@@ -5,7 +5,9 @@ import { nearest } from "../checked.ts";
 import type { Json } from "../store/index.ts";
 import { err, ok, type BlobId, type Issue, type Result } from "../std.ts";
 import type { Pipeline, Step } from "./declaration.ts";
+import type { TableIds } from "./known-tables.ts";
 import type { KnownDataset, Recipe, RecipeStep } from "./recipe.ts";
+import { isTableFile } from "./step-inputs.ts";
 
 export interface CaptureOptions {
   /** Where the declaration lies. */
@@ -16,6 +18,10 @@ export interface CaptureOptions {
   readonly environment: string;
   /** The id of a file's bytes; keeps them where they are to be run from later. */
   readonly blobOf: (path: string) => Promise<BlobId>;
+  /** Where steps find the variables that they name; none when left out. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** Told of tables in the pipeline's folder whose rows count, and not their order: their bytes may never leave it. */
+  readonly tables?: Pick<TableIds, "learn">;
   /** @param reference - `name@tag` or `name@number` @throws when there is none */
   readonly dataset: (reference: string) => Promise<KnownDataset>;
 }
@@ -45,12 +51,16 @@ export async function capture(pipeline: Pipeline, options: CaptureOptions): Prom
       if (from.kind === "dataset") datasets[from.reference] ??= await options.dataset(from.reference);
       if (from.kind !== "file") continue;
       const found = await filesAt(root, from.path);
-      if (found?.kind === "file") files[from.path] ??= await options.blobOf(join(root, from.path));
-      else issues.push(await missingFile(`${at}/deps/${dep}/file`, from.path, { root, found, wanted: "a file" }));
+      if (found?.kind === "file") {
+        const blob = (files[from.path] ??= await options.blobOf(join(root, from.path)));
+        if (step.isOrderInsensitive && isTableFile(from.path)) await options.tables?.learn(blob, join(root, from.path));
+      } else issues.push(await missingFile(`${at}/deps/${dep}/file`, from.path, { root, found, wanted: "a file" }));
     }
     const { name, role, cmd, deps, outs, metrics, timeoutMs } = step;
     const executable = code.executable.length > 0 ? { executable: code.executable } : {};
-    steps.push({ name, role, cmd, capsule: code.capsule, ...executable, params, deps, outs, metrics, timeoutMs });
+    const order = step.isOrderInsensitive ? { order: "insensitive" as const } : {};
+    const env = step.env.length > 0 ? { env: variablesOf(step, options.variables) } : {};
+    steps.push({ name, role, cmd, capsule: code.capsule, ...executable, params, deps, outs, metrics, timeoutMs, ...order, ...env });
   }
   if (issues.length > 0) return err(issues);
   const { seed, environment } = options;
@@ -58,6 +68,9 @@ export async function capture(pipeline: Pipeline, options: CaptureOptions): Prom
   const locks = pipeline.locks.length > 0 ? { locks: pipeline.locks } : {};
   return ok({ pipeline: pipeline.name, steps, datasets, ...inputs, environment, ...locks, seed });
 }
+
+const variablesOf = ({ env }: Step, known: CaptureOptions["variables"] = {}) =>
+  Object.fromEntries(env.map((name): [string, string | null] => [name, known[name] ?? null]));
 
 interface CapturedCode {
   readonly capsule: Record<string, BlobId>;

@@ -34,7 +34,7 @@ const facts: StepFacts = {
   pipeline: "p",
   step: "train",
   role: "algorithm",
-  key: stepKey(step, {}, 1, "linux"),
+  key: stepKey(step, {}, { seed: 1, environment: "linux" }),
   cmd: step.cmd,
   code: step.capsule,
   executable: [],

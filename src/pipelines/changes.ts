@@ -2,7 +2,7 @@
 import { canonicalJson, type Json } from "../store/index.ts";
 import { unreachable, type BlobId } from "../std.ts";
 import { isTree } from "./capture.ts";
-import type { RecipeStep } from "./recipe.ts";
+import { identityOf, type RecipeStep } from "./recipe.ts";
 import type { StepFacts, StepInput } from "./step-outcome.ts";
 
 export type StepChange =
@@ -15,6 +15,8 @@ export type StepChange =
   | { readonly kind: "param"; readonly path: string; readonly before: Json; readonly now: Json }
   | { readonly kind: "input"; readonly dep: string; readonly before: string | null; readonly now: string | null }
   | { readonly kind: "command" | "outputs"; readonly before: string; readonly now: string }
+  /** null where it isn't set. */
+  | { readonly kind: "variable"; readonly name: string; readonly before: string | null; readonly now: string | null }
   | { readonly kind: "seed"; readonly before: number; readonly now: number }
   | { readonly kind: "environment"; readonly before: string; readonly now: string };
 
@@ -35,6 +37,7 @@ export function changesSince(before: StepFacts, { step, inputs, seed, environmen
     ...codeChanges(before, step),
     ...paramChanges(before.params, step.params),
     ...inputChanges(before.inputs, inputs, step),
+    ...variableChanges(before.env, step.env),
     ...(outsBefore === outsNow ? [] : [{ kind: "outputs", before: outsBefore, now: outsNow } as const]),
     ...(before.seed === seed ? [] : [{ kind: "seed", before: before.seed, now: seed } as const]),
     ...(before.environment === environment ? [] : [{ kind: "environment", before: before.environment, now: environment } as const]),
@@ -74,6 +77,15 @@ function howCodeDiffers(path: string, before: CodeSide, now: CodeSide): Extract<
   return before.executable.includes(path) === runs ? undefined : runs ? "made a program" : "no program any more";
 }
 
+/** Variables of the environment that a step is told. */
+export function variableChanges(before: RecipeStep["env"] = {}, now: RecipeStep["env"] = {}): Extract<StepChange, { kind: "variable" }>[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  return names.flatMap((name) => {
+    const [was, is] = [before[name] ?? null, now[name] ?? null];
+    return was === is ? [] : [{ kind: "variable", name, before: was, now: is } as const];
+  });
+}
+
 /** Value by value, with dotted paths. */
 export function paramChanges(
   before: Readonly<Record<string, Json | undefined>>,
@@ -98,13 +110,14 @@ function inputChanges(
     const [was, is] = [before[dep], now[dep]];
     // Declared, and not known before what it waits for has run.
     if (is === undefined && Object.hasOwn(deps, dep) && was !== undefined) return [];
-    if (was?.blob === is?.blob && was !== undefined) return [];
+    if (was && is && identityOf(was) === identityOf(is)) return [];
     return [{ kind: "input", dep, before: was ? inputText(was) : null, now: is ? inputText(is) : null }];
   });
 }
 
 /** Where it comes from and which bytes it is. */
 function inputText(input: StepInput): string {
+  if (input.kind === "external") return `${input.external} (${input.pin})`;
   const bytes = input.blob.slice("sha256:".length, "sha256:".length + 12);
   const from = input.kind === "step" ? `${input.step}.${input.out}` : input.kind === "dataset" ? input.reference : input.path;
   return `${from} (${bytes})`;
@@ -134,6 +147,8 @@ export function changeText(change: StepChange): string {
       return paramText(change);
     case "input":
       return `input ${change.dep} ${change.before ?? "nothing"} → ${change.now ?? "nothing"}`;
+    case "variable":
+      return `variable ${change.name} ${change.before ?? "not set"} → ${change.now ?? "not set"}`;
     case "command":
       return "the command changed";
     case "outputs":

@@ -25,6 +25,15 @@ const FileInput = Type.Object(
   { file: Type.Unsafe<string>({ ...InnerPath, description: "A file in the pipeline's folder, by its content" }) },
   { additionalProperties: false },
 );
+/** Not a word that a program would take for one of its options. */
+const OneWord = Type.String({ pattern: "^[^-\\s\\p{Cc}][^\\p{Cc}]*$", maxLength: 200 });
+const ExternalInput = Type.Object(
+  {
+    external: Type.Unsafe<string>({ ...OneWord, description: "What is read that isn't kept here: a database, a service" }),
+    pin: Type.Unsafe<string>({ ...OneWord, description: "Which state of it: a date, a snapshot, a version. {deps.…} stands for it" }),
+  },
+  { additionalProperties: false },
+);
 const StepSpec = Type.Object(
   {
     role: Role,
@@ -37,7 +46,20 @@ const StepSpec = Type.Object(
     code: Type.Optional(Type.Array(InnerPath, { maxItems: 1000, description: "Files, and folders with all that is in them" })),
     params: Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 50, description: "Subtrees of params.yaml" })),
     deps: Type.Optional(
-      Type.Record(Name, Type.Union([Type.String({ pattern: "^[a-z][a-z0-9_-]*\\.[a-z][a-z0-9_-]*$" }), DatasetInput, FileInput])),
+      Type.Record(
+        Name,
+        Type.Union([Type.String({ pattern: "^[a-z][a-z0-9_-]*\\.[a-z][a-z0-9_-]*$" }), DatasetInput, FileInput, ExternalInput]),
+      ),
+    ),
+    order: Type.Optional(
+      Type.Literal("insensitive", { description: "The same rows of a table in another order or notation are the same input" }),
+    ),
+    env: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$", maxLength: 100 }), {
+        maxItems: 50,
+        uniqueItems: true,
+        description: "Variables of the environment that it is told; their values are kept with what it makes",
+      }),
     ),
     outs: Type.Record(Name, OutSpec),
     metrics: Type.Optional(InnerPath),
@@ -65,7 +87,9 @@ type PipelineSpec = Static<typeof PipelineSpec>;
 export type DepSource =
   | { readonly kind: "step"; readonly step: string; readonly out: string }
   | { readonly kind: "dataset"; readonly reference: string }
-  | { readonly kind: "file"; readonly path: string };
+  | { readonly kind: "file"; readonly path: string }
+  /** What isn't kept here, in the state that `pin` names. */
+  | { readonly kind: "external"; readonly external: string; readonly pin: string };
 export interface Out {
   readonly path: string;
   readonly kind: "table" | "matrix" | "feature-set" | "model" | "policy" | "file";
@@ -80,6 +104,10 @@ export interface Step {
   readonly outs: Readonly<Record<string, Out>>;
   readonly metrics: string | null;
   readonly timeoutMs: number;
+  /** Tables that it is given count by their rows. */
+  readonly isOrderInsensitive: boolean;
+  /** Names of variables of the environment. */
+  readonly env: readonly string[];
 }
 export interface Pipeline {
   readonly name: string;
@@ -102,7 +130,7 @@ export function parsePipeline(text: string): Result<Pipeline, readonly Issue[]> 
   const spec = check(document);
   if (!spec.ok) return spec;
   const steps = toSteps(spec.value);
-  const issues = [...danglingDeps(steps), ...badCommands(steps), ...sharedPaths(steps)];
+  const issues = [...danglingDeps(steps), ...badCommands(steps), ...badVariables(steps), ...sharedPaths(steps)];
   const order = issues.length > 0 ? err(issues) : inOrder(steps);
   return order.ok
     ? ok({ name: spec.value.pipeline, locks: spec.value.environment?.lock ?? [], steps: order.value })
@@ -124,18 +152,39 @@ function toSteps(spec: PipelineSpec): Step[] {
     cmd: step.cmd,
     code: (step.code ?? []).map((path) => path.replace(/\/+$/, "")),
     params: step.params ?? [],
-    deps: Object.fromEntries(
-      Object.entries(step.deps ?? {}).map(([dep, from]): [string, DepSource] => {
-        if (typeof from !== "string")
-          return [dep, "file" in from ? { kind: "file", path: from.file } : { kind: "dataset", reference: from.dataset }];
-        const [of = "", out = ""] = from.split(".");
-        return [dep, { kind: "step", step: of, out }];
-      }),
-    ),
+    deps: Object.fromEntries(Object.entries(step.deps ?? {}).map(([dep, from]): [string, DepSource] => [dep, sourceOf(from)])),
     outs: step.outs,
     metrics: step.metrics ?? null,
     timeoutMs: step.timeoutMs ?? STEP_TIMEOUT_MS,
+    isOrderInsensitive: step.order === "insensitive",
+    env: step.env ?? [],
   }));
+}
+
+function sourceOf(from: NonNullable<PipelineSpec["steps"][string]["deps"]>[string]): DepSource {
+  if (typeof from === "string") {
+    const [step = "", out = ""] = from.split(".");
+    return { kind: "step", step, out };
+  }
+  if ("file" in from) return { kind: "file", path: from.file };
+  return "external" in from ? { kind: "external", ...from } : { kind: "dataset", reference: from.dataset };
+}
+
+/** Ours, or those by which it is seen what a step reads. */
+const RESERVED = /^(EVENKEEL_.*|NODE_OPTIONS|PYTHONPATH|LD_PRELOAD)$/;
+const SECRET = /PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY/i;
+
+/** What a variable holds is kept with the run, for all who may read it. */
+function badVariables(steps: readonly Step[]): Issue[] {
+  return steps.flatMap(({ name, env }) =>
+    env.flatMap((variable, i): Issue[] => {
+      const path = `/steps/${name}/env/${i}`;
+      if (RESERVED.test(variable)) return [{ path, expected: "a variable that the runner doesn't set itself", got: variable }];
+      if (!SECRET.test(variable)) return [];
+      const hint = "its value would be kept with the run: programs find secrets in files below HOME, which every step is told";
+      return [{ path, expected: "a variable that holds no secret", got: variable, hint }];
+    }),
+  );
 }
 
 function danglingDeps(steps: readonly Step[]): Issue[] {

@@ -13,6 +13,7 @@ export {
   type RecipeStep,
   type StepKey,
 } from "./recipe.ts";
+export { KnownTables, type TableIds } from "./known-tables.ts";
 export { parseRecipe } from "./recipe-record.ts";
 export {
   StoppedError,
@@ -38,5 +39,5 @@ export {
   type StepTrouble,
 } from "./step-outcome.ts";
 export { BytesRefused, WORK_MARK, type PipelineStore } from "./step-work.ts";
-export { changeText, codeDifferences, paramChanges, type StepChange } from "./changes.ts";
+export { changeText, codeDifferences, paramChanges, variableChanges, type StepChange } from "./changes.ts";
 export { statusOf, type StatusSources, type StepStatus } from "./status.ts";

@@ -165,3 +165,22 @@ test.each([
   expect(JSON.stringify(parsed.error)).toContain(JSON.stringify(why).slice(1, -1));
   expect(parsed.error[0]?.line).toBeGreaterThan(1);
 });
+
+test("the state of what isn't kept here goes with the data, to whatever step it is given", async () => {
+  const store = new MemoryPipelineStore();
+  const text = (pin: string) => `
+version: 1
+pipeline: p
+steps:
+  train:
+    role: algorithm
+    cmd: sh -c 'printf "%s" "$1" > m.txt' - {deps.loans}
+    deps: { loans: { external: "pg:loans", pin: "${pin}" } }
+    outs: { model: { path: m.txt, kind: model } }
+`;
+  const [good, bad] = [await captured(store, parsed(text("april"))), await captured(store, parsed(text("may")))];
+  expect(differingPlayers(good, bad)).toEqual(["data"]);
+  const { hybrids } = await trainHybrids(good, bad, { ...options(store), seeds: [1] });
+  const made = await Promise.all(hybrids.map(({ cooked }) => modelOf(store, cooked.outcomes)));
+  expect(made).toEqual(["april", "may"]);
+});

@@ -11,6 +11,7 @@ const Dep = Type.Union([
   object({ kind: Type.Literal("step"), step: Name, out: Name }),
   object({ kind: Type.Literal("dataset"), reference: Name }),
   object({ kind: Type.Literal("file"), path: InnerPath }),
+  object({ kind: Type.Literal("external"), external: Name, pin: Name }),
 ]);
 const RecipeRecord = object({
   pipeline: Name,
@@ -26,6 +27,10 @@ const RecipeRecord = object({
       outs: Type.Record(Name, OutSpec),
       metrics: orNull(InnerPath),
       timeoutMs: Type.Integer({ minimum: 1 }),
+      order: Type.Optional(Type.Literal("insensitive")),
+      env: Type.Optional(
+        Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" }), orNull(Type.String()), { additionalProperties: false }),
+      ),
     }),
     { minItems: 1, maxItems: 100 },
   ),

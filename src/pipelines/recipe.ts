@@ -5,6 +5,7 @@
 import { contentId, type Json } from "../store/index.ts";
 import { assert, type BlobId, type Brand } from "../std.ts";
 import type { DepSource, Out, StepRole } from "./declaration.ts";
+import type { StepInput } from "./step-outcome.ts";
 
 /** `step:` and a hash over all that a step's outcome may depend on. */
 export type StepKey = Brand<string, "StepKey">;
@@ -27,6 +28,10 @@ export interface RecipeStep {
   readonly outs: Readonly<Record<string, Out>>;
   readonly metrics: string | null;
   readonly timeoutMs: number;
+  /** Left out where the bytes of its inputs count. */
+  readonly order?: "insensitive";
+  /** Variables of the environment as they were, null for one that wasn't set; left out when it names none. */
+  readonly env?: Readonly<Record<string, string | null>>;
 }
 
 /** A version of a dataset. */
@@ -53,9 +58,20 @@ export interface Recipe {
 }
 
 /** The key of a step whose inputs are `inputs`: the same key, the same outcome, as far as the step is deterministic. */
-export function stepKey(step: RecipeStep, inputs: Readonly<Record<string, BlobId>>, seed: number, environment: string): StepKey {
-  const { cmd, capsule, executable, params, outs, metrics } = step;
-  return contentId<"StepKey">("step", { cmd, capsule, executable, params, inputs, outs, metrics, seed, environment });
+export function stepKey(
+  step: RecipeStep,
+  inputs: Readonly<Record<string, StepInput>>,
+  { seed, environment }: { readonly seed: number; readonly environment: string },
+): StepKey {
+  const { cmd, capsule, executable, params, outs, metrics, env } = step;
+  const ids = Object.fromEntries(Object.entries(inputs).map(([dep, input]) => [dep, identityOf(input)]));
+  return contentId<"StepKey">("step", { cmd, capsule, executable, params, inputs: ids, outs, metrics, seed, environment, env });
+}
+
+/** What stands for an input in the key: its bytes; the rows of a table where their order doesn't matter; of what isn't kept here, its pin. */
+export function identityOf(input: StepInput): string {
+  if (input.kind === "external") return contentId("ext", { external: input.external, pin: input.pin });
+  return input.table ?? input.blob;
 }
 
 /** Which player a step's code, and which its parameters, belong to. */
@@ -67,11 +83,15 @@ function playersOf(role: StepRole): { readonly code: MakingPlayer; readonly para
 function shareOf(recipe: Recipe, player: MakingPlayer): Json {
   const steps = recipe.steps.flatMap((step): Json[] => {
     const owner = playersOf(step.role);
-    const code = owner.code === player ? { cmd: step.cmd, capsule: step.capsule, executable: step.executable } : null;
+    const code = owner.code === player ? { cmd: step.cmd, capsule: step.capsule, executable: step.executable, env: step.env } : null;
     const params = owner.params === player ? { params: step.params } : null;
     return code || params ? [{ step: step.name, ...code, ...params }] : [];
   });
-  return player === "data" ? { steps, datasets: Object.values(recipe.datasets).map(({ blob }) => blob), files: recipe.files } : { steps };
+  if (player !== "data") return { steps };
+  const externals = recipe.steps.flatMap(({ deps }) =>
+    Object.values(deps).flatMap((from) => (from.kind === "external" ? [{ ...from }] : [])),
+  );
+  return { steps, datasets: Object.values(recipe.datasets).map(({ blob }) => blob), files: recipe.files, externals };
 }
 
 /** The players in which two recipes differ; one that is equal by content can't be to blame. */
@@ -99,7 +119,7 @@ export function hybrid(good: Recipe, bad: Recipe, fromBad: ReadonlySet<MakingPla
     const owner = playersOf(step.role);
     const code = stepOf(pick(owner.code), step.name);
     const params = stepOf(pick(owner.params), step.name);
-    return { ...code, params: params.params };
+    return { ...code, params: params.params, deps: withData(code.deps, stepOf(pick("data"), step.name).deps) };
   });
   return {
     pipeline: good.pipeline,
@@ -109,6 +129,12 @@ export function hybrid(good: Recipe, bad: Recipe, fromBad: ReadonlySet<MakingPla
     seed,
   };
 }
+
+/** Which version of the data a step is given, and which state of what isn't kept here, goes with the data; all else with the step's code. */
+const withData = (deps: RecipeStep["deps"], data: RecipeStep["deps"]): RecipeStep["deps"] =>
+  Object.fromEntries(
+    Object.entries(deps).map(([dep, from]) => [dep, from.kind === "dataset" || from.kind === "external" ? (data[dep] ?? from) : from]),
+  );
 
 function stepOf(recipe: Recipe, name: string): RecipeStep {
   const step = recipe.steps.find((one) => one.name === name);

@@ -2,7 +2,8 @@
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import type { Out } from "./declaration.ts";
 import { stepKey, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
-import { inputsKnown } from "./step-inputs.ts";
+import { KnownTables } from "./known-tables.ts";
+import { inputsByRows, inputsKnown } from "./step-inputs.ts";
 import type { Slots } from "../slots.ts";
 import type { StepFailure, StepInput, StepOutcome } from "./step-outcome.ts";
 import { runStep, type StepSurroundings, type StepWork } from "./step-work.ts";
@@ -56,13 +57,14 @@ export async function cook(recipe: Recipe, options: RunOptions, underWay: UnderW
   const ends = new Map<string, Promise<StepOutcome | undefined>>();
   const failures: StepFailure[] = [];
   const cached = new Set<string>();
+  const tables = new KnownTables(options.scratch);
   let isBroken = false;
   const isGoingOn = () => failures.length === 0 && !isBroken && !(options.signal?.aborted ?? false);
   const one = async (step: RecipeStep): Promise<StepOutcome | undefined> => {
-    const inputs = await inputsOf(step, recipe, ends);
-    if (!inputs || !isGoingOn()) return undefined;
-    const blobs = Object.fromEntries(Object.entries(inputs).map(([dep, { blob }]) => [dep, blob]));
-    const key = stepKey(step, blobs, recipe.seed, options.environment);
+    const found = await inputsOf(step, recipe, ends);
+    if (!found || !isGoingOn()) return undefined;
+    const inputs = await inputsByRows(step, found, { recipe, store: options.store, tables });
+    const key = stepKey(step, inputs, { seed: recipe.seed, environment: options.environment });
     const end = await shared({ recipe, step, inputs, key }, options, { underWay, isWanted: isGoingOn });
     if (!end) return undefined;
     if (!end.ok) {
@@ -129,7 +131,8 @@ export async function repeat(recipe: Recipe, name: string, options: RunOptions):
   const { outcomes } = cooked.value;
   const [step, first] = [recipe.steps.find((one) => one.name === name), outcomes.find((one) => one.step === name)];
   assert(step && first, `the recipe has the step ${name}`);
-  const { inputs } = inputsKnown(step, recipe, new Map(outcomes.map((outcome) => [outcome.step, outcome])));
+  const { inputs: found } = inputsKnown(step, recipe, new Map(outcomes.map((outcome) => [outcome.step, outcome])));
+  const inputs = await inputsByRows(step, found, { recipe, store: options.store, tables: new KnownTables(options.scratch) });
   options.onProgress?.({ step: name, state: "running" });
   const again = await runStep({ recipe, step, inputs, key: first.key }, options);
   if (again.ok) return ok({ first, again: again.value });

@@ -1,8 +1,10 @@
-/** Which steps of a pipeline are up to date, and why the others aren't. Runs nothing. */
+/** Which steps of a pipeline are up to date, and why the others aren't. Runs no step. */
 import { changesSince, type StepChange } from "./changes.ts";
 import { stepKey, type Recipe, type StepKey } from "./recipe.ts";
-import { inputsKnown } from "./step-inputs.ts";
+import type { TableIds } from "./known-tables.ts";
+import { inputsByRows, inputsKnown } from "./step-inputs.ts";
 import type { StepFacts, StepOutcome } from "./step-outcome.ts";
+import type { PipelineStore } from "./step-work.ts";
 
 export interface StepStatus {
   readonly step: string;
@@ -20,17 +22,19 @@ export interface StatusSources {
   readonly outcome: (key: StepKey) => Promise<StepOutcome | undefined>;
   /** What the newest outcome of a step was made of; `null` when that isn't recorded, undefined when it never ran. */
   readonly newest: (step: string) => Promise<StepFacts | null | undefined>;
+  readonly store: Pick<PipelineStore, "getFile">;
+  readonly tables: TableIds;
 }
 
-export async function statusOf(recipe: Recipe, { outcome, newest }: StatusSources): Promise<readonly StepStatus[]> {
+export async function statusOf(recipe: Recipe, { outcome, newest, store, tables }: StatusSources): Promise<readonly StepStatus[]> {
   const found = new Map<string, StepOutcome>();
   const status: StepStatus[] = [];
   const environment = recipe.environment ?? "";
   for (const step of recipe.steps) {
-    const { inputs, waitsFor } = inputsKnown(step, recipe, found);
+    const { inputs: there, waitsFor } = inputsKnown(step, recipe, found);
+    const inputs = await inputsByRows(step, there, { recipe, store, tables });
     const now = { step, inputs, seed: recipe.seed, environment };
-    const blobs = Object.fromEntries(Object.entries(inputs).map(([dep, { blob }]) => [dep, blob]));
-    const known = waitsFor.length > 0 ? undefined : await outcome(stepKey(step, blobs, recipe.seed, environment));
+    const known = waitsFor.length > 0 ? undefined : await outcome(stepKey(step, inputs, { seed: recipe.seed, environment }));
     if (known) {
       found.set(step.name, known);
       status.push({ step: step.name, state: { kind: "up-to-date", outcome: known } });

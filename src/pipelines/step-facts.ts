@@ -59,7 +59,14 @@ const Facts = Type.Object({
   code: Type.Record(Type.String(), Blob),
   executable: Type.Array(Type.String()),
   params: Type.Record(Type.String(), Type.Unknown()),
-  inputs: Type.Record(Type.String(), Type.Object({ kind: Type.String(), blob: Blob })),
+  env: Type.Optional(Type.Record(Type.String(), orNull(Type.String()))),
+  inputs: Type.Record(
+    Type.String(),
+    Type.Union([
+      Type.Object({ kind: Type.Enum(["step", "dataset", "file"]), blob: Blob }),
+      Type.Object({ kind: Type.Literal("external"), external: Type.String(), pin: Type.String() }),
+    ]),
+  ),
   outs: Type.Record(Type.String(), Type.Object({ path: Type.String(), kind: Type.String(), blob: Blob })),
   metrics: Type.Record(Type.String(), Type.Number()),
   metricsPath: orNull(Type.String()),

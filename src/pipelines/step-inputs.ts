@@ -1,9 +1,11 @@
-/** Which bytes go into a step. Pure. */
+/** What goes into a step. */
 import { assert } from "../std.ts";
+import type { TableIds } from "./known-tables.ts";
 import type { Recipe, RecipeStep } from "./recipe.ts";
 import type { StepInput, StepOutcome } from "./step-outcome.ts";
+import type { PipelineStore } from "./step-work.ts";
 
-/** @param done - outcomes of steps, as far as there are any; what isn't there is waited for */
+/** Pure. @param done - outcomes of steps, as far as there are any; what isn't there is waited for */
 export function inputsKnown(
   step: RecipeStep,
   recipe: Recipe,
@@ -20,6 +22,8 @@ export function inputsKnown(
       const dataset = recipe.datasets[from.reference];
       assert(dataset, `${recipe.pipeline} has its dataset ${from.reference}`);
       inputs[dep] = { ...from, ...dataset };
+    } else if (from.kind === "external") {
+      inputs[dep] = from;
     } else {
       const blob = recipe.files?.[from.path];
       assert(blob, `${recipe.pipeline} has its file ${from.path}`);
@@ -27,4 +31,38 @@ export function inputsKnown(
     }
   }
   return { inputs, waitsFor };
+}
+
+/** Where the order of rows doesn't matter to the step, inputs that are tables with the id of their rows; all others as they are. */
+export async function inputsByRows(
+  step: RecipeStep,
+  inputs: Readonly<Record<string, StepInput>>,
+  { recipe, store, tables }: { readonly recipe: Recipe; readonly store: Pick<PipelineStore, "getFile">; readonly tables: TableIds },
+): Promise<Readonly<Record<string, StepInput>>> {
+  if (step.order === undefined) return inputs;
+  const known: Record<string, StepInput> = {};
+  for (const [dep, input] of Object.entries(inputs)) {
+    known[dep] = input;
+    if (input.kind === "external" || !mayBeTable(input, recipe)) continue;
+    const table = await tables.idOf(input.blob, (path) => store.getFile(input.blob, path));
+    if (table !== null) known[dep] = { ...input, table };
+  }
+  return known;
+}
+
+/** Whether some step is to be told by their rows what this output is. */
+export const isReadByRows = (recipe: Recipe, step: string, out: string): boolean =>
+  recipe.steps.some(
+    ({ order, deps }) =>
+      order !== undefined && Object.values(deps).some((from) => from.kind === "step" && from.step === step && from.out === out),
+  ) && isTable(recipe.steps.find(({ name }) => name === step)?.outs[out]?.kind);
+
+const isTable = (kind: string | undefined) => kind === "table" || kind === "matrix";
+/** Of a file in the pipeline's folder. */
+export const isTableFile = (path: string): boolean => TABLE_FILE.test(path);
+const TABLE_FILE = /[.](csv|ndjson|jsonl|parquet)$/i;
+
+function mayBeTable(input: Exclude<StepInput, { readonly kind: "external" }>, recipe: Recipe): boolean {
+  if (input.kind === "step") return isTable(recipe.steps.find(({ name }) => name === input.step)?.outs[input.out]?.kind);
+  return input.kind === "dataset" ? input.layout === undefined : isTableFile(input.path);
 }

@@ -29,6 +29,8 @@ export interface StepFacts {
   readonly code: Readonly<Record<string, BlobId>>;
   readonly executable: readonly string[];
   readonly params: Readonly<Record<string, Json>>;
+  /** Variables of the environment that it was told; left out when it names none. */
+  readonly env?: Readonly<Record<string, string | null>>;
   readonly inputs: Readonly<Record<string, StepInput>>;
   /** Empty when it failed. */
   readonly outs: Readonly<Record<string, Out & { readonly blob: BlobId }>>;
@@ -56,13 +58,17 @@ export interface StepLineage {
   readonly undeclaredReads: readonly string[];
 }
 
-export type StepInput = DepSource & {
-  readonly blob: BlobId;
-  /** Of a dataset: the version's id. */
-  readonly version?: string;
-  /** Of a dataset that is a folder. */
-  readonly layout?: "folder";
-};
+export type StepInput =
+  | (Exclude<DepSource, { readonly kind: "external" }> & {
+      readonly blob: BlobId;
+      /** Of a dataset: the version's id. */
+      readonly version?: string;
+      /** Of a dataset that is a folder. */
+      readonly layout?: "folder";
+      /** Where the order of rows doesn't matter to the step: the logical id of the table. */
+      readonly table?: string;
+    })
+  | Extract<DepSource, { readonly kind: "external" }>;
 
 /** Why a step has no outcome. */
 export type StepTrouble =

@@ -8,7 +8,9 @@ import { wordsOf } from "./command-words.ts";
 import type { Out } from "./declaration.ts";
 import { undeclaredFiles, type UndeclaredFiles } from "./declared-files.ts";
 import type { Executor } from "./executor.ts";
+import { KnownTables } from "./known-tables.ts";
 import type { KnownDataset, Recipe, RecipeStep, StepKey } from "./recipe.ts";
+import { isReadByRows } from "./step-inputs.ts";
 import {
   troubleText,
   type StepFacts,
@@ -77,7 +79,7 @@ export async function runStep(work: StepWork, around: StepSurroundings): Promise
     const { ending, log, observation } = await execute({
       argv,
       cwd: folder,
-      env: { EVENKEEL_SEED: String(recipe.seed), PYTHONDONTWRITEBYTECODE: "1", [WORK_MARK]: folder },
+      env: { ...variablesOf(step), EVENKEEL_SEED: String(recipe.seed), PYTHONDONTWRITEBYTECODE: "1", [WORK_MARK]: folder },
       timeoutMs: step.timeoutMs,
       logFile,
       watchFolder,
@@ -92,7 +94,7 @@ export async function runStep(work: StepWork, around: StepSurroundings): Promise
       ? err(ending)
       : undeclared.writes.length > 0
         ? err({ kind: "wrote-outside", paths: undeclared.writes })
-        : await collect(step, folder, store);
+        : await collect(work, folder, around);
     const facts: StepFacts = {
       ...factsBefore(work, around.environment),
       outs: left.ok ? left.value.outs : {},
@@ -124,9 +126,13 @@ function lineageOf({ by }: Observation, { reads, writes }: UndeclaredFiles): Ste
   return { state, by, undeclaredReads: reads };
 }
 
+const variablesOf = ({ env = {} }: RecipeStep) =>
+  Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === null ? [] : [[name, value]])));
+
 function factsBefore({ recipe: { pipeline, seed }, step, inputs, key }: StepWork, environment: string) {
   const { name, role, cmd, capsule: code, executable = [], params, metrics: metricsPath } = step;
-  return { pipeline, step: name, role, key, cmd, code, executable, params, inputs, metricsPath, seed, environment };
+  const env = step.env === undefined ? {} : { env: step.env };
+  return { pipeline, step: name, role, key, cmd, code, executable, params, ...env, inputs, metricsPath, seed, environment };
 }
 
 /** Puts a step's code, inputs and parameters where its command finds them. @returns the command's words */
@@ -139,6 +145,10 @@ async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scrat
   const places: Record<string, string> = { code, seed: String(recipe.seed), params: join(work, "params.json") };
   await writeFile(join(work, "params.json"), JSON.stringify(step.params));
   for (const [dep, input] of Object.entries(inputs)) {
+    if (input.kind === "external") {
+      places[`deps.${dep}`] = input.pin;
+      continue;
+    }
     const place = join(work, "deps", dep + endingOf(input, recipe));
     places[`deps.${dep}`] = place;
     if (input.layout === "folder") await layOutFolder(place, input.blob, store);
@@ -158,7 +168,7 @@ async function laidOut({ recipe, step, inputs }: StepWork, work: string, { scrat
 }
 
 /** The ending of a file's name: programs tell by it what a file is. A dataset has none. */
-function endingOf(input: StepInput, { steps }: Recipe): string {
+function endingOf(input: Exclude<StepInput, { readonly kind: "external" }>, { steps }: Recipe): string {
   if (input.kind === "dataset") return "";
   return extname(input.kind === "file" ? input.path : (steps.find(({ name }) => name === input.step)?.outs[input.out]?.path ?? ""));
 }
@@ -169,7 +179,7 @@ interface Left {
 }
 
 /** Stores what a step has left; nothing of it counts unless all that was declared is there. */
-async function collect(step: RecipeStep, work: string, store: PipelineStore): Promise<Result<Left, StepTrouble>> {
+async function collect({ step, recipe }: StepWork, work: string, { store, scratch }: StepSurroundings): Promise<Result<Left, StepTrouble>> {
   const declared = [...Object.values(step.outs).map(({ path }) => path), ...(step.metrics ? [step.metrics] : [])];
   const missing: string[] = [];
   for (const path of declared) {
@@ -182,8 +192,11 @@ async function collect(step: RecipeStep, work: string, store: PipelineStore): Pr
   if (!metrics.ok) return err({ kind: "bad-output", path: step.metrics ?? "", why: metrics.error });
   const outs: Left["outs"] = {};
   for (const [name, out] of Object.entries(step.outs)) {
+    const path = join(work, out.path);
     try {
-      outs[name] = { ...out, blob: await store.putFile(join(work, out.path)) };
+      const blob = await store.putFile(path);
+      outs[name] = { ...out, blob };
+      if (isReadByRows(recipe, step.name, name)) await new KnownTables(scratch).learn(blob, path);
     } catch (error) {
       if (!(error instanceof BytesRefused)) throw error;
       return err({ kind: "bad-output", path: out.path, why: error.message });

@@ -377,3 +377,83 @@ test("a file that hasn't changed isn't read again, and one that has is, whatever
   expect((await KnownFiles.open(memory, later)).read).toBe(0);
   expect(existsSync(memory) && readFileSync(memory, "utf8")).toBe("{ broken");
 });
+
+test("what isn't kept here is named with its state: the command is told it, and another state is another step", async () => {
+  const pipeline = (pin: string) =>
+    `  a: { role: data, cmd: ${sh('printf "%s" "$1" > o.txt', "{deps.loans}")}, deps: { loans: { external: "pg:loans", pin: ${JSON.stringify(pin)} } }, outs: { o: { path: o.txt, kind: file } } }`;
+  expect(await textOf(pipeline("as_of=2026-04-01; touch pwn"))).toBe("as_of=2026-04-01; touch pwn");
+  expect(store.saved).toBe(1);
+  expect(await textOf(pipeline("as_of=2026-04-01; touch pwn"))).toBe("as_of=2026-04-01; touch pwn");
+  expect(store.saved).toBe(1);
+  expect(await textOf(pipeline("as_of=2026-05-01"))).toBe("as_of=2026-05-01");
+  expect(store.saved).toBe(2);
+  for (const deps of [`{ external: "pg:loans" }`, `{ external: "pg:loans", pin: "--config=x" }`, `{ external: "pg:loans", pin: "" }`])
+    expect(parsePipeline(`version: 1\npipeline: p\nsteps: { a: { role: data, cmd: x, deps: { d: ${deps} }, outs: {} } }`)).toMatchObject({
+      ok: false,
+    });
+});
+
+test("a variable that a step names is told it, and its value is part of the step; no other is told", async () => {
+  const pipeline = `  a: { role: data, cmd: ${sh('echo "$MODE-$OTHER-$UNSET" > o.txt')}, env: [MODE, UNSET], outs: { o: { path: o.txt, kind: file } } }`;
+  const made = async (variables: Record<string, string>) => {
+    const recipe = await capture(pipelineOf(pipeline), {
+      folder,
+      params: {},
+      seed: 1,
+      environment: "test",
+      variables,
+      blobOf: (path) => store.putFile(path),
+      dataset: (reference) => store.dataset(reference),
+    });
+    if (!recipe.ok) throw new Error(JSON.stringify(recipe.error));
+    const cooked = await cook(recipe.value, optionsWith());
+    if (!cooked.ok) throw new Error("it failed");
+    const [outcome] = cooked.value.outcomes;
+    const facts = await stepFactsOf(cooked, (blob) => store.getBlob(blob));
+    return { text: outcome?.outs["o"] && (await store.getBlob(outcome.outs["o"])).toString(), env: facts[0]?.env };
+  };
+  expect(await made({ MODE: "fast", OTHER: "no" })).toEqual({ text: "fast--\n", env: { MODE: "fast", UNSET: null } });
+  await made({ MODE: "fast", OTHER: "else" });
+  expect(store.saved).toBe(1);
+  expect((await made({ MODE: "slow" })).text).toBe("slow--\n");
+  expect(store.saved).toBe(2);
+});
+
+test.each(["EVENKEEL_SEED", "NODE_OPTIONS", "DB_PASSWORD", "github_token", "2x"])("a step can't be told the variable %s", (name) => {
+  const parsed = parsePipeline(`version: 1\npipeline: p\nsteps: { a: { role: data, cmd: x, env: ["${name}"], outs: {} } }`);
+  expect(parsed).toMatchObject({ ok: false, error: [{ path: "/steps/a/env/0" }] });
+});
+
+test("where the order of rows doesn't matter, the same rows in another order or notation don't run a step again; other rows do", async () => {
+  const pipeline = (order: string) => `
+  rows: { role: data, cmd: "cp {deps.file} {outs.t}", deps: { file: { file: in.csv } }, outs: { t: { path: t.csv, kind: table } } }
+  sum: { role: algorithm, cmd: ${sh("wc -l < $1 > o.txt", "{deps.t}")}, deps: { t: rows.t }, ${order} outs: { o: { path: o.txt, kind: file } } }
+  straight: { role: algorithm, cmd: ${sh("wc -c < $1 > o.txt", "{deps.t}")}, deps: { t: { file: in.csv } }, ${order} outs: { o: { path: o.txt, kind: file } } }
+`;
+  const ran = async (csv: string, order: string) => {
+    write("in.csv", csv);
+    const before = store.saved;
+    const cooked = await run(pipeline(order));
+    if (!cooked.ok) throw new Error(cooked.error.failures.map(troubleText).join());
+    return store.saved - before;
+  };
+  const insensitive = "order: insensitive,";
+  expect(await ran("id,x\n1,a\n2,b\n", insensitive)).toBe(3);
+  expect(await ran('id,x\n2,"b"\n1,a\n', insensitive)).toBe(1); // only the copy
+  expect(await ran("id,x\n2,b\n1,c\n", insensitive)).toBe(3);
+  expect(await ran("id,x\n1,c\n2,b\n", "")).toBe(3);
+  // Read again only where nobody remembers what is in it.
+  rmSync(join(folder, ".scratch"), { recursive: true });
+  expect(await ran("id,x\n2,b\n1,a\n", insensitive)).toBe(1);
+});
+
+test("what is to be a table and can't be read as one counts by its bytes", async () => {
+  const pipeline = `
+  rows: { role: data, cmd: "cp {deps.file} {outs.t}", deps: { file: { file: in.csv } }, outs: { t: { path: t.csv, kind: table } } }
+  sum: { role: algorithm, cmd: "cp {deps.t} {outs.o}", deps: { t: rows.t }, order: insensitive, outs: { o: { path: o.txt, kind: file } } }
+`;
+  write("in.csv", "a,b\n1,2,3\n");
+  expect(await textOf(pipeline)).toBe("a,b\n1,2,3\n");
+  write("in.csv", "a,b\n1,2,4\n");
+  expect(await textOf(pipeline)).toBe("a,b\n1,2,4\n");
+});

@@ -3,7 +3,7 @@ import type { Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
 import { err, ok, type Result } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
-import { labelIssue } from "./names.ts";
+import { aliasIssue } from "./names.ts";
 import { conflict, forbidden, invalid, unknown, type Refusal } from "./refusal.ts";
 
 export interface AliasMove {
@@ -74,7 +74,7 @@ export async function aliasProtections(db: Store["db"], model: string): Promise<
 /** Moves an alias; its history keeps where it pointed. Of two who move it at once, both told where it is, one is told who was quicker. */
 export async function moveAlias({ store, audit }: Parts, move: AliasMove, actor: string): Promise<Result<void, Refusal>> {
   const { model, alias, number, reason } = move;
-  const issue = labelIssue("/alias", alias);
+  const issue = aliasIssue("/alias", alias);
   if (issue) return err(invalid([issue]));
   return store.transaction(async (tx): Promise<Result<void, Refusal>> => {
     await audit.lock(tx);
@@ -104,7 +104,7 @@ export async function moveAlias({ store, audit }: Parts, move: AliasMove, actor:
 /** Says that only those who may move protected aliases move this one, or that everybody may again. Said twice, it changes nothing. */
 export async function guardAlias({ store, audit }: Parts, guard: AliasGuard, actor: string): Promise<Result<void, Refusal>> {
   const { model, alias, isProtected, reason } = guard;
-  const issue = labelIssue("/alias", alias);
+  const issue = aliasIssue("/alias", alias);
   if (issue) return err(invalid([issue]));
   return store.transaction(async (tx): Promise<Result<void, Refusal>> => {
     await audit.lock(tx);

@@ -1,7 +1,11 @@
 /** What is known of a table's columns and groups after its rows are gone: counts, moments, quantiles, frequent values. */
 import { Type, type Static } from "typebox";
-import { isEmpty, plainText, type Column, type ColumnType } from "./cell-types.ts";
+import type { Column, ColumnType, TypeGuess } from "./cell-types.ts";
+import { ColumnTally } from "./column-tally.ts";
 import type { Cell } from "./csv-parser.ts";
+import { Moments } from "./moments.ts";
+import { RawEncoder } from "./raw-row.ts";
+import { RowHasher } from "./row-hash.ts";
 
 const Numbers = Type.Object({
   min: Type.Number(),
@@ -9,7 +13,9 @@ const Numbers = Type.Object({
   mean: Type.Number(),
   variance: Type.Number({ description: "Of the sample, with n - 1; 0 for one value" }),
   quantiles: Type.Record(Type.String(), Type.Number(), { description: "By their share, `0.25` for example; nearest rank" }),
-  isExact: Type.Boolean({ description: "false: quantiles are of a sample of at least 65,536 rows" }),
+  isExact: Type.Boolean({
+    description: "false: quantiles are of a sample of at least 65,536 rows, fewer in tables of more than 60 columns",
+  }),
   notFinite: Type.Integer({ description: "NaN and infinities, left out of all else here" }),
 });
 
@@ -32,122 +38,99 @@ export const ColumnProfile = Type.Object({
 });
 export type ColumnProfile = Static<typeof ColumnProfile>;
 
-const DISTINCT_MAX = 1000;
 const TOP = 20;
 const SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
 /** Up to twice as many rows are kept for quantiles. */
 const SAMPLE_MIN = 65_536;
+/** Fewer where a table is wide. */
+const SAMPLE_CELLS_MAX = 8_000_000;
 
 const isNumeric = (type: ColumnType) => type === "integer" || type === "number";
 
-/** Takes every row once. Rows are sampled by their hash, so that the profile doesn't depend on their order. */
+/** Takes every row once. Rows are sampled by a hash, so that the profile doesn't depend on their order. */
 export class ColumnProfiler {
   readonly #columns: readonly ColumnTally[];
-  #sample: { readonly at: number; readonly values: readonly number[] }[] = [];
+  readonly #numeric: readonly ColumnTally[];
   readonly #limit: number;
   /** Rows whose hash is below are in the sample. */
   #below = 1;
+  #sampled = 0;
+  /** Of each row in the sample its hash, then the number of each numeric column. */
+  #sample = new Float64Array(1024);
+  #encoder: RawEncoder | undefined;
+  readonly #unhashed = new RowHasher();
 
-  constructor(columns: readonly Column[], sampleMin = SAMPLE_MIN) {
-    this.#columns = columns.map((column) => new ColumnTally(column));
-    this.#limit = sampleMin * 2;
+  /** @param guesses - where the types were found from some of the cells */
+  constructor(columns: readonly Column[], sampleMin = SAMPLE_MIN, guesses?: readonly TypeGuess[]) {
+    this.#columns = columns.map((column, i) => new ColumnTally(column, guesses?.[i]));
+    this.#numeric = this.#columns.filter(({ column }) => isNumeric(column.type));
+    this.#limit = Math.min(sampleMin * 2, Math.ceil(SAMPLE_CELLS_MAX / (1 + this.#numeric.length)));
   }
 
-  /** @param hash - of the row, spread evenly over 0…1 */
+  /** A row that comes as text. @param hash - as that of `endRow` */
   add(cells: readonly Cell[], hash: number): void {
-    const isSampled = hash < this.#below;
-    const values: number[] = [];
-    for (const [i, column] of this.#columns.entries()) {
-      const value = column.add(cells[i] ?? null);
-      if (isSampled && value !== undefined) values.push(value);
+    this.#encoder ??= new RawEncoder(this.#columns.length);
+    const { bytes, starts, ends } = this.#encoder.encode(cells);
+    this.#unhashed.start();
+    for (const [i, column] of this.#columns.entries()) column.add(bytes, starts[i] ?? 0, ends[i] ?? -1, this.#unhashed);
+    this.endRow(hash);
+  }
+
+  get columns(): readonly ColumnTally[] {
+    return this.#columns;
+  }
+
+  /** Ends a row whose cells were added to its columns. @param hash - of the row, spread evenly over 0…1 */
+  endRow(hash: number): void {
+    if (hash >= this.#below) return;
+    const width = 1 + this.#numeric.length;
+    let at = this.#sampled * width;
+    if (at + width > this.#sample.length) {
+      const larger = new Float64Array(this.#sample.length * 2 + width);
+      larger.set(this.#sample);
+      this.#sample = larger;
     }
-    if (!isSampled) return;
-    this.#sample.push({ at: hash, values });
-    while (this.#sample.length > this.#limit && this.#below > Number.EPSILON) {
-      this.#below /= 2;
-      this.#sample = this.#sample.filter(({ at }) => at < this.#below);
-    }
+    this.#sample[at++] = hash;
+    for (const { number } of this.#numeric) this.#sample[at++] = number;
+    this.#sampled++;
+    while (this.#sampled > this.#limit && this.#below > Number.EPSILON) this.#halve(width);
   }
 
   profiles(): ColumnProfile[] {
-    let numeric = 0;
+    const width = 1 + this.#numeric.length;
     return this.#columns.map((column) => {
-      if (!isNumeric(column.type)) return column.profile([], true);
-      const at = numeric++;
-      const values = Float64Array.from(this.#sample, (row) => row.values[at] ?? Number.NaN).filter(Number.isFinite);
-      return column.profile(values.toSorted(), this.#below === 1);
+      const at = this.#numeric.indexOf(column);
+      if (at < 0) return profileOf(column, new Float64Array(), true);
+      const values = Float64Array.from({ length: this.#sampled }, (_, row) => this.#sample[row * width + 1 + at] ?? Number.NaN);
+      return profileOf(column, values.filter(Number.isFinite).toSorted(), this.#below === 1);
     });
+  }
+
+  #halve(width: number): void {
+    this.#below /= 2;
+    let kept = 0;
+    for (let row = 0; row < this.#sampled; row++) {
+      if ((this.#sample[row * width] ?? 1) >= this.#below) continue;
+      this.#sample.copyWithin(kept * width, row * width, (row + 1) * width);
+      kept++;
+    }
+    this.#sampled = kept;
   }
 }
 
-class ColumnTally {
-  readonly type: ColumnType;
-  readonly #name: string;
-  #empty = 0;
-  #finite = 0;
-  #notFinite = 0;
-  #min = Number.POSITIVE_INFINITY;
-  #max = Number.NEGATIVE_INFINITY;
-  #mean = 0;
-  #squares = 0;
-  /** null once there are too many. */
-  #counts: Map<string, number> | null = new Map();
-
-  constructor(column: Column) {
-    this.type = column.type;
-    this.#name = column.name;
-  }
-
-  /** @returns the number in a numeric column, NaN for none; undefined in others */
-  add(cell: Cell): number | undefined {
-    const numeric = isNumeric(this.type);
-    if (isEmpty(this.type, cell)) {
-      this.#empty++;
-      return numeric ? Number.NaN : undefined;
-    }
-    if (this.#counts) {
-      const text = plainText(this.type, cell);
-      this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
-      if (this.#counts.size > DISTINCT_MAX) this.#counts = null;
-    }
-    if (!numeric) return undefined;
-    const value = Number(cell);
-    if (Number.isFinite(value)) this.#addNumber(value);
-    else this.#notFinite++;
-    return value;
-  }
-
-  profile(sorted: ArrayLike<number>, isExact: boolean): ColumnProfile {
-    const top = [...(this.#counts ?? [])].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, TOP);
-    const quantiles = SHARES.map((share) => [String(share), sorted[Math.ceil(share * sorted.length) - 1] ?? 0] as const);
-    return {
-      name: this.#name,
-      type: this.type,
-      empty: this.#empty,
-      distinct: this.#counts?.size ?? null,
-      numbers:
-        this.#finite === 0
-          ? null
-          : {
-              min: this.#min,
-              max: this.#max,
-              mean: this.#mean,
-              variance: this.#finite > 1 ? this.#squares / (this.#finite - 1) : 0,
-              quantiles: Object.fromEntries(quantiles),
-              isExact,
-              notFinite: this.#notFinite,
-            },
-      top: top.map(([value, count]) => ({ value, count })),
-    };
-  }
-
-  /** Welford's update: no cancellation where the mean is far from 0. */
-  #addNumber(value: number): void {
-    this.#finite++;
-    const delta = value - this.#mean;
-    this.#mean += delta / this.#finite;
-    this.#squares += delta * (value - this.#mean);
-    if (value < this.#min) this.#min = value;
-    if (value > this.#max) this.#max = value;
-  }
+function profileOf({ column, codes, empty, moments: running }: ColumnTally, sorted: Float64Array, isExact: boolean): ColumnProfile {
+  const counted = codes?.texts.map((value, code) => ({ value, count: codes.counts[code] ?? 0 })) ?? [];
+  const top = counted.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, TOP);
+  const moments = new Moments();
+  moments.merge(running);
+  if (codes && isNumeric(column.type)) moments.addCounts(codes.numbers, codes.counts);
+  const quantiles = SHARES.map((share) => [String(share), sorted[Math.ceil(share * sorted.length) - 1] ?? 0] as const);
+  const { count, min, max, mean, variance, notFinite } = moments;
+  return {
+    ...column,
+    empty,
+    distinct: codes?.texts.length ?? null,
+    numbers: count === 0 ? null : { min, max, mean, variance, quantiles: Object.fromEntries(quantiles), isExact, notFinite },
+    top,
+  };
 }

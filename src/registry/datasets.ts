@@ -6,7 +6,8 @@ import { nearest } from "../checked.ts";
 import { canonicalJson, type Schema, type Store } from "../store/index.ts";
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import { datasetBlobs, otherUses } from "./blob-uses.ts";
-import { diffVersions, rowsOfVersions, type DatasetDiff, type VersionsAsked } from "./dataset-diffs.ts";
+import type { DatasetDiff, VersionsAsked } from "./dataset-diffs.ts";
+import { diffApart, rowsApart } from "./diff-apart.ts";
 import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { guardOf, moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
@@ -212,7 +213,7 @@ export class Datasets {
     how: { readonly by?: readonly string[]; readonly key?: readonly string[] } = {},
   ): Promise<Result<DatasetDiff, Refusal>> {
     const asked = await this.#compared(from, to, how);
-    return asked.ok ? diffVersions(this.#store.blobs, asked.value) : asked;
+    return asked.ok ? diffApart(this.#store.blobs, asked.value) : asked;
   }
 
   /** The rows that differ, as CSV. @param how - `hidden`: columns that are left out */
@@ -222,7 +223,7 @@ export class Datasets {
     { hidden, ...how }: { readonly hidden: readonly string[]; readonly key?: readonly string[] },
   ): Promise<Result<DiffRows, Refusal>> {
     const asked = await this.#compared(from, to, how);
-    return asked.ok ? rowsOfVersions(this.#store.blobs, { ...asked.value, hidden }) : asked;
+    return asked.ok ? rowsApart(this.#store.blobs, { ...asked.value, hidden }) : asked;
   }
 
   async #compared(

@@ -52,6 +52,7 @@ export type { Refusal } from "./refusal.ts";
 export { openRegistry, type Registry } from "./registry.ts";
 export type { TableSource } from "./table-intake.ts";
 export { fileOnDisk } from "./table-file.ts";
+export { tableIdIn } from "./table-id.ts";
 export { formatOf, readRows, tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";

@@ -3,7 +3,7 @@ import type { Issue } from "../std.ts";
 
 /** Names stand before `@` and `/` in references, so they hold neither. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._+=-]{0,99}$/u;
-/** A tag or alias is no number, or `credit/3` and `credit@3` would be two different things. */
+/** A tag is no number, or `credit/3` and `credit@3` would be two different things. */
 const LABEL = /^(?![0-9]+$)[\p{L}\p{N}][\p{L}\p{N}._-]{0,254}$/u;
 const SEGMENT = /^[\p{L}\p{N}._@+=, -]{1,255}$/u;
 
@@ -12,7 +12,18 @@ export function nameIssue(path: string, name: string): Issue | undefined {
   return { path, expected: "1 to 100 letters, digits and . _ + = -, beginning with a letter or digit", got: shortened(name) };
 }
 
-/** For tags and aliases. */
+/** Aliases of models are those that MLflow takes, numbers among them, and may have dots. */
+const ALIAS = /^[\p{L}\p{N}_-][\p{L}\p{N}._-]{0,254}$/u;
+/** What clients of MLflow take for the newest version, or for a version's number. */
+const RESERVED_ALIAS = /^(latest|v\d+)$/i;
+
+export function aliasIssue(path: string, alias: string): Issue | undefined {
+  if (!ALIAS.test(alias)) return { path, expected: "1 to 255 letters, digits and . _ -, beginning with no dot", got: shortened(alias) };
+  if (!RESERVED_ALIAS.test(alias)) return undefined;
+  return { path, expected: "an alias that MLflow's clients don't take for a version: not latest, v1, v2 …", got: alias };
+}
+
+/** For tags of datasets. */
 export function labelIssue(path: string, label: string): Issue | undefined {
   if (LABEL.test(label)) return undefined;
   return {
@@ -53,7 +64,7 @@ export function parseReference(text: string): Reference | undefined {
   const [, name = "", sign, rest = ""] = /^([^@/]+)([@/])(.+)$/u.exec(bare) ?? [];
   if (nameIssue("", name)) return undefined;
   if (sign === "/") return /^[1-9]\d{0,8}$/.test(rest) ? { kind: "number", name, number: Number(rest) } : undefined;
-  return labelIssue("", rest) ? undefined : { kind: "label", name, label: rest };
+  return ALIAS.test(rest) ? { kind: "label", name, label: rest } : undefined;
 }
 
 /** Where a tag or alias points. `constructor` is a name that people may give, and every object answers to. */

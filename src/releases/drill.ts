@@ -1,4 +1,5 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
+import { millisecondsOf } from "../duration.ts";
 import { checked, object, orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
 import type { Audit } from "../access/index.ts";
@@ -13,7 +14,6 @@ import type { Incidents } from "./incidents.ts";
 import { explain, type ReleaseRefusal } from "./refusals.ts";
 import type { By } from "./release-writer.ts";
 import type { Releases } from "./releases.ts";
-import { millisecondsOf } from "./rollout-plan.ts";
 import { rollbackCandidates } from "./route-table.ts";
 
 /** `live`: everybody is answered by the target for a moment; `replay`: the target answers recent applications, and nobody notices. */

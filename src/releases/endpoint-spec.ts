@@ -1,10 +1,12 @@
 /** An endpoint as people write it: what it asks, whom it watches over, what answers when nothing else can. */
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
+import { Duration } from "../duration.ts";
 import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
   ActionsSpec,
+  ExpectationSpec,
   GroupsSpec,
   InputsSpec,
   PolicySpec,
@@ -17,7 +19,6 @@ import {
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
 import { MetricsSpec, metricsIssues } from "./metrics-spec.ts";
-import { Duration } from "./rollout-plan.ts";
 import type { Rules } from "./route-commands.ts";
 
 const NAME = "^[a-z][a-z0-9-]{0,62}$";
@@ -104,6 +105,9 @@ export const EndpointSpec = Type.Object(
     inputs: InputsSpec,
     groups: Type.Optional(GroupsSpec),
     undeclaredGroups: Type.Optional(UndeclaredGroups),
+    expectations: Type.Optional(
+      Type.Array(ExpectationSpec, { maxItems: 200, description: "What inputs are expected to be, beyond what is accepted" }),
+    ),
     actions: ActionsSpec,
     fallback: FallbackSpec,
     budget: Type.Optional(
@@ -163,6 +167,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     inputs: spec.inputs,
     groups,
     actions: spec.actions,
+    expected: spec.expectations ?? [],
     ...(spec.undeclaredGroups ? { undeclaredGroups: spec.undeclaredGroups } : {}),
     ...(spec.allow_group_thresholds === undefined ? {} : { allowGroupThresholds: spec.allow_group_thresholds }),
   });
@@ -170,8 +175,10 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     ...(compiled.ok ? [] : compiled.error),
     ...actionIssues(spec.actions),
     ...(spec.frozen ?? []).flatMap(frozenIssues),
-    ...guardrailIssues(guardrails, groups).map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })),
     ...metricsIssues(spec.metrics ?? {}, groups).map((issue) => ({ ...issue, path: `/metrics${issue.path}` })),
+    ...guardrailIssues(guardrails, groups, { actions: Object.keys(spec.actions), hasOutcomes: spec.outcomes !== undefined }).map(
+      (issue) => ({ ...issue, path: `/guardrails${issue.path}` }),
+    ),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
   return ok({

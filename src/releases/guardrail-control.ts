@@ -1,7 +1,8 @@
 /** From proof to act: what a guardrail demands of a release whose harm is proven. */
 import { armClassOf, groupsOf, readTotals, type ReplayableDecision } from "../decisions/index.ts";
 import {
-  METRICS,
+  PREVIOUS,
+  kindOf,
   metricOf,
   sideOf,
   type Breach,
@@ -19,7 +20,7 @@ import { judgeTarget, type ComparedAnswer, type PreflightVerdict } from "./prefl
 import type { Releases } from "./releases.ts";
 import type { Finding, Rollbacks } from "./rollbacks.ts";
 import type { Wish } from "./route-commands.ts";
-import { besideLive } from "./route-table.ts";
+import { besideLive, standbyOf } from "./route-table.ts";
 import type { Actor } from "./transition.ts";
 
 export interface GuardrailControlParts {
@@ -45,6 +46,7 @@ export class GuardrailControl {
     const { releases } = this.#parts;
     const serving = [...new Set([table.live, ...besideLive(table), table.fallback, ...table.history.slice(-1)])];
     const { spec } = definition;
+    const before = standbyOf(table) ?? (table.live === table.fallback ? null : table.fallback);
     return {
       endpoint: room.name,
       groups: spec.groups ?? {},
@@ -55,7 +57,12 @@ export class GuardrailControl {
         ...serving.map((release) => ({ release, armClass: "serving" as const, epoch: releases.lives(release) })),
         ...table.shadows.map(({ release }) => ({ release, armClass: "shadow" as const, epoch: releases.lives(release) })),
       ],
-      route: { live: table.live, beside: besideLive(table), sinceMs: room.last.atMs },
+      route: {
+        live: table.live,
+        beside: besideLive(table),
+        sinceMs: room.last.atMs,
+        ...(before === null ? {} : { previous: before }),
+      },
     };
   }
 
@@ -136,8 +143,10 @@ export class GuardrailControl {
         after: answer?.kind === "answered" ? answer.favourable : null,
       };
     });
-    const isRatio = METRICS[breach.metric].kind === "ratio_min";
-    return judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: breach.reference !== null });
+    // What a replay can tell is who would be selected; other metrics ask of a target only that it answers.
+    const isSelection = metricOf(breach.metric).counts === "selections";
+    const isRatio = isSelection && kindOf(breach.metric) === "ratio_min" && breach.direction !== "at_most" && breach.reference !== PREVIOUS;
+    return judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: isSelection && breach.reference !== null });
   }
 }
 
@@ -166,7 +175,12 @@ export function findingOf(metric: MetricName, release: string, people: string): 
     case "substitutions":
       return `${release} left ${people} to another release`;
     case "flips":
+    case "net-flips":
       return `${release} would answer ${people} worse`;
+    case "actions":
+      return `${release} gave ${people} an answer too often`;
+    case "outcomes":
+      return `${release} was wrong about ${people}`;
     default:
       return unreachable(counts);
   }

@@ -1,6 +1,5 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
-export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export {
   DecisionLineage,
   type DayCount,
@@ -15,10 +14,19 @@ export type { EndpointRoom } from "./endpoint-room.ts";
 export { FailureControl } from "./failure-control.ts";
 export { Rollbacks } from "./rollbacks.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
-export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
+export { AlertConditions, guardrailsTelling } from "./alert-conditions.ts";
+export {
+  breachIn,
+  type CandidateTried,
+  type Incident,
+  type IncidentBody,
+  type IncidentEvent,
+  type IncidentHead,
+  type IncidentState,
+} from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
 export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";

@@ -23,6 +23,7 @@ export interface CodeStep {
   readonly deps: readonly (
     | { readonly kind: "dataset"; readonly version: string }
     | { readonly kind: "step"; readonly step: string; readonly out: string }
+    | { readonly kind: "external"; readonly external: string; readonly pin: string }
   )[];
   readonly outs: readonly string[];
 }
@@ -51,7 +52,7 @@ export interface MadeOf {
 
 export interface MadeOfParts {
   readonly registry: Registry;
-  readonly blobs: Pick<Blobs, "get" | "has">;
+  readonly blobs: Pick<Blobs, "get" | "has" | "size">;
 }
 
 /** Of one release, with all that lies upstream. */
@@ -97,6 +98,8 @@ function keep<T>(list: T[], found: { readonly ok: true; readonly value: T } | { 
 
 /** The artifact under which a run of a pipeline keeps its recipe. */
 const RECIPE = "recipe.json";
+/** Anybody may log a file of any size under that name. */
+const RECIPE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface CodeFound {
   /** Dataset versions by id: the bytes that the run read. */
@@ -108,13 +111,15 @@ export async function usedRun(blobs: MadeOfParts["blobs"], run: RunDetail): Prom
   const { artifacts, tags } = run;
   const said = { commit: tags["mlflow.source.git.commit"] ?? tags["git.commit"] ?? null, source: tags["mlflow.source.name"] ?? null };
   const recipe = artifacts.find(({ path }) => path === RECIPE)?.blob;
-  const parsed = recipe && (await blobs.has(recipe)) ? parseRecipe(jsonOf(await blobs.get(recipe))) : undefined;
+  const isReadable = recipe !== undefined && (await blobs.has(recipe)) && (await blobs.size(recipe)) <= RECIPE_BYTES_MAX;
+  const parsed = isReadable ? parseRecipe(jsonOf(await blobs.get(recipe))) : undefined;
   if (recipe === undefined || !parsed?.ok) return { run, code: { ...said, recipe: null, steps: [] }, read: new Map() };
   const { pipeline, steps, datasets, files = {} } = parsed.value;
   const stepsKept = steps.map(({ name, role, capsule, deps, outs }): CodeStep => {
     const known = Object.values(deps).flatMap((dep): CodeStep["deps"][number][] => {
       if (dep.kind === "step") return [{ kind: "step", step: dep.step, out: dep.out }];
       if (dep.kind === "file") return [];
+      if (dep.kind === "external") return [{ ...dep }];
       const version = datasets[dep.reference]?.version;
       return version === undefined ? [] : [{ kind: "dataset", version }];
     });

@@ -4,6 +4,8 @@ import { assert, err, ok, type EndpointName, type Issue, type ReleaseId, type Re
 import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type Given } from "./answered.ts";
 import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
+import { ExpectationCounts, type ExpectationCount } from "./expectation-counts.ts";
+import type { CompiledExpectations } from "./expectations.ts";
 import { FailureWatch, type FailureFigures } from "./failure-watch.ts";
 import type { DecisionRequest } from "./inputs.ts";
 import { Door } from "./door.ts";
@@ -113,6 +115,7 @@ export class Gateway {
   readonly #shadows: Shadows;
   readonly #subjectHash: SubjectHash;
   readonly #failures = new FailureWatch();
+  readonly #expected = new ExpectationCounts();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
   readonly #door: Door;
   /** The last beat; null where nobody beats. */
@@ -208,6 +211,15 @@ export class Gateway {
     return nowUs < this.#suspectUntilUs || this.#stoodStill(nowUs);
   }
 
+  /** What came in otherwise than expected, by endpoint and definition. */
+  expectationCounts(): readonly ExpectationCount[] {
+    return this.#expected.list();
+  }
+  /** Lets go of the counts of a definition, once they are kept elsewhere. */
+  forgetExpectations(expectations: CompiledExpectations): void {
+    this.#expected.forget(expectations);
+  }
+
   /** Resolves when nothing is under way, shadows included. */
   async idle(): Promise<void> {
     for (const table of this.#tables.values()) await table.drained();
@@ -253,6 +265,8 @@ export class Gateway {
     const counts = this.#countsOf(endpoint);
     const request = table.view.endpoint.parse(body);
     if (!request.ok) return err({ kind: "invalid", issues: request.error });
+    const unexpected = this.#expected.look(table.view.endpoint, request.value.inputs, meta.pinned === undefined);
+    if (unexpected !== null) return err({ kind: "invalid", issues: unexpected });
     this.#inFlight++;
     table.enter();
     try {
@@ -301,7 +315,8 @@ export class Gateway {
     this.#manyInFlight += count;
     table.enter();
     try {
-      const requests = await parseAll(table, applications);
+      const { endpoint: compiled } = table.view;
+      const requests = await parseAll(table, applications, ({ inputs }) => this.#expected.look(compiled, inputs, pinned === null));
       if (!requests.ok) return err({ kind: "invalid", issues: requests.error });
       const done = await decideAll(
         {

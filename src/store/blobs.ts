@@ -41,12 +41,13 @@ type Form = { readonly kind: "whole"; readonly bytes: number } | { readonly kind
 
 export class Blobs {
   readonly folder: string;
-  readonly #ids: Ids;
+  readonly #ids: Pick<Ids, "next">;
   /** Blobs that were read whole, and found right, before slices of them were asked for. */
   readonly #sound = new Set<BlobId>();
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, ids: Ids) {
+  /** @param ids - texts of at most 36 letters, digits, `-` and `_` that nobody else gives out for this folder */
+  constructor(folder: string, ids: Pick<Ids, "next">) {
     this.folder = folder;
     this.#ids = ids;
   }
@@ -152,6 +153,16 @@ export class Blobs {
   /** Of a file of the caller's that is gone after the next start at the latest. Its folder is there once something was staged. */
   temporaryPath(): string {
     return join(this.folder, "tmp", this.#ids.next());
+  }
+
+  /** Removes what somebody was writing under names that begin so, and who was ended while doing it. */
+  async dropTemporaries(begin: string): Promise<void> {
+    const folder = join(this.folder, "tmp");
+    const names = await readdir(folder).catch((error: unknown) => {
+      if (isNotFound(error)) return [];
+      throw error;
+    });
+    for (const name of names) if (name.startsWith(begin)) await rm(join(folder, name), { force: true });
   }
 
   /** Begins a blob that is written piece by piece. Nothing of it is there before `commit`. */

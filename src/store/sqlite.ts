@@ -1,4 +1,5 @@
 /** SQLite behind Kysely, with every call made in a thread of its own: one that writes, one that reads. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Worker } from "node:worker_threads";
 import {
   CompiledQuery,
@@ -117,8 +118,31 @@ export class Turn {
   }
 }
 
+/** Knows who acts within a transaction: whoever there asks for a turn that isn't the transaction's would wait for themselves. */
+export class Within {
+  readonly #transaction = new AsyncLocalStorage<{ isUnderWay: boolean }>();
+
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    const transaction = { isUnderWay: true };
+    try {
+      return await this.#transaction.run(transaction, work);
+    } finally {
+      transaction.isUnderWay = false;
+    }
+  }
+
+  /** @throws Error within a transaction */
+  assertNone(): void {
+    if (this.#transaction.getStore()?.isUnderWay)
+      throw new Error(
+        "inside a transaction something is written past it, which would wait for its end forever: write with the transaction",
+      );
+  }
+}
+
 /** Whom statements go to, and what keeps them apart. */
 export interface SqliteThreads {
+  readonly within: Within;
   readonly writer: SqliteThread;
   readonly reader: SqliteThread;
   /** Whose turn it is at the writer. Commits of decisions wait for it as well. */
@@ -136,7 +160,7 @@ class SqliteDialect implements Dialect {
     this.#threads = threads;
   }
   createAdapter(): SqliteAdapter {
-    return new SqliteAdapter();
+    return new TwoThreadAdapter();
   }
   createDriver(): Driver {
     return new SqliteDriver(this.#threads);
@@ -146,6 +170,16 @@ class SqliteDialect implements Dialect {
   }
   createQueryCompiler(): SqliteQueryCompiler {
     return new SqliteQueryCompiler();
+  }
+}
+
+/**
+ * Kysely's own says that there is one connection, and Kysely then lets nothing through while a transaction is under way, reading included.
+ * Here writes wait for each other by `Turn`, and reads have a thread of their own.
+ */
+class TwoThreadAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
   }
 }
 
@@ -168,6 +202,7 @@ class SqliteDriver implements Driver {
   }
 
   async beginTransaction(connection: SqliteConnection, { isolationLevel }: TransactionSettings): Promise<void> {
+    this.#threads.within.assertNone();
     this.#ends.set(connection, await this.#transactions.take());
     if (isolationLevel === COLLECTING) connection.collect();
     else await connection.begin();
@@ -250,7 +285,7 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { writer, reader, turn } = this.#threads;
+    const { writer, reader, turn, within } = this.#threads;
     const isRead = SelectQueryNode.is(query.query);
     if (this.#transacting.kind === "collecting") {
       const { writes } = this.#transacting;
@@ -266,6 +301,7 @@ class SqliteConnection implements DatabaseConnection {
     }
     if (this.#transacting.kind === "begun") return asResult<R>(await this.#part(query.sql, query.parameters));
     if (isRead) return asResult<R>(await reader.query(query.sql, query.parameters));
+    within.assertNone();
     const end = await turn.take();
     try {
       return asResult<R>(await writer.query(query.sql, query.parameters));

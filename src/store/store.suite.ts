@@ -1,5 +1,6 @@
 /** What must hold on every database: run by `store.test.ts` and `store.pg.test.ts`. */
 import { writeFile } from "node:fs/promises";
+import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FreshStore } from "../../test/sqlite.ts";
 import type { Store } from "./store.ts";
@@ -76,6 +77,27 @@ export function storeSuite(open: () => Promise<FreshStore>): void {
         expect(await store.db.selectFrom("setting").select("value").where("key", "=", "n").executeTakeFirst()).toEqual({ value: "20" });
       });
     });
+
+  test("what is read past a transaction that is under way comes at once, recursive or not, and is what was there before", async () => {
+    await store.transaction(async (tx) => {
+      await tx.insertInto("setting").values({ key: "n", value: "0" }).execute();
+      const plain = store.db.selectFrom("setting").select("key").where("key", "=", "n").execute();
+      const counting = store.db
+        .withRecursive("counted(n)", (db) =>
+          db.selectNoFrom(sql<number>`1`.as("n")).unionAll(
+            db
+              .selectFrom("counted")
+              .where("n", "<", 3)
+              .select(sql<number>`n + 1`.as("n")),
+          ),
+        )
+        .selectFrom("counted")
+        .select("n")
+        .execute();
+      expect(await plain).toEqual([]);
+      expect(await counting).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    });
+  });
 
   test("text, milliseconds, doubles and nulls come back as they went in", async () => {
     const row = {

@@ -15,6 +15,22 @@ describe("a store on SQLite", () => {
     await drop();
   });
 
+  test("what would wait for its own transaction's end is told so at once, and after the transaction is as ever", async () => {
+    const { store, drop } = await freshSqliteStore();
+    const add = (key: string) => store.db.insertInto("setting").values({ key, value: "1" }).execute();
+    await store.transaction(async (tx) => {
+      await tx.insertInto("setting").values({ key: "a", value: "1" }).execute();
+      await expect(add("b")).rejects.toThrow("inside a transaction something is written past it");
+      await expect(store.transaction(async () => undefined)).rejects.toThrow("inside a transaction something is written past it");
+    });
+    await add("c");
+    expect(await store.db.selectFrom("setting").select("key").where("key", "in", ["a", "b", "c"]).execute()).toEqual([
+      { key: "a" },
+      { key: "c" },
+    ]);
+    await drop();
+  });
+
   test("a transaction that can't begin does nothing and says why, and the next one is as ever", { timeout: 20_000 }, async () => {
     const { store, drop } = await freshSqliteStore();
     const set = (key: string) => store.transaction((tx) => tx.insertInto("setting").values({ key, value: "1" }).execute());

@@ -13,7 +13,7 @@ import { migrations } from "./migrations/index.ts";
 import { postgresDatabase, postgresError } from "./postgres.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Schema } from "./schema.ts";
-import { COLLECTING, SqliteThread, Turn, sqliteDatabase } from "./sqlite.ts";
+import { COLLECTING, SqliteThread, Turn, Within, sqliteDatabase } from "./sqlite.ts";
 
 export interface StoreOptions {
   /** Holds the blobs, and the database where it is SQLite. Made when missing. */
@@ -45,8 +45,8 @@ interface StoreBase {
   /** Names this process in tallies, so that several gateways never write the same row. */
   readonly writer: string;
   /**
-   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile. On a full disk a reserve is lent to it, so
-   * that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
+   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile, and `db` reads what was there before. On a full disk a
+   * reserve is lent to it, so that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
    * @throws StorageError when the database is the trouble; whatever `work` throws otherwise, with nothing written
    */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
@@ -87,7 +87,7 @@ export async function viewStore({ folder, postgresUrl, onTrouble }: StoreOptions
   }
   // Its threads end when they can't go on; then there is just nothing more to be seen.
   const reader = new SqliteThread({ file: join(folder, "evenkeel.db"), readonly: true }, () => undefined);
-  return { db: sqliteDatabase({ writer: reader, reader, turn: new Turn() }), blobs, close: () => reader.close() };
+  return { db: sqliteDatabase({ writer: reader, reader, turn: new Turn(), within: new Within() }), blobs, close: () => reader.close() };
 }
 
 async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime): Promise<SqliteStore> {
@@ -106,7 +106,8 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
     await firstQuery(writer, file); // the file exists before the reader opens it
     reader = new SqliteThread({ file, readonly: true }, onFatal);
     const turn = new Turn();
-    const db = sqliteDatabase({ writer, reader, turn });
+    const within = new Within();
+    const db = sqliteDatabase({ writer, reader, turn, within });
     await migrate(db);
     const ballast = new Ballast(join(options.folder, "ballast"));
     await ballast.fill();
@@ -121,7 +122,8 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
       runtime,
       writer: name,
       async transaction(work, { collect = false } = {}) {
-        const transact = () => (collect ? db.transaction().setIsolationLevel(COLLECTING) : db.transaction()).execute(work);
+        const transact = () =>
+          (collect ? db.transaction().setIsolationLevel(COLLECTING) : db.transaction()).execute((tx) => within.transaction(() => work(tx)));
         try {
           return await transact();
         } catch (error) {

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import type { ChangeView, NewTokenView } from "../../src/api/index.ts";
 import { startApp, type App } from "../../src/app.ts";
 import { EvenkeelClient } from "../../src/client.ts";
-import { endpoint, fairRelease, harmfulRelease } from "../../test/lender.ts";
+import { endpoint, fairRelease, harmfulRelease, policy } from "../../test/lender.ts";
 
 export class LenderApp {
   readonly #folder = mkdtempSync(join(tmpdir(), "evenkeel-web-"));
@@ -83,6 +83,19 @@ export class LenderApp {
         ),
       );
     }
+  }
+
+  /** One decision of a release that is made of this. @returns its id */
+  async decideWith(release: { readonly model: string }): Promise<string> {
+    await this.#asAdmin.post("/v1/apply", { yaml: JSON.stringify({ ...endpoint, description: "Loan applications" }) });
+    const made = await this.#asAdmin.post<{ readonly release: string }>("/v1/endpoints/loans/releases", {
+      name: "trained",
+      policy,
+      ...release,
+    });
+    await this.promote(made.release);
+    const application = { subject: "one", inputs: { income: 50, education: "university" }, groups: { education: "university" } };
+    return (await this.#asApplication.post<{ readonly id: string }>("/v1/endpoints/loans/decisions", application)).id;
   }
 
   async drop(): Promise<void> {

@@ -452,6 +452,23 @@ signature:
       expect(await viewer.get("registered-models/alias", { name: "net", alias: "champion" })).toMatchObject({
         body: { model_version: { version: "1", aliases: ["champion"] } },
       });
+      // As in MLflow, a number may be an alias; it is no version's number.
+      expect(await trainer.post("registered-models/alias", { name: "net", alias: "2026", version: "1" })).toEqual({
+        status: 200,
+        body: {},
+      });
+      expect(await viewer.get("registered-models/alias", { name: "net", alias: "2026" })).toMatchObject({
+        body: { model_version: { version: "1" } },
+      });
+      expect(await server.admin.get<ModelVersionView>("/v1/model-version", { reference: "net@2026" })).toMatchObject({ number: 1 });
+      expect(await problemOf(server.admin.get("/v1/model-version", { reference: "net/2026" }))).toMatchObject({ status: 404 });
+      for (const alias of ["Latest", "v3"]) {
+        const refusal = await trainer.post("registered-models/alias", { name: "net", alias, version: "1" });
+        expect(refusal).toMatchObject(refused("INVALID_PARAMETER_VALUE"));
+        const own = server.admin.post("/v1/models/net/aliases", { alias, number: 1, reason: "mine" });
+        expect(await problemOf(own)).toMatchObject({ status: 400, errors: [{ path: "/alias" }] });
+      }
+      expect(await trainer.delete("registered-models/alias", { name: "net", alias: "2026" })).toMatchObject({ status: 200 });
       // The same model, as our own API has it.
       const shown = await server.admin.get<ModelVersionView>("/v1/model-version", { reference: "models:/net@champion" });
       expect(shown).toMatchObject({ model: "net", number: 1, signature: { features: ["income", "savings"], scoreOutput: "score" } });

@@ -106,7 +106,7 @@ function aliasIn(fields: Fields): string {
   return alias;
 }
 
-/** A move that our own rules refuse, such as an alias that is a number. */
+/** A move that our own rules refuse, such as that of a protected alias. */
 function moved(result: Result<unknown, Refusal>): void {
   if (result.ok) return;
   const { error } = result;

@@ -140,6 +140,7 @@ async function stepEvents(parts: ComposeParts, { run, code }: RunWithCode): Prom
     const inputs: Dataset[] = [];
     for (const dep of deps) {
       if (dep.kind === "dataset") inputs.push(...(await datasetsOf(parts, [{ kind: "dataset_version", id: dep.version }])));
+      else if (dep.kind === "external") inputs.push({ namespace, name: dep.external, facets: { version: versionFacet(dep.pin) } });
       else if (outputs.has(dep.out)) inputs.push(intermediate(dep.step, dep.out, outputs.get(dep.out) ?? ""));
     }
     const common = {

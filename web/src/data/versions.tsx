@@ -84,7 +84,8 @@ function letterOf(chosen: Chosen, number: number): "A" | "B" | "" {
   return chosen.kind === "two" && chosen.b === number ? "B" : "";
 }
 
-function size(bytes: number): string {
+/** `34.5 MB` */
+export function size(bytes: number): string {
   const [unit, of] = bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : [1e3, "KB"];
   return `${(bytes / unit).toFixed(1)} ${of}`;
 }

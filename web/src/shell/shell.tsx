@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useMatchRoute } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import type { HomeView } from "../../../src/api/ui-view.ts";
 import { isSignedOut } from "../api.ts";
 import { LiveFeed } from "../live-feed.ts";
@@ -61,7 +61,7 @@ export function Shell() {
   );
 }
 
-/** The pages that there are: home, each open incident, and data. */
+/** The pages that there are: home, each open incident, data, runs and models. */
 function SideLinks({ view }: { view: HomeView | undefined }) {
   const incidents = new Map<number, string>();
   for (const { incident, endpoint } of view?.needsYou ?? []) incidents.set(incident, endpoint);
@@ -95,6 +95,14 @@ function SideLinks({ view }: { view: HomeView | undefined }) {
         <Icon name="data" />
         Data
       </Link>
+      <Link to="/runs" className={css.link} activeProps={{ className: css.on, "aria-current": "page" }}>
+        <Icon name="run" />
+        Runs
+      </Link>
+      <Link to="/models" className={css.link} activeProps={{ className: css.on, "aria-current": "page" }}>
+        <Icon name="model" />
+        Models
+      </Link>
     </>
   );
 }
@@ -103,26 +111,28 @@ function Breadcrumb() {
   const matches = useMatchRoute();
   const incident = matches({ to: "/incidents/$n" });
   const dataset = matches({ to: "/data/$dataset" });
-  if (dataset) {
-    return (
-      <nav className={css.crumb} aria-label="Breadcrumb">
-        <Link to="/data">Data</Link>
-        <span aria-hidden="true">/</span>
-        <b>{dataset.dataset}</b>
-      </nav>
-    );
-  }
+  const run = matches({ to: "/runs/$run" });
+  const model = matches({ to: "/models/$model" });
+  const lineage = matches({ to: "/lineage/$" });
+  if (incident) return <Crumb above={<Link to="/">Endpoints</Link>} here={`Incident ${incident.n}`} />;
+  if (dataset) return <Crumb above={<Link to="/data">Data</Link>} here={dataset.dataset} />;
+  if (run) return <Crumb above={<Link to="/runs">Runs</Link>} here={run.run.slice(0, 8)} />;
+  if (model) return <Crumb above={<Link to="/models">Models</Link>} here={model.model} />;
+  if (lineage) return <Crumb above={<span>Lineage</span>} here={lineage._splat ?? ""} />;
+  const list = matches({ to: "/data" }) ? "Data" : matches({ to: "/runs" }) ? "Runs" : matches({ to: "/models" }) ? "Models" : "Endpoints";
   return (
     <nav className={css.crumb} aria-label="Breadcrumb">
-      {incident ? (
-        <>
-          <Link to="/">Endpoints</Link>
-          <span aria-hidden="true">/</span>
-          <b>Incident {incident.n}</b>
-        </>
-      ) : (
-        <b>{matches({ to: "/data" }) ? "Data" : "Endpoints"}</b>
-      )}
+      <b>{list}</b>
+    </nav>
+  );
+}
+
+function Crumb({ above, here }: { above: ReactNode; here: string }) {
+  return (
+    <nav className={css.crumb} aria-label="Breadcrumb">
+      {above}
+      <span aria-hidden="true">/</span>
+      <b>{here}</b>
     </nav>
   );
 }

@@ -4,6 +4,13 @@ const ring = <circle cx="8" cy="8" r="6.25" />;
 
 /** Own set, 16 px, stroke 1.5. States differ by shape, so that they can be told apart without colour. */
 const drawings = {
+  run: (
+    <>
+      {ring}
+      <path d="M6.5 5.3l4.2 2.7-4.2 2.7z" />
+    </>
+  ),
+  model: <path d="M8 1.8l5.4 3.1v6.2L8 14.2l-5.4-3.1V4.9zM2.6 4.9L8 8l5.4-3.1M8 8v6.2" />,
   home: <path d="M2.2 7.4L8 2.4l5.8 5M3.8 6.4v7h8.4v-7" />,
   tick: (
     <>
