@@ -27,7 +27,7 @@ export {
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
 export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
-export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
+export { MetricsSpec, intersectionsOf, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";

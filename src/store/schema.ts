@@ -60,6 +60,7 @@ export interface Schema {
   input_tally: InputTallyTable;
   input_profile: InputProfileTable;
   bin_cursor: BinCursorTable;
+  request_tally: RequestTallyTable;
   matured_outcome: MaturedOutcomeTable;
   matured_cursor: MaturedCursorTable;
   sink: SinkTable;
@@ -609,6 +610,17 @@ export interface InputTallyTable extends SeriesKey {
   input: number;
   bin: number;
   count: number;
+}
+/** Requests for decisions in a minute, answered or not: written every few seconds, so a crash loses the last ones. */
+export interface RequestTallyTable {
+  endpoint: string;
+  minute: number;
+  writer: string;
+  requests: number;
+  /** Malformed. */
+  rejected: number;
+  /** Got no answer: too many, too late, beyond every release, or not recorded. */
+  failed: number;
 }
 /** How a release's inputs are put into bins, and how its training data lies in them. Never changes. */
 export interface InputProfileTable {

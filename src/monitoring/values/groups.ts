@@ -18,6 +18,7 @@ export interface GroupCounts {
   /** Those with a favourable action. */
   x: number;
   fallback: number;
+  latencySumUs: number;
   readonly actions: Map<string, number>;
   /** Decisions with a score, and the sum of round(score · 10⁶). */
   scored: number;
@@ -67,6 +68,7 @@ export const noCounts = (): GroupCounts => ({
   n: 0,
   x: 0,
   fallback: 0,
+  latencySumUs: 0,
   actions: new Map(),
   scored: 0,
   scoreSumU6: 0,
@@ -83,6 +85,7 @@ function add(to: GroupCounts, from: GroupCounts): void {
   to.n += from.n;
   to.x += from.x;
   to.fallback += from.fallback;
+  to.latencySumUs += from.latencySumUs;
   for (const [action, count] of from.actions) to.actions.set(action, (to.actions.get(action) ?? 0) + count);
   to.scored += from.scored;
   to.scoreSumU6 += from.scoreSumU6;
@@ -124,6 +127,7 @@ export function countCells(
     counts.n += row.decisions;
     if (favourable.has(row.action)) counts.x += row.decisions;
     counts.fallback += row.fallback;
+    counts.latencySumUs += row.latencySumUs;
     counts.actions.set(row.action, (counts.actions.get(row.action) ?? 0) + row.decisions);
     counts.scored += row.scored;
     counts.scoreSumU6 += row.scoreSumU6;

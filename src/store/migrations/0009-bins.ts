@@ -17,6 +17,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await counted("score_total", [...series, "cell", "bin", "writer"], ["count", "sum_u6"]);
   await counted("score_outcome_tally", [...series, "day", "cell", "bin", "good", "writer"], ["count", "sum_u6", "sumsq_u6"]);
   await counted("input_tally", [...series, "hour", "input", "bin", "writer"], ["count"]);
+  await counted("request_tally", ["endpoint", "minute", "writer"], ["requests", "rejected", "failed"]);
   await counted("bin_cursor", ["writer"], ["from_batch", "batch", "revision"]);
   // What was recorded before there were bins isn't counted into them.
   await sql`insert into bin_cursor (writer, from_batch, batch, revision)
