@@ -28,6 +28,8 @@ import {
   oipRoutes,
   openLineageRoutes,
   reasonRoutes,
+  Reports,
+  reportRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
@@ -35,6 +37,7 @@ import {
   uiRoutes,
   webRoutes,
   type ProtocolParts,
+  type RequestTracer,
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
@@ -98,6 +101,8 @@ export interface AppOptions {
   readonly lookEveryMs?: number;
   /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
   readonly takeOver?: boolean;
+  /** Where requests for decisions are traced; nowhere by default. Whoever made it closes it. */
+  readonly tracer?: RequestTracer;
   /** Told of errors that are our fault, and of what an operator should see. */
   readonly onError?: (error: Error, reference: string) => void;
   /** How many lines about such errors reached nobody: a metric. */
@@ -280,6 +285,23 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
 
+    const reports = new Reports({
+      store,
+      audit,
+      registry,
+      releases,
+      sinks,
+      alerts,
+      control,
+      incidents,
+      rollbacks,
+      expectations,
+      redress,
+      drills,
+      onTrouble: (error) => onError(error, "reports"),
+    });
+    repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
+
     const ui = {
       store,
       reads,
@@ -352,10 +374,18 @@ export async function startApp(options: AppOptions): Promise<App> {
       endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks, expectations }),
       expectationRoutes({ releases, expectations, clock: runtime.clock }),
       endpointMetricsRoutes({ store, releases }),
+      reportRoutes({ releases, reports, store }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
       alertRoutes({ alerts, clock: runtime.clock }),
-      metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
+      metricsRoutes({
+        ...ui,
+        version: VERSION,
+        log,
+        sinks,
+        clockWatch,
+        dropped: options.dropped ?? (() => 0),
+      }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
@@ -375,6 +405,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
+      ...(options.tracer ? { tracer: options.tracer } : {}),
     };
     const connections = new Connections();
     const server = await buildServer({ ...common, connections }, routes);
@@ -444,6 +475,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 const CLOCK_EVERY_MS = 1000;
 const COUNT_REQUESTS_EVERY_MS = 2000;
+/** A scheduled report is made so soon after its period is over. */
+const REPORTS_EVERY_MS = 60_000;
 /** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */
 const EXPECTATIONS_EVERY_MS = 5000;
 /** Often enough to see a standstill, seldom enough to cost nothing. */

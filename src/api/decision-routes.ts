@@ -21,6 +21,7 @@ import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
 import { Explanation, explanationFor } from "./reason-views.ts";
 import { notFound, principalOf, validatorOf, type Server } from "./server.ts";
+import { traceOf } from "./traces.ts";
 
 const EndpointParams = Type.Object({ endpoint: Type.String() });
 const Value = Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()]);
@@ -148,6 +149,7 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const pinned = askedRelease(request, parts, request.params.endpoint);
       const decided = await gateway.decide(request.params.endpoint, request.body, {
         ...(pinned === undefined ? {} : { pinned }),
+        ...traceOf(request),
         payload: request.rawText,
         source: principalOf(request).tokenId,
         idempotencyKey,

@@ -2,7 +2,7 @@
 import { mayDo, type Principal } from "../access/index.ts";
 import { readTotals, type Arm } from "../decisions/index.ts";
 import { readAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
-import { intersectionsOf, metricTerms, placesOf, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
+import { metricTerms, placesOf, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import { EndpointParams } from "./command-body.ts";
@@ -57,11 +57,11 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
   const seesGroups = mayDo(principal, "protected:read");
   const nowMs = store.runtime.clock.nowMs();
   const issues: Issue[] = [];
+  const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
   const { metrics, service } = metricsAsked(query.metric, issues);
-  const sets = tablesAsked(query.by, Object.keys(declared), intersectionsOf(spec.metrics), issues);
+  const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
   const window = windowAsked(query, nowMs, !seesGroups, issues);
   if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
-  const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
   const arm = query.arm ?? armOf(room, release);
   const favourable = Object.keys(spec.actions).filter((action) => spec.actions[action]?.favourable);
   const found = await readAnswers(store.db, {

@@ -190,7 +190,7 @@ function headView(incident: IncidentHead, releases: Releases, principal: Princip
   };
 }
 
-function detailView(incident: Incident, releases: Releases, principal: Principal): IncidentDetailView {
+export function detailView(incident: Incident, releases: Releases, principal: Principal): IncidentDetailView {
   const { endpoint, body, events } = incident;
   const names = namesFor(releases, endpoint, principal);
   const breach = breachIn(incident);

@@ -31,6 +31,7 @@ export const verbs: readonly VerbEntry[] = [
   { name: "guardrail", load: async () => (await import("./guardrail.ts")).guardrail },
   { name: "expectations", load: async () => (await import("./expectations.ts")).expectations },
   { name: "alerts", load: async () => (await import("./alerts.ts")).alerts },
+  { name: "report", load: async () => (await import("./report.ts")).report },
   { name: "data", load: async () => (await import("./data.ts")).data },
   { name: "features", load: async () => (await import("./features.ts")).features },
   { name: "run", load: async () => (await import("./run.ts")).run },

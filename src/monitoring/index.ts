@@ -26,7 +26,7 @@ export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type To
 export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage, type ServedRoute } from "./counting.ts";
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
-export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 export { WARNING_BUDGET } from "./breach-evidence.ts";
@@ -67,10 +67,11 @@ export { RequestTally } from "./request-tally.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
-export { GROUP_METRICS, isGroupMetric, type GroupMetricName } from "./values/group-metrics.ts";
+export { GROUP_METRICS, groupAnswers, isGroupMetric, type GroupMetricName, type GroupQuestion } from "./values/group-metrics.ts";
 export { countCells, type CellCounts } from "./values/groups.ts";
 export { readAnswers, type MetricsQuestion, type WindowedAnswer } from "./values/read-answers.ts";
 export { readCells, type Window } from "./values/read-cells.ts";
+export { hiddenGroups, withoutSmallCells } from "./values/small-cells.ts";
 export { SERVICE_METRICS, isServiceMetric, latencyQuantile, type ServiceMetricName } from "./values/service.ts";
 export type { Labels, Terms } from "./values/rates.ts";
 export {

@@ -97,6 +97,11 @@ const DrillsSpec = Type.Object(
   { title: "Drills", additionalProperties: false, description: "When a rollback is rehearsed by itself" },
 );
 
+const ReportsSpec = Type.Object(
+  { every: Type.Enum(["week", "month"], { description: "From Monday to Sunday, or the whole calendar month (UTC), once it is over" }) },
+  { title: "Reports", additionalProperties: false, description: "When a report is made by itself, and kept" },
+);
+
 export const EndpointSpec = Type.Object(
   {
     kind: Type.Optional(Type.Literal("endpoint")),
@@ -125,6 +130,7 @@ export const EndpointSpec = Type.Object(
     oip: Type.Optional(OipSpec),
     mlflow: Type.Optional(MlflowSpec),
     drills: Type.Optional(DrillsSpec),
+    reports: Type.Optional(ReportsSpec),
     allow_group_thresholds: Type.Optional(
       Type.String({
         minLength: 20,

@@ -26,8 +26,8 @@ export {
 } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
-export { MetricsSpec, intersectionsOf, metricTerms, type MetricTerms } from "./metrics-spec.ts";
+export { madeOf, type CodeStep, type MadeOf, type RunCode, type UsedDataset, type UsedRun } from "./made-of.ts";
+export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";
@@ -41,5 +41,6 @@ export { Releases, type Applied, type Switched } from "./releases.ts";
 export { RolloutControl } from "./rollout-control.ts";
 export type { RolloutVerdict, WaitsFor } from "./rollout-judge.ts";
 export type { Wish } from "./route-commands.ts";
+export { TransitionCounts, rollbackTriggers } from "./transition-counts.ts";
 export { besideLive, placesOf, rollbackCandidates, standbyOf, type AbTest, type OpenTable } from "./route-table.ts";
 export { asCommandId, subjectOf, type Actor, type Change, type Place, type Transition } from "./transition.ts";

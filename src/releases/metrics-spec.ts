@@ -57,10 +57,10 @@ const DEFAULTS = { minimum: 30, labels: "favourable_only", smallCell: 10 } as co
 /** The terms that an endpoint's metrics are computed on, whether it says any or not. */
 export interface MetricTerms extends Terms {
   readonly smallCell: number;
+  /** Attributes that are looked at together, besides each alone. */
+  readonly intersections: readonly (readonly string[])[];
 }
 
-/** Attributes that are looked at together, besides each alone. */
-export const intersectionsOf = (spec: MetricsSpec = {}): readonly (readonly string[])[] => spec.intersections ?? [];
 
 /** @param scorer - kind of the release's scorer: a rule's scores aren't chances of anything, unless the endpoint says so */
 export function metricTerms(spec: MetricsSpec = {}, scorer = ""): MetricTerms {
@@ -70,6 +70,7 @@ export function metricTerms(spec: MetricsSpec = {}, scorer = ""): MetricTerms {
     labels: spec.labels ?? DEFAULTS.labels,
     minGroupShare: spec.min_group_share ?? 0,
     isProbability: spec.score === undefined ? scorer !== "rules" : spec.score === "probability",
+    intersections: spec.intersections ?? [],
     hasFineScores: spec.score_step !== undefined && isWhole(spec.score_step * SCORE_BINS),
     smallCell: spec.small_cell ?? DEFAULTS.smallCell,
     referenceOf(attributes) {
