@@ -25,7 +25,8 @@ export interface FairScenario {
   stream(next: Uniform): Stream;
 }
 
-const at = (rates: readonly number[], shares: readonly number[], look: number) => (next: Uniform) => () => answered(rates, shares, look, next);
+const at = (rates: readonly number[], shares: readonly number[], look: number) => (next: Uniform) => () =>
+  answered(rates, shares, look, next);
 
 function answered(rates: readonly number[], shares: readonly number[], look: number, next: Uniform): Look {
   const n = arrivals(look, shares, next);

@@ -16,7 +16,8 @@ export interface LifeEnd {
 export const FAIR_BUDGETS = [0.05, 0.01] as const;
 
 /** A number for each (scenario, life), so that no two of them share their luck. */
-const streamNumber = (scenario: number, life: number): number => (Math.imul(scenario + 1, 0x9e3779b1) ^ Math.imul(life + 1, 0x85ebca6b)) | 0;
+const streamNumber = (scenario: number, life: number): number =>
+  (Math.imul(scenario + 1, 0x9e3779b1) ^ Math.imul(life + 1, 0x85ebca6b)) | 0;
 export const luckOf = (seed: number, scenario: number, life: number): Uniform => uniformStream(seed, streamNumber(scenario, life));
 
 /** Feeds a test with looks; a block stays open until every cell has enough, whatever was answered. */
@@ -81,7 +82,8 @@ export function harmLife({ share, rate, ratio }: HarmScenario, look: number, dec
     const one = answered(rates, [share, 1 - share], look, next);
     watched.see(one);
     rivals.see(one);
-    for (const [i, { alpha }] of BUDGETS.entries()) if (watched.state.maxLogE >= -Math.log(alpha)) proven[i] = Math.min(proven[i] ?? 0, seen);
+    for (const [i, { alpha }] of BUDGETS.entries())
+      if (watched.state.maxLogE >= -Math.log(alpha)) proven[i] = Math.min(proven[i] ?? 0, seen);
   }
   return { proven, rivals: rivals.firedAt };
 }
@@ -96,7 +98,8 @@ export function lateLife({ after, ratio }: LateScenario, decisions: number, next
   const proven = budgets.map((enough) => (watched.state.maxLogE >= enough ? Number.NaN : Number.POSITIVE_INFINITY));
   for (let seen = look; seen <= decisions && proven.some((delay) => delay === Number.POSITIVE_INFINITY); seen += look) {
     watched.see(answered([ratio * rate, rate], shares, look, next));
-    for (const [i, enough] of budgets.entries()) if (watched.state.logE >= enough && proven[i] === Number.POSITIVE_INFINITY) proven[i] = seen;
+    for (const [i, enough] of budgets.entries())
+      if (watched.state.logE >= enough && proven[i] === Number.POSITIVE_INFINITY) proven[i] = seen;
   }
   return { proven, rivals: null };
 }
