@@ -295,7 +295,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       expectations,
       redress,
       drills,
-      alerts,
       onTrouble: (error) => onError(error, "reports"),
     });
     repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
