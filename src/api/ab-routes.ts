@@ -1,9 +1,9 @@
 /** A/B tests: releases of equal standing at fixed shares, compared. */
-import { Duration, millisecondsOf } from "../duration.ts";
 import { Type, type Static } from "typebox";
 import type { Principal } from "../access/index.ts";
 import { orNull } from "../checked.ts";
 import { SAMPLE_RATIO_PROOF, wilson, type Total } from "../monitoring/index.ts";
+import { Duration, millisecondsOf } from "../duration.ts";
 import type { AbComparison, AbControl, EndpointRoom, Releases } from "../releases/index.ts";
 import { byOf } from "./by.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";

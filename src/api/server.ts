@@ -32,6 +32,7 @@ import { ProblemError, problem, type Problem, type ProblemKind } from "./problem
 import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { SlowRequests } from "./slow-requests.ts";
+import { tracingDecisions, type RequestTracer } from "./traces.ts";
 import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
 import { TurnedAway, type TurnsAway } from "./turned-away.ts";
 
@@ -73,6 +74,8 @@ export interface ServerOptions {
   /** Whether memory runs short. Never by default. */
   readonly isShortOfMemory?: () => boolean;
   readonly logger?: FastifyServerOptions["logger"];
+  /** Where requests for decisions are traced. Nowhere by default. */
+  readonly tracer?: RequestTracer;
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
 }
@@ -138,6 +141,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.addHook("onClose", async () => stopWatching());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
+  app.decorateRequest("span", undefined);
+  if (options.tracer) app.addHook("onRequest", tracingDecisions(options.tracer));
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(JSON_LIMITS));

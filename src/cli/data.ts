@@ -23,6 +23,8 @@ import { UsageError, verb, wholeNumber, type VerbContext } from "./verb.ts";
 
 /** Ten million rows take minutes. */
 const DIFF_MS = 3_600_000;
+/** What goes through all that is stored. */
+const READS_ALL = { timeoutMs: 24 * 3_600_000 };
 
 const path = (dataset: string) => `/v1/datasets/${encodeURIComponent(dataset)}`;
 
@@ -211,7 +213,7 @@ examples:
         const one = /[/@:]/.test(first) ? await versionNamed(client(), first) : undefined;
         const dataset = one?.dataset ?? first;
         const query = { number: one?.number };
-        const checks = await client().get<VerificationView>(`${path(dataset)}/verification`, query);
+        const checks = await client().get<VerificationView>(`${path(dataset)}/verification`, query, READS_ALL);
         show(checks, (view) => verificationText(io, dataset, view));
         return checks.versions.every(({ problems }) => problems.length === 0) ? 0 : 1;
       }
@@ -227,7 +229,11 @@ examples:
           values["older-than"] === undefined
             ? {}
             : { olderThanDays: wholeNumber("--older-than", values["older-than"], { min: 0, max: 36_500 }) };
-        const swept = await client().post<SweepView>("/v1/dataset-sweep", { isTrial: values["dry-run"] ?? false, ...olderThanDays });
+        const swept = await client().post<SweepView>(
+          "/v1/dataset-sweep",
+          { isTrial: values["dry-run"] ?? false, ...olderThanDays },
+          READS_ALL,
+        );
         show(swept, (view) => sweepText(io, view));
         return 0;
       }
@@ -235,11 +241,7 @@ examples:
         if (!values.subject || !values.reason) throw new UsageError("--subject and --reason, the reference of the request, are needed");
         const { subject, reason: reference, dataset, column } = values;
         const within = { ...(dataset === undefined ? {} : { dataset }), ...(column === undefined ? {} : { column }) };
-        const redacted = await client().post<RedactionView>(
-          "/v1/dataset-redactions",
-          { subject, reference, ...within },
-          { timeoutMs: 24 * 3_600_000 },
-        );
+        const redacted = await client().post<RedactionView>("/v1/dataset-redactions", { subject, reference, ...within }, READS_ALL);
         show(redacted, (view) => redactionText(io, view));
         return 0;
       }

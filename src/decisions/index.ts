@@ -12,6 +12,7 @@ export {
   type ShadowAnswer,
   type StoredReply,
 } from "./decision-record.ts";
+export { DURATION_BOUNDS, Durations, addDurations, type DurationCounts } from "./durations.ts";
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
 export { matureOutcomes, readMatured, type MaturedRow, type MaturedState } from "./matured.ts";
@@ -32,6 +33,7 @@ export {
   type RecordedShadow,
   type ReplayableDecision,
 } from "./read-decisions.ts";
+export { readDaily, readPeriod, type DailyRow } from "./read-period.ts";
 export {
   readFlips,
   readMinutes,

@@ -53,6 +53,14 @@ export const GuardrailSpec = Type.Object(
         description: "Of metrics with outcomes: an outcome enters when its decision reaches this age, with what is then known",
       }),
     ),
+    tell: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}$" }), {
+        minItems: 1,
+        maxItems: 20,
+        uniqueItems: true,
+        description: "Channels that are told of a breach, in place of those that the endpoint's alerts tell first",
+      }),
+    ),
     weight: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1000, description: "Share of the error budget; 1 by default" })),
     dependence: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, description: "Decisions that may be correlated come in clusters of at most this many" }),

@@ -1,11 +1,34 @@
+export {
+  ABOUT_NOTHING,
+  Matcher,
+  alertKinds,
+  newsWords,
+  severities,
+  type Alert,
+  type AlertKind,
+  type Condition,
+  type Facts,
+  type News,
+  type Severity,
+  type Silence,
+} from "./alerts/alert.ts";
+export { Alerts, type AlertDetail, type AlertRefusal, type AlertStatus, type ChannelStatus } from "./alerts/alerts.ts";
+export type { Before, DeclarationKind, DeclarationRefusal } from "./alerts/declared.ts";
+export type { Seen } from "./alerts/reconcile.ts";
+export { AlertsSpec, ChannelSpec, unknownIssues } from "./alerts/spec.ts";
+export { noticeStates, type StoredNotice, type Telling } from "./alerts/stored-notices.ts";
+export type { Tested } from "./alerts/try-channel.ts";
+export { groupFor, titleFor } from "./alerts/words.ts";
 export { MIN_CELL, blockSince, type BlockVerdict, type Cumulative } from "./blocks.ts";
 export { restsOn } from "./breach.ts";
 export { evaluateCase, parseCases, type CaseResult, type EvidenceCase } from "./cases.ts";
 export { differenceBand, pooledEvidence, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
 export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage, type ServedRoute } from "./counting.ts";
+export { undecidableIssues } from "./decidable.ts";
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
-export { EXPOSITION_CONTENT_TYPE, exposition, type MetricFamily, type MetricSample } from "./exposition.ts";
+export { MinuteFold, isInMinutes, type FoldedTest } from "./fold.ts";
+export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
 export { WARNING_BUDGET } from "./breach-evidence.ts";

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
 import { Duration } from "../duration.ts";
-import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
+import { GuardrailSpec, guardrailIssues, undecidableIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
   ActionsSpec,
@@ -97,6 +97,11 @@ const DrillsSpec = Type.Object(
   { title: "Drills", additionalProperties: false, description: "When a rollback is rehearsed by itself" },
 );
 
+const ReportsSpec = Type.Object(
+  { every: Type.Enum(["week", "month"], { description: "From Monday to Sunday, or the whole calendar month (UTC), once it is over" }) },
+  { title: "Reports", additionalProperties: false, description: "When a report is made by itself, and kept" },
+);
+
 export const EndpointSpec = Type.Object(
   {
     kind: Type.Optional(Type.Literal("endpoint")),
@@ -115,6 +120,12 @@ export const EndpointSpec = Type.Object(
     ),
     guardrails: Type.Optional(Type.Array(GuardrailSpec, { maxItems: 50 })),
     shadow: Type.Optional(ShadowSpec),
+    on_single_writer: Type.Optional(
+      Type.Enum(["act", "alert"], {
+        description:
+          "What a proof does that rests on one of several tokens: act as the guardrail says (the default), or leave a rollback to a person",
+      }),
+    ),
     outcomes: Type.Optional(OutcomesSpec),
     metrics: Type.Optional(MetricsSpec),
     approval: Type.Optional(
@@ -125,6 +136,7 @@ export const EndpointSpec = Type.Object(
     oip: Type.Optional(OipSpec),
     mlflow: Type.Optional(MlflowSpec),
     drills: Type.Optional(DrillsSpec),
+    reports: Type.Optional(ReportsSpec),
     allow_group_thresholds: Type.Optional(
       Type.String({
         minLength: 20,
@@ -181,6 +193,8 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     ),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
+  const undecidable = undecidableIssues(guardrails, groups, spec.budget ?? DEFAULT_BUDGET);
+  if (undecidable.length > 0) return err(undecidable.map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })));
   return ok({
     spec,
     id: contentId("ep", spec),

@@ -56,3 +56,5 @@ export {
 } from "./scorer.ts";
 export { exampleIssues, tryModel, type TrialOptions } from "./try-model.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";
+export { parseTraceParent, traceContextIn, traceParentText, type TraceContext } from "./trace-context.ts";
+export type { RequestTrace, TraceAttributes, TraceStep } from "./tracing.ts";

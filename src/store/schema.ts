@@ -62,6 +62,12 @@ export interface Schema {
   guardrail_test: GuardrailTestTable;
   expectation_hour: ExpectationHourTable;
   expectation_warning: ExpectationWarningTable;
+  alert_setting: AlertSettingTable;
+  alert: AlertTable;
+  alert_told: AlertToldTable;
+  alert_notice: AlertNoticeTable;
+  alert_notice_of: AlertNoticeOfTable;
+  alert_silence: AlertSilenceTable;
   // releases
   endpoint: EndpointTable;
   release: ReleaseTable;
@@ -656,6 +662,77 @@ export interface ReportTable {
   made_at_ms: number;
   made_by: string;
 }
+/** A declared document: `kind` is `channel` (where to) or `alerts` (who is told of what). */
+export interface AlertSettingTable {
+  kind: string;
+  name: string;
+  spec_json: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+/** One thing that somebody should know of, from when it began to hold until it doesn't any more: one row a life. */
+export interface AlertTable {
+  /** What receivers tell it by; never the same again. */
+  id: string;
+  /** What it is about: `incident/7`, `sink/archive`. One open alert a key. */
+  key: string;
+  kind: string;
+  endpoint: string | null;
+  /** When it was opened; what it is now is among the facts. */
+  severity: string;
+  opened_at_ms: number;
+  /** When something was last worth telling again. */
+  changed_at_ms: number;
+  resolved_at_ms: number | null;
+  acked_at_ms: number | null;
+  acked_by: string | null;
+  ack_reason: string | null;
+  facts_json: string;
+}
+/** What a channel was last told of an alert: written with the notice that tells it. */
+export interface AlertToldTable {
+  alert: string;
+  channel: string;
+  at_ms: number;
+  /** The alert's `changed_at_ms` as it was told. */
+  changed_at_ms: number;
+  is_acked: Flag;
+  is_resolved: Flag;
+}
+/** One message to one channel, about one or several alerts of one endpoint; kept until it is delivered, and afterwards. */
+export interface AlertNoticeTable {
+  /** The same in every attempt; sorted by creation. */
+  id: string;
+  channel: string;
+  /** Null: about what belongs to no endpoint. */
+  endpoint: string | null;
+  entries_json: string;
+  /** `pending`, `delivered`, `dead` (given up; can be sent again) or `dropped` (its channel was removed). */
+  state: string;
+  attempts: number;
+  created_at_ms: number;
+  next_at_ms: number;
+  give_up_at_ms: number;
+  settled_at_ms: number | null;
+  last_error: string | null;
+}
+/** Which alerts a notice is about, and what it says of each. */
+export interface AlertNoticeOfTable {
+  alert: string;
+  notice: string;
+  news: string;
+}
+/** Nobody is told of what matches, for a while, because somebody said so. */
+export interface AlertSilenceTable {
+  id: string;
+  matcher_json: string;
+  from_ms: number;
+  until_ms: number;
+  created_by: string;
+  reason: string;
+  ended_by: string | null;
+}
+
 export interface EndpointTable {
   name: string;
   spec_json: string;
