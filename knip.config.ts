@@ -13,9 +13,11 @@ export default {
     "src/store/sqlite-thread.ts",
     "src/cli/watchdog-thread.ts",
     "bench/*.ts",
+    "bench/guardrails/thread.ts",
     "examples/loans/{demo,applicants,tables}.ts",
     "examples/loans/steps/*.ts",
     "scripts/*.ts",
+    "scripts/grafana/write.ts",
     "web/src/main.tsx",
     "web/vite.config.ts",
     "test/closing-line.ts",
@@ -30,5 +32,5 @@ export default {
     "playwright-core", // tests in a browser, `*.e2e.test.ts`
     "@fontsource-variable/inter", // by a style sheet
   ],
-  ignoreBinaries: ["mount", "umount", "strace", "taskset"], // of the system: what needs them is skipped, and says so, where they are missing
+  ignoreBinaries: ["mount", "umount", "strace", "taskset", "promtool"], // of the system: what needs them is skipped, and says so, where they are missing
 } satisfies KnipConfig;

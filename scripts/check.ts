@@ -27,6 +27,8 @@ const gates: readonly Gate[] = [
   { name: "types of the web", command: ["tsc", "-p", "web/tsconfig.json", "--noEmit"], counted: null },
   { name: "files and packages that nothing uses", command: ["knip", "--files", "--dependencies", "--no-config-hints"], counted: null },
   { name: "API reference", command: ["node", "scripts/docs-api.ts", "--check"], counted: /all (\d+) routes/ },
+  { name: "list of metrics", command: ["node", "scripts/docs-metrics.ts", "--check"], counted: /all (\d+) metrics/ },
+  { name: "Grafana", command: ["node", "scripts/grafana/write.ts", "--check"], counted: /all (\d+) files/ },
   { name: "rooms", command: ["depcruise", "src", "--config", ".dependency-cruiser.mjs"], counted: /(\d+) modules/ },
 ];
 

@@ -6,12 +6,16 @@ import {
   EventStream,
   abRoutes,
   accessRoutes,
+  alertRoutes,
   batchRoutes,
   buildServer,
   decisionLineageRoutes,
   decisionRoutes,
+  endpointMetricsRoutes,
   endpointRoutes,
+  guardrailRoutes,
   eventRoutes,
+  expectationRoutes,
   handOverRoutes,
   healthRoutes,
   homeView,
@@ -25,6 +29,8 @@ import {
   oipRoutes,
   openLineageRoutes,
   reasonRoutes,
+  Reports,
+  reportRoutes,
   registryRoutes,
   rolloutRoutes,
   sessionRoutes,
@@ -32,10 +38,11 @@ import {
   uiRoutes,
   webRoutes,
   type ProtocolParts,
+  type RequestTracer,
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
-import { GuardrailEvaluator } from "./monitoring/index.ts";
+import { Alerts, ExpectationWatch, GuardrailEvaluator } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { LET_GO_WITHIN_MS, assertFree, handOverTo, takeOver } from "./hand-over.ts";
 import { egressOf, containersOf } from "./outside.ts";
@@ -43,6 +50,7 @@ import { FollowUp, Redress } from "./redress/index.ts";
 import { openRegistry } from "./registry/index.ts";
 import {
   AbControl,
+  AlertConditions,
   DecisionLineage,
   Drills,
   FailureControl,
@@ -53,6 +61,7 @@ import {
   Releases,
   Rollbacks,
   RolloutControl,
+  guardrailsTelling,
   type OpenLineageTarget,
 } from "./releases/index.ts";
 import { Attributor, Gateway, MemoryPressure } from "./serving/index.ts";
@@ -87,10 +96,14 @@ export interface AppOptions {
   readonly memoryBudgetBytes?: number;
   /** Who is told of everything that happens, as events of OpenLineage; nobody by default. */
   readonly openLineage?: OpenLineageTarget;
+  /** Where people reach the server, for links in alerts: `https://evenkeel.internal`. Without it alerts have no links. */
+  readonly publicUrl?: string;
   /** Between two looks of the guardrails. Default 500. */
   readonly lookEveryMs?: number;
   /** Take the place of the server that runs on this folder, if one does; it goes on undisturbed when this one can't. */
   readonly takeOver?: boolean;
+  /** Where requests for decisions are traced; nowhere by default. Whoever made it closes it. */
+  readonly tracer?: RequestTracer;
   /** Told of errors that are our fault, and of what an operator should see. */
   readonly onError?: (error: Error, reference: string) => void;
   /** How many lines about such errors reached nobody: a metric. */
@@ -194,6 +207,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Containers go on running when the server stops: the next start finds their models warm.
     undo.push(() => containers?.leave());
     void containers?.booted().catch((error: unknown) => onError(asError(error), "containers"));
+    const expectations = new ExpectationWatch({
+      store,
+      gateway,
+      endpoints: () => releases.rooms().map(({ name, definition }) => ({ name, expectations: definition.compiled.expectations })),
+    });
+    undo.push(() => expectations.close().catch((error: unknown) => onError(asError(error), "expectations")));
+    repeat(EXPECTATIONS_EVERY_MS, "expectations", () => expectations.tick());
     const sinks = await Sinks.open({
       store,
       audit,
@@ -235,6 +255,19 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
+    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const alerts = new Alerts({
+      store,
+      audit,
+      egress: http.egress,
+      secrets: http.secrets,
+      publicUrl: options.publicUrl?.replace(/\/+$/, "") ?? null,
+      look: () => conditions.look(),
+      endpoints: () => releases.rooms().map(({ name }) => name),
+      guardrailsTelling: (channel) => releases.rooms().flatMap((room) => guardrailsTelling(room, channel)),
+      onTrouble: (error) => onError(error, "alerts"),
+    });
+    undo.push(() => alerts.stop());
     const lookEveryMs = options.lookEveryMs ?? 500;
     const looking = repeat(lookEveryMs, "guardrails", async () => {
       await failing.tick();
@@ -242,10 +275,30 @@ export async function startApp(options: AppOptions): Promise<App> {
       await rollouts.tick();
       await ab.tick();
     });
+    // Apart from the looks: whoever is to be told never delays what is done.
+    const telling = repeat(2 * lookEveryMs, "alerts", () => alerts.tick());
     // Apart from the looks: a drill on live traffic takes two seconds.
     repeat(lookEveryMs, "drills", () => drills.tick());
     // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
     const following = repeat(lookEveryMs, "incidents", () => followUp.tick());
+
+    const reports = new Reports({
+      store,
+      audit,
+      registry,
+      releases,
+      sinks,
+      alerts,
+      control,
+      incidents,
+      rollbacks,
+      expectations,
+      redress,
+      drills,
+      alerts,
+      onTrouble: (error) => onError(error, "reports"),
+    });
+    repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
 
     const ui = {
       store,
@@ -259,6 +312,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       drills,
       blame,
       redress,
+      alerts,
       startedMs: runtime.clock.nowMs(),
     };
     const events = new EventStream({
@@ -296,6 +350,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        audit,
         reads,
         isCondemned: protocols.isCondemned,
         reasons,
@@ -315,12 +370,25 @@ export async function startApp(options: AppOptions): Promise<App> {
       oipRoutes(protocols),
       mlflowScoringRoutes(protocols),
       kserveRoutes(protocols),
-      endpointRoutes({ releases, sinks, control, incidents, rollbacks }),
+      endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks, expectations }),
+      expectationRoutes({ releases, expectations, clock: runtime.clock }),
+      endpointMetricsRoutes({ store, releases }),
+      reportRoutes({ releases, reports, store }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
-      metricsRoutes({ version: VERSION, log, gateway, releases, drills, sinks, dropped: options.dropped ?? (() => 0) }),
+      alertRoutes({ alerts, clock: runtime.clock }),
+      metricsRoutes({
+        ...ui,
+        version: VERSION,
+        log,
+        sinks,
+        expectations,
+        clockWatch,
+        dropped: options.dropped ?? (() => 0),
+      }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
+      guardrailRoutes({ store, releases, control }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       lineageRoutes({ registry, releases }),
@@ -338,6 +406,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       isShortOfMemory,
       onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
+      ...(options.tracer ? { tracer: options.tracer } : {}),
     };
     const connections = new Connections();
     const server = await buildServer({ ...common, connections }, routes);
@@ -392,6 +461,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await reasons.settled();
       await sinks.settled();
       await openLineage.settled();
+      await telling.settled();
+      await alerts.settled();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop, replaced };
@@ -402,12 +473,16 @@ export async function startApp(options: AppOptions): Promise<App> {
 }
 
 const CLOCK_EVERY_MS = 1000;
+/** A scheduled report is made so soon after its period is over. */
+const REPORTS_EVERY_MS = 60_000;
+/** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */
+const EXPECTATIONS_EVERY_MS = 5000;
 /** Often enough to see a standstill, seldom enough to cost nothing. */
 const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
-const VERSION = "0.1.0";
+export const VERSION = "0.1.0";
 
 /** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */
 async function subjectKey(store: Store): Promise<Buffer> {

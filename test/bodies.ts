@@ -56,6 +56,10 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       value: { outcomes: [{ decision: known["decisions/id"] ?? "", value: "repaid", at: "2026-01-02T03:04:05Z" }] },
       optional: ["/outcomes/0/at"],
     },
+    "POST /v1/endpoints/{endpoint}/guardrails/simulation": {
+      value: { guardrails: [], budget: 0.01, release: "r1", from: "2026-01-02T00:00:00Z", to: "2026-01-03T00:00:00Z" },
+      optional: ["/guardrails", "/budget", "/release", "/from", "/to"],
+    },
     "POST /v1/apply": { value: { yaml: "kind: endpoint", dryRun: false }, optional: ["/dryRun"] },
     "POST /v1/endpoints/{endpoint}/releases": {
       value: {
@@ -249,6 +253,14 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
     "POST /v1/models/{model}/protected-aliases": { value: { alias: "champion", isProtected: true, reason: "because" } },
     "POST /v1/sinks/{sink}/pause": { value: { reason: "because" } },
     "POST /v1/sinks/{sink}/resume": { value: { reason: "because" } },
+    "POST /v1/alerts/{alert}/acknowledge": { value: { reason: "because" } },
+    "POST /v1/alert-silences": {
+      value: { alert: "incident/1", endpoint: "loans", kind: "incident", guardrail: "parity", for: "1h", reason: "because" },
+      optional: ["/alert", "/endpoint", "/kind", "/guardrail"],
+    },
+    "POST /v1/alert-silences/{silence}/end": { value: { reason: "because" } },
+    "POST /v1/alert-tests": { value: { channel: "nobody" }, optional: ["/channel"] },
+    "POST /v1/alert-notices/{notice}/resend": { value: { reason: "because" } },
     "POST /v1/steps": {
       value: {
         key: `step:${"1".repeat(64)}`,

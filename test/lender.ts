@@ -1,7 +1,5 @@
 /** A small lender for tests of control and redress: real store, log, gateway and guardrails, and releases made of rules. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { Audit } from "../src/access/index.ts";
 import { DecisionLog } from "../src/decisions/index.ts";
 import { GuardrailEvaluator } from "../src/monitoring/index.ts";
@@ -19,6 +17,7 @@ import {
 } from "../src/releases/index.ts";
 import { Gateway, type DecisionReply } from "../src/serving/index.ts";
 import { openStore, type Runtime, type Store } from "../src/store/index.ts";
+import { readyFolder } from "./ready-database.ts";
 
 /** Approves above an income, and denies below. The rule of last resort refers everybody below to a person. */
 export const endpoint = {
@@ -119,8 +118,8 @@ export class Lender {
   }
 
   /** @param folder - an earlier lender's, to open it again */
-  static async open(runtime: Runtime, folder: string = mkdtempSync(join(tmpdir(), "evenkeel-lender-"))): Promise<Lender> {
-    const store = await openStore({ folder }, runtime);
+  static async open(runtime: Runtime, folder?: string): Promise<Lender> {
+    const store = await openStore({ folder: folder ?? (await readyFolder()) }, runtime);
     const troubles: Error[] = [];
     const audit = new Audit(store);
     const log = await DecisionLog.open(store);
@@ -134,7 +133,7 @@ export class Lender {
       onTrouble: (error) => void troubles.push(error),
     });
     const incidents = new Incidents(store, audit);
-    return new Lender(folder, runtime, { store, audit, log, gateway, releases, incidents, troubles });
+    return new Lender(store.folder, runtime, { store, audit, log, gateway, releases, incidents, troubles });
   }
 
   /** Defines the endpoint, and makes releases known; `r1` is the fallback. */

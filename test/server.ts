@@ -1,10 +1,9 @@
 /** The whole product on a free port in a folder of a test's own, and clients with the rights of each role. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import type { NewTokenView } from "../src/api/index.ts";
 import { startApp, type AppOptions } from "../src/app.ts";
 import { EvenkeelClient, EvenkeelProblem } from "../src/client.ts";
+import { readyFolder } from "./ready-database.ts";
 
 export interface FreshServer {
   readonly url: string;
@@ -18,7 +17,7 @@ export interface FreshServer {
 }
 
 export async function freshServer(options: Partial<AppOptions> = {}): Promise<FreshServer> {
-  const folder = mkdtempSync(join(tmpdir(), "evenkeel-test-"));
+  const folder = await readyFolder();
   const app = await startApp({ folder, port: 0, ...options });
   const clients: EvenkeelClient[] = [];
   const connect = (token: string) => {

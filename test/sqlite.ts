@@ -1,8 +1,7 @@
 /** A store of a test's own in a temporary folder, on time of the test's own. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { openStore, simulatedRuntime, type SimulatedRuntime, type Store } from "../src/store/index.ts";
+import { readyFolder } from "./ready-database.ts";
 
 export interface FreshStore {
   readonly store: Store;
@@ -13,7 +12,7 @@ export const START_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 /** @param runtime - simulated with seed 1, from 2026-01-02T03:04:05Z, when left out */
 export async function freshSqliteStore(runtime: SimulatedRuntime = simulatedRuntime(1, START_MS)): Promise<FreshStore> {
-  const folder = mkdtempSync(join(tmpdir(), "evenkeel-test-"));
+  const folder = await readyFolder();
   const store = await openStore({ folder }, runtime);
   return {
     store,

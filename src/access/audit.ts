@@ -1,5 +1,5 @@
 /** The audit log: who did what to what, when. Append-only and hash-chained (`audit-chain.ts`). */
-import { sql, type Transaction } from "kysely";
+import { sql, type Kysely, type Transaction } from "kysely";
 import { canonicalJson, type Json, type Schema, type Store } from "../store/index.ts";
 import { err, ok, type Result } from "../std.ts";
 import { ChainCheck, ERASED, GENESIS, chainHash, entryOf, payloadHash, type AuditHead, type AuditVerdict } from "./audit-chain.ts";
@@ -39,6 +39,8 @@ const BATCH = 1000;
 
 export class Audit {
   readonly #store: Store;
+  /** Of the transactions under way, the last entry that each one knows of. */
+  readonly #ends = new WeakMap<Transaction<Schema>, Promise<AuditHead | null>>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -50,13 +52,23 @@ export class Audit {
    * written, or two transactions can wait for each other.
    */
   async lock(tx: Transaction<Schema>): Promise<void> {
+    if (this.#ends.has(tx)) return;
     if (this.#store.kind === "postgres") await sql`select pg_advisory_xact_lock(${ADVISORY_LOCK})`.execute(tx);
+    // Read first, so that whoever reads before they write can write everything at once (`Store.transaction`, `collect`).
+    const end = lastOf(tx);
+    end.catch(() => undefined); // `append` is told
+    this.#ends.set(tx, end);
   }
 
   /** Adds an entry to the transaction that makes the change, so that there is never one without the other. */
   async append(tx: Transaction<Schema>, note: AuditNote): Promise<AuditHead> {
     await this.lock(tx);
-    const last = await tx.selectFrom("audit").select(["seq", "hash"]).orderBy("seq", "desc").limit(1).executeTakeFirst();
+    const end = (this.#ends.get(tx) ?? lastOf(tx)).then((last) => this.#appendTo(tx, last, note));
+    this.#ends.set(tx, end);
+    return end;
+  }
+
+  async #appendTo(tx: Transaction<Schema>, last: AuditHead | null, note: AuditNote): Promise<AuditHead> {
     const { clock, random } = this.#store.runtime;
     const seq = (last?.seq ?? 0) + 1;
     const { actor, action, object } = note;
@@ -73,9 +85,8 @@ export class Audit {
   }
 
   /** The newest entry, to be kept where this server can't change it; null when nothing has happened yet. */
-  async head(): Promise<AuditHead | null> {
-    const last = await this.#store.db.selectFrom("audit").select(["seq", "hash"]).orderBy("seq", "desc").limit(1).executeTakeFirst();
-    return last ?? null;
+  head(): Promise<AuditHead | null> {
+    return lastOf(this.#store.db);
   }
 
   /** Walks the whole log. @param head - the last entry somebody kept elsewhere; without it a cut tail can't be found */
@@ -122,6 +133,11 @@ export class Audit {
       return ok(undefined);
     });
   }
+}
+
+async function lastOf(db: Kysely<Schema>): Promise<AuditHead | null> {
+  const last = await db.selectFrom("audit").select(["seq", "hash"]).orderBy("seq", "desc").limit(1).executeTakeFirst();
+  return last ?? null;
 }
 
 function recordOf(row: Schema["audit"]): AuditRecord {

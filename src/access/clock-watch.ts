@@ -9,11 +9,17 @@ export class ClockWatch {
   readonly #store: Store;
   readonly #audit: Audit;
   #aheadMs: number;
+  #jumps = 0;
 
   constructor(store: Store, audit: Audit) {
     this.#store = store;
     this.#audit = audit;
     this.#aheadMs = this.#wallAheadMs();
+  }
+
+  /** How often the wall clock has jumped since the start. */
+  get jumps(): number {
+    return this.#jumps;
   }
 
   /** Compares how far the wall clock and the monotonic one have come since the last tick. */
@@ -22,6 +28,7 @@ export class ClockWatch {
     const byMs = Math.round(aheadMs - this.#aheadMs);
     this.#aheadMs = aheadMs;
     if (Math.abs(byMs) <= JUMP_MS) return;
+    this.#jumps++;
     await this.#store.transaction(async (tx) => {
       await this.#audit.append(tx, { actor: "clock", action: "clock.jumped", object: "server/clock", payload: { byMs } });
     });

@@ -4,7 +4,7 @@
  * resolves differently the second time finds nothing (reliability-security.md T9 and its recipe).
  */
 import { lookup as systemLookup } from "node:dns";
-import { BlockList, isIP, isIPv6, type LookupFunction } from "node:net";
+import { BlockList, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
 import { buildConnector } from "undici";
 import { err, ok, type Issue, type Result } from "../std.ts";
 
@@ -138,6 +138,14 @@ export class Egress {
         return callback(null, socket);
       });
     };
+  }
+
+  /** A connection for what isn't HTTP, held to the same rules. @throws EgressDenied, or what the network said */
+  connect({ host, port, timeoutMs }: { readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<Socket> {
+    const connect = this.connector(timeoutMs);
+    return new Promise((resolve, reject) => {
+      connect({ hostname: host, protocol: "http:", port: String(port) }, (...[error, socket]) => (error ? reject(error) : resolve(socket)));
+    });
   }
 
   /** @param name - what was asked for, before it was resolved */

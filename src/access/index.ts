@@ -14,6 +14,10 @@ export {
   type Right,
   type Role,
 } from "./rights.ts";
+export { SIGNING, SecretName, secretIssues, secretNamed, signingKeysOf, variableOf, type Secrets } from "./named-secrets.ts";
+export { CallFailed, Outgoing, answerInWords, type OutgoingAnswer, type OutgoingCall } from "./outgoing.ts";
+export { retryAfterMs, retryDelayMs } from "./retry.ts";
+export { webhookSignature, type SigningKey } from "./webhook-signature.ts";
 export { ProtectedReads, type ProtectedRead } from "./protected-reads.ts";
 export { ClockWatch } from "./clock-watch.ts";
 export { basicPasswordOf, bearerOf } from "./token-text.ts";

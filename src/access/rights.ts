@@ -37,6 +37,10 @@ export const rights = [
   "targets:write",
   /** Have decisions delivered elsewhere: declare sinks, pause and remove them. */
   "sinks:write",
+  /** Say where alerts are delivered, and who is told of what. */
+  "alerts:write",
+  /** Acknowledge an alert, silence some for a while, try a channel, have sent again what was given up. */
+  "alerts:answer",
   /** Decide about an affected person's case. */
   "review",
   "tokens:write",
@@ -78,6 +82,8 @@ const holdings = {
   reinstate: { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "targets:write": { viewer: "no", analyst: "no", operator: "grant", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "sinks:write": { viewer: "no", analyst: "no", operator: "grant", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
+  "alerts:write": { viewer: "no", analyst: "no", operator: "grant", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
+  "alerts:answer": { viewer: "no", analyst: "no", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   review: { viewer: "no", analyst: "yes", operator: "no", admin: "grant", application: "no", outcomes: "no", trainer: "no" },
   "tokens:write": { viewer: "no", analyst: "no", operator: "no", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
   "audit:read": { viewer: "no", analyst: "yes", operator: "yes", admin: "yes", application: "no", outcomes: "no", trainer: "no" },
@@ -94,7 +100,7 @@ export interface Principal {
 }
 
 /** What these open tells of every endpoint, so a token that is limited to some doesn't hold them, whatever its role. */
-const serverWide: ReadonlySet<Right> = new Set<Right>(["audit:read", "tokens:write", "sinks:write"]);
+const serverWide: ReadonlySet<Right> = new Set<Right>(["audit:read", "tokens:write", "sinks:write", "alerts:write"]);
 
 /** Whether a right is kept from a token only because that is limited to some endpoints. */
 export const isBeyondLimits = (principal: Principal, right: Right): boolean => principal.endpoints !== null && serverWide.has(right);

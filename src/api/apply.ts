@@ -2,9 +2,11 @@
 import { reaches, type Principal } from "../access/index.ts";
 import { nearest, shown } from "../checked.ts";
 import type { Sinks } from "../decisions/index.ts";
+import type { Alerts } from "../monitoring/index.ts";
 import type { Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import { parseYaml } from "../yaml.ts";
+import { applyAlerts, unknownChannels } from "./alert-declarations.ts";
 import { byOf } from "./by.ts";
 import type { ChangeView } from "./endpoint-view.ts";
 import { ProblemError } from "./problem.ts";
@@ -17,10 +19,16 @@ import { applySink } from "./sink-routes.ts";
 export interface ApplyParts {
   readonly releases: Releases;
   readonly sinks: Sinks;
+  readonly alerts: Alerts;
 }
 
 /** First a dry run over everything, so that a mistake in the last document changes nothing either. */
-export async function apply({ releases, sinks }: ApplyParts, yaml: string, principal: Principal, dryRun: boolean): Promise<ChangeView[]> {
+export async function apply(
+  { releases, sinks, alerts }: ApplyParts,
+  yaml: string,
+  principal: Principal,
+  dryRun: boolean,
+): Promise<ChangeView[]> {
   const documents = parseYaml(yaml);
   if (!documents.ok) throw new ProblemError("invalid", "The YAML can't be read. Nothing was changed.", documents.error);
   if (documents.value.length === 0)
@@ -29,6 +37,7 @@ export async function apply({ releases, sinks }: ApplyParts, yaml: string, princ
     const endpoint = kindOf(value) === "endpoint" ? nameIn(value) : endpointIn(value);
     if (endpoint !== undefined && !reaches(principal, endpoint)) throw notFound(`endpoint "${endpoint}"`);
   }
+  const channels = documents.value.flatMap(({ value }) => (kindOf(value) === "channel" ? (nameIn(value) ?? []) : []));
   const run = async (isDry: boolean): Promise<ChangeView[]> => {
     const changes: ChangeView[] = [];
     for (const document of documents.value) {
@@ -46,7 +55,13 @@ export async function apply({ releases, sinks }: ApplyParts, yaml: string, princ
             declared: changes.filter((each) => each.kind === "endpoint").map(({ name }) => name),
           }),
         );
+      } else if (kind === "channel" || kind === "alerts") {
+        const names = (of: ChangeView["kind"]) => changes.filter((each) => each.kind === of).map(({ name }) => name);
+        const before = { channels: names("channel"), endpoints: names("endpoint") };
+        changes.push(await applyAlerts(alerts, kind, value, { principal, locate, isDry, before }));
       } else if (kind === "endpoint") {
+        const unknown = await unknownChannels(alerts, value, channels);
+        if (unknown.length > 0) throw new ProblemError("invalid", "Nothing was changed.", unknown.map(locate));
         const done = await releases.applyEndpoint(value, by, isDry);
         if (!done.ok) throw locatedProblem(done.error, locate);
         changes.push({
@@ -98,7 +113,7 @@ function startProblem(number: number, refusal: Parameters<typeof releaseProblem>
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null;
-const KINDS = ["endpoint", "release", "sink"] as const;
+const KINDS = ["endpoint", "release", "sink", "channel", "alerts"] as const;
 const kindOf = (value: unknown) => KINDS.find((kind) => isObject(value) && value["kind"] === kind);
 function kindIssue(value: unknown): Issue {
   const kind = isObject(value) ? value["kind"] : undefined;
@@ -106,7 +121,7 @@ function kindIssue(value: unknown): Issue {
   const mistyped = isObject(value) && kind === undefined ? Object.keys(value).find((key) => nearest(key, ["kind"])) : undefined;
   return {
     path: mistyped === undefined ? "/kind" : `/${mistyped}`,
-    expected: mistyped === undefined ? "endpoint, release or sink" : "kind: endpoint, kind: release or kind: sink",
+    expected: mistyped === undefined ? `one of ${KINDS.join(", ")}` : KINDS.map((one) => `kind: ${one}`).join(", "),
     got: mistyped === undefined ? (isObject(value) ? shown(kind) : shown(value)) : "an unknown field",
     ...(near === undefined && mistyped === undefined ? {} : { hint: `did you mean "${near ?? "kind"}"?` }),
   };

@@ -2,7 +2,7 @@
 import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
-import { mayDo, type ProtectedReads } from "../access/index.ts";
+import { actorOf, mayDo, type Audit, type ProtectedReads } from "../access/index.ts";
 import {
   groupsOf,
   readDecision,
@@ -21,6 +21,7 @@ import { idempotencyKeyOf } from "./idempotency-key.ts";
 import { ProblemError } from "./problem.ts";
 import { Explanation, explanationFor } from "./reason-views.ts";
 import { notFound, principalOf, validatorOf, type Server } from "./server.ts";
+import { traceOf } from "./traces.ts";
 
 const EndpointParams = Type.Object({ endpoint: Type.String() });
 const Value = Type.Union([Type.Number(), Type.String(), Type.Boolean(), Type.Null()]);
@@ -113,6 +114,7 @@ export type DecisionDetailView = Static<typeof DecisionDetailView>;
 export interface DecisionRouteParts extends Pick<AskedReleaseParts, "isCondemned"> {
   readonly gateway: Gateway;
   readonly store: Store;
+  readonly audit: Audit;
   readonly reads: ProtectedReads;
   readonly reasons: Pick<Reasons, "of">;
   /** Told of what failed when an answer had already been given. */
@@ -124,8 +126,11 @@ export interface DecisionRouteParts extends Pick<AskedReleaseParts, "isCondemned
   readonly releaseId: (endpoint: string, name: string) => ReleaseId | undefined;
 }
 
+/** Decisions that an entry of the audit log about corrected outcomes names. */
+const CORRECTIONS_NAMED = 100;
+
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
-  const { gateway, store, reads } = parts;
+  const { gateway, store, audit, reads } = parts;
   app.post(
     "/v1/endpoints/:endpoint/decisions",
     {
@@ -148,6 +153,7 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const pinned = askedRelease(request, parts, request.params.endpoint);
       const decided = await gateway.decide(request.params.endpoint, request.body, {
         ...(pinned === undefined ? {} : { pinned }),
+        ...traceOf(request),
         payload: request.rawText,
         source: principalOf(request).tokenId,
         idempotencyKey,
@@ -203,6 +209,13 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const recorded = await recordOutcomes(store, outcomes, {
         source: principalOf(request).tokenId,
         endpoint: asEndpointName(request.params.endpoint),
+        onCorrected: (tx, decisions) =>
+          audit.append(tx, {
+            actor: actorOf(principalOf(request)),
+            action: "outcome.corrected",
+            object: `endpoint/${request.params.endpoint}`,
+            payload: { count: decisions.length, decisions: decisions.slice(0, CORRECTIONS_NAMED) },
+          }),
       });
       return { ...recorded, unknown: [...recorded.unknown] };
     },

@@ -3,9 +3,8 @@ import { Type } from "typebox";
 import { iso } from "./iso.ts";
 import { mayDo, reaches, type Principal, type ProtectedReads } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
-import { Breach } from "../monitoring/index.ts";
-import { checked } from "../checked.ts";
-import { findingOf, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
+import type { Breach } from "../monitoring/index.ts";
+import { breachIn, findingOf, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { ReleaseId } from "../std.ts";
 import { GroupNames, SMALL_CELL } from "./group-names.ts";
@@ -22,7 +21,6 @@ export interface IncidentRouteParts {
 }
 
 const Params = Type.Object({ n: Type.Integer({ minimum: 1 }) });
-const parseBreach = checked(Breach);
 
 export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
   const find = async (n: number, principal: Principal): Promise<Incident> => {
@@ -170,12 +168,6 @@ export function releaseName(releases: Releases, endpoint: string, id: ReleaseId)
   return number === undefined ? id : `r${number}`;
 }
 
-/** The breach that opened an incident, where one did. */
-export function breachIn(incident: IncidentHead): Breach | null {
-  const parsed = parseBreach(incident.body.breach);
-  return parsed.ok ? parsed.value : null;
-}
-
 /** The finding without its full stop, in words that this reader may see. */
 export function findingFor(incident: IncidentHead, releases: Releases, names: GroupNames): string {
   const breach = breachIn(incident);
@@ -198,7 +190,7 @@ function headView(incident: IncidentHead, releases: Releases, principal: Princip
   };
 }
 
-function detailView(incident: Incident, releases: Releases, principal: Principal): IncidentDetailView {
+export function detailView(incident: Incident, releases: Releases, principal: Principal): IncidentDetailView {
   const { endpoint, body, events } = incident;
   const names = namesFor(releases, endpoint, principal);
   const breach = breachIn(incident);

@@ -1,5 +1,7 @@
 export { abRoutes, type AbView } from "./ab-routes.ts";
 export { accessRoutes, type AuditPageView, type AuditVerdictView, type NewTokenView, type TokenView } from "./access-routes.ts";
+export { alertRoutes } from "./alert-routes.ts";
+export type { AlertDeclarationsView, AlertDetailView, AlertView, NoticeView, SilenceView, TestedView } from "./alert-view.ts";
 export { batchRoutes } from "./batch-routes.ts";
 export {
   decisionRoutes,
@@ -8,7 +10,10 @@ export {
   type DecisionReplyView,
   type DecisionView,
 } from "./decision-routes.ts";
+export { endpointMetricsRoutes } from "./endpoint-metrics-routes.ts";
+export type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 export { endpointRoutes } from "./endpoint-routes.ts";
+export { guardrailRoutes, type GuardrailsView, type SimulationView } from "./guardrail-routes.ts";
 export type {
   ChangeView,
   EndpointView,
@@ -18,6 +23,7 @@ export type {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
+export { expectationRoutes, type ExpectationWarningView, type ExpectationsView } from "./expectation-routes.ts";
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
@@ -36,6 +42,7 @@ export type {
   DatasetView,
 } from "./dataset-view.ts";
 export type { DatasetDiffView } from "./dataset-diff-view.ts";
+export type { SketchesView } from "./dataset-sketch-routes.ts";
 export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";
@@ -57,9 +64,13 @@ export { registryRoutes } from "./registry-routes.ts";
 export type { DeterminismView } from "./step-routes.ts";
 export type { RunComparisonView, RunDetailView, RunPageView, RunView } from "./run-routes.ts";
 export { reasonRoutes, type ReasonsView } from "./reason-routes.ts";
+export { reportRoutes, type KeptReportView } from "./report/report-routes.ts";
+export type { ReportView } from "./report/report-view.ts";
+export { Reports } from "./report/reports.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";
 export type { DrillView, RollbackPreviewView, RolloutView } from "./rollout-view.ts";
 export { buildServer, type Server } from "./server.ts";
+export type { RequestSpan, RequestTracer, TracedRequest } from "./traces.ts";
 export { sessionRoutes } from "./session.ts";
 export { sinkRoutes, type SinkDetailView, type SinkView } from "./sink-routes.ts";
 export { homeView } from "./ui-home.ts";

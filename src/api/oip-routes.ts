@@ -16,6 +16,7 @@ import { decideRows } from "./protocol-rows.ts";
 import { rowsOfTensors } from "./rows-of-tensors.ts";
 import type { PredictionName } from "./scoring-tables.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
+import { traceOf } from "./traces.ts";
 import { parseStrictJson } from "./strict-json.ts";
 import { NEEDS_HEADER, given, isObject, readTensors } from "./tensors.ts";
 
@@ -153,6 +154,7 @@ async function infer(parts: ProtocolParts, request: FastifyRequest, reply: Fasti
     rows: read.value.rows,
     source: principalOf(request).tokenId,
     receivedAtUs,
+    ...traceOf(request),
     requestKey: idempotencyKeyOf(request),
     pinned,
     // Microseconds, as Triton's clients send it.

@@ -1,6 +1,6 @@
 /** Rows of other projects' protocols as requests of our own: what is an input, what a group, who it is about. */
 import { shown } from "../checked.ts";
-import type { CompiledEndpoint, Decided, Gateway } from "../serving/index.ts";
+import type { CompiledEndpoint, Decided, Gateway, RequestTrace } from "../serving/index.ts";
 import type { Issue, ReleaseId } from "../std.ts";
 import { applicationOf, keyedAsOne } from "./batch-routes.ts";
 import { refusal } from "./decision-routes.ts";
@@ -74,6 +74,7 @@ export interface RowsRequest {
   readonly requestKey?: string | undefined;
   readonly pinned?: ReleaseId | undefined;
   readonly deadlineMs?: number | undefined;
+  readonly trace?: RequestTrace;
   /** Says the faults in the protocol's own form. */
   readonly refuse: (faults: readonly RowFault[]) => ProblemError;
 }
@@ -90,7 +91,8 @@ export async function decideRows(gateway: Gateway, request: RowsRequest): Promis
   if (only && applications.length === 1) {
     const { body, payload, idempotencyKey, bodyHash } = only;
     const deadline = request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs };
-    const decided = await gateway.decide(endpoint, body, { ...asked, ...deadline, payload, idempotencyKey, bodyHash });
+    const trace = request.trace === undefined ? {} : { trace: request.trace };
+    const decided = await gateway.decide(endpoint, body, { ...asked, ...deadline, ...trace, payload, idempotencyKey, bodyHash });
     if (decided.ok) return [decided.value];
     if (decided.error.kind !== "invalid") throw refusal(decided.error, endpoint);
     throw request.refuse(decided.error.issues.map((issue) => faultOf({ ...issue, path: `/0${issue.path}` })));

@@ -242,7 +242,10 @@ function previewView(room: EndpointRoom, preview: RollbackPreview, names: GroupN
   };
 }
 
-function drillView(room: EndpointRoom, { atMs, mode, live, target, passed, thereUs, backUs, answers, failed, actor }: Drill): DrillView {
+export function drillView(
+  room: EndpointRoom,
+  { atMs, mode, live, target, passed, thereUs, backUs, answers, failed, actor }: Drill,
+): DrillView {
   const ms = (us: number | null) => (us === null ? null : us / 1000);
   return {
     at: iso(atMs),

@@ -12,6 +12,7 @@ import { answerErrorsAs, errorCode, errorText, sendJson, sentence } from "./prot
 import { decideRows, type ProtocolRow, type RowFault } from "./protocol-rows.ts";
 import { readCsv, readTable, setParams, type PredictionName } from "./scoring-tables.ts";
 import { principalOf, type Server } from "./server.ts";
+import { traceOf } from "./traces.ts";
 import { parseStrictJson } from "./strict-json.ts";
 import { given, isObject } from "./tensors.ts";
 
@@ -158,6 +159,7 @@ async function decideTable(
     rows: rows.value,
     source: principalOf(request).tokenId,
     receivedAtUs,
+    ...traceOf(request),
     requestKey: idempotencyKeyOf(request),
     pinned: askedRelease(request, parts, endpoint),
     refuse: refusedRows,

@@ -27,10 +27,12 @@ import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
 import { Connections } from "./connections.ts";
+import { lateSerializers } from "./late-serializers.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
 import { SlowRequests } from "./slow-requests.ts";
+import { tracingDecisions, type RequestTracer } from "./traces.ts";
 import { JSON_LIMITS, parseStrictJson, type JsonLimits } from "./strict-json.ts";
 import { TurnedAway, type TurnsAway } from "./turned-away.ts";
 
@@ -72,6 +74,8 @@ export interface ServerOptions {
   /** Whether memory runs short. Never by default. */
   readonly isShortOfMemory?: () => boolean;
   readonly logger?: FastifyServerOptions["logger"];
+  /** Where requests for decisions are traced. Nowhere by default. */
+  readonly tracer?: RequestTracer;
   /** Told of errors that are our fault, with the request id that the caller was given. */
   readonly onError?: (error: Error, requestId: string) => void;
 }
@@ -102,6 +106,7 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
+    schemaController: { compilersFactory: { buildSerializer: lateSerializers() } },
     serverFactory: (handle) =>
       createServer(
         {
@@ -136,6 +141,8 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
   app.addHook("onClose", async () => stopWatching());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
+  app.decorateRequest("span", undefined);
+  if (options.tracer) app.addHook("onRequest", tracingDecisions(options.tracer));
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema, httpPart));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, strictJson(JSON_LIMITS));

@@ -1,10 +1,10 @@
 /** The page of one incident: its story, its proof, its cause and its people in one view. */
 import type { Principal } from "../access/index.ts";
 import { breachFigures, metricOf, planTests, type Breach } from "../monitoring/index.ts";
-import { decisionsOf, type EndpointRoom, type Incident } from "../releases/index.ts";
+import { breachIn, decisionsOf, type EndpointRoom, type Incident } from "../releases/index.ts";
 import type { GroupNames } from "./group-names.ts";
 import { reasonFor } from "./shown-reason.ts";
-import { breachIn, findingFor, isTooSmallFor, namesFor, releaseName } from "./incident-routes.ts";
+import { findingFor, isTooSmallFor, namesFor, releaseName } from "./incident-routes.ts";
 import { blameView, changesBetween } from "./ui-blame.ts";
 import { happeningsOf } from "./ui-happenings.ts";
 import { actorName, metricLabel, metricUnit, viewerView, wealth, ZONE, type UiParts } from "./ui-parts.ts";
@@ -51,6 +51,13 @@ export async function incidentView(parts: UiParts, incident: Incident, principal
     evidence: breach && room.ok ? await evidenceView(breach, room.value, names, parts) : null,
     blame: (await blame.reports(incident.n)).map((report) => blameView(report, changes, names.areVisible)),
     who: await whoView(parts, incident, principal),
+    told: (await parts.alerts.tellings(`incident/${incident.n}`)).map(({ channel, news, state, attempts, createdAtMs, settledAtMs }) => ({
+      channel,
+      news,
+      state,
+      attempts,
+      atMs: settledAtMs ?? createdAtMs,
+    })),
   };
 }
 

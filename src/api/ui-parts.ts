@@ -1,7 +1,7 @@
 /** What the views of the pages are composed from, and what all of them say alike. */
 import { mayDo, type Principal, type ProtectedReads, type Tokens } from "../access/index.ts";
 import type { Blame } from "../diagnosis/index.ts";
-import type { MetricName } from "../monitoring/index.ts";
+import type { Alerts, MetricName } from "../monitoring/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { Actor, Drills, GuardrailControl, Incidents, Releases } from "../releases/index.ts";
@@ -21,6 +21,7 @@ export interface UiParts {
   readonly drills: Pick<Drills, "latest">;
   readonly blame: Blame;
   readonly redress: Redress;
+  readonly alerts: Pick<Alerts, "tellings">;
   readonly startedMs: number;
 }
 

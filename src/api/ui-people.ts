@@ -1,8 +1,8 @@
 /** The people that an incident touched, as its page shows them. */
 import type { Principal } from "../access/index.ts";
 import type { AffectedPerson } from "../redress/index.ts";
-import type { Incident } from "../releases/index.ts";
-import { breachIn, namesFor } from "./incident-routes.ts";
+import { breachIn, type Incident } from "../releases/index.ts";
+import { namesFor } from "./incident-routes.ts";
 import type { UiParts } from "./ui-parts.ts";
 import type { AffectedPersonView, WhoView } from "./ui-view.ts";
 

@@ -190,8 +190,8 @@ export const EvidenceView = object({
   estimate: orNull(Type.Number()),
   /** 95 % band for all times; `high` null where it has no upper end. */
   band: object({ low: Type.Number(), high: orNull(Type.Number()) }),
-  /** What `Side.favourable` counts: favourable answers, answers that another release gave, or answers that are worse. */
-  counts: Type.Enum(["selections", "substitutions", "flips"]),
+  /** What `Side.favourable` counts: favourable answers, answers of certain actions, answers that another release gave, or what came of decisions. */
+  counts: Type.Enum(["selections", "actions", "substitutions", "flips", "net-flips", "outcomes"]),
   limit: Type.Number(),
   evidence: Type.Number({ minimum: 0 }),
   threshold: Type.Number({ minimum: 0 }),
@@ -282,6 +282,18 @@ export type AffectedPersonView = Static<typeof AffectedPersonView>;
 export const AffectedPage = object({ people: Type.Array(AffectedPersonView, { maxItems: 50 }), nextCursor: orNull(Type.String()) });
 export type AffectedPage = Static<typeof AffectedPage>;
 
+/** What a channel was told of an incident, or is to be. */
+export const ToldView = object({
+  channel: Type.String(),
+  news: Type.Enum(["opened", "escalated", "changed", "acknowledged", "repeated", "resolved"]),
+  /** `pending`: on its way; `dead`: given up; `dropped`: its channel was removed. */
+  state: Type.Enum(["pending", "delivered", "dead", "dropped"]),
+  /** When it was delivered; else when it was to be. */
+  atMs: Ms,
+  attempts: Count,
+});
+export type ToldView = Static<typeof ToldView>;
+
 export const IncidentView = object({
   nowMs: Ms,
   zone: Type.String(),
@@ -320,5 +332,7 @@ export const IncidentView = object({
   blame: Type.Array(BlameView, { maxItems: 2 }),
   /** Null until the affected people have been looked for. */
   who: orNull(WhoView),
+  /** Who was told by which channel, oldest first. */
+  told: Type.Array(ToldView),
 });
 export type IncidentView = Static<typeof IncidentView>;

@@ -19,11 +19,13 @@ afterAll(() => server.drop());
 
 const evenkeel = (...argv: string[]) => said(argv, { EVENKEEL_DATA: server.folder }, ROOT);
 
+const allVerbs = () => Promise.all(verbs.map(({ load }) => load()));
+
 /** Words of a line as a shell would split them. */
 const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
 
 test("every verb has help with a usage and examples, by --help and by help <verb>", async () => {
-  for (const { name, help } of verbs) {
+  for (const { name, help } of await allVerbs()) {
     expect(help).toMatch(/\nusage: evenkeel /);
     expect(help).toMatch(/\nexamples?:\n {2}(TOKEN=\$\()?evenkeel /);
     expect(await evenkeel(name, "--help")).toEqual({ code: 0, out: `${help}\n`, err: "" });
@@ -31,11 +33,12 @@ test("every verb has help with a usage and examples, by --help and by help <verb
   }
   const overview = await evenkeel("--help");
   expect(overview.code).toBe(0);
+  expect((await allVerbs()).map(({ name }) => name)).toEqual(verbs.map(({ name }) => name));
   for (const { name } of verbs) expect(overview.out).toContain(`  ${name} `);
 });
 
 test("every example in a help is a call that its verb takes", async () => {
-  const examples = verbs.flatMap(({ help }) => (/\nexamples?:\n([\s\S]*)$/.exec(help)?.[1] ?? "").split("\n"));
+  const examples = (await allVerbs()).flatMap(({ help }) => (/\nexamples?:\n([\s\S]*)$/.exec(help)?.[1] ?? "").split("\n"));
   const calls = examples.map((line) => wordsOf(line.trim())).filter(([program, verb]) => program === "evenkeel" && verb !== "up");
   expect(calls.length).toBeGreaterThan(25);
   for (const [, ...argv] of calls) {

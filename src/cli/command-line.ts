@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { nearest } from "../checked.ts";
 import { EvenkeelClient, EvenkeelProblem, EvenkeelUnreachable } from "../client.ts";
 import { issueLine, styled, type Io } from "./io.ts";
-import { UsageError, type Verb, type VerbContext } from "./verb.ts";
+import { UsageError, type VerbContext } from "./verb.ts";
 import { verbs } from "./verbs.ts";
 
 const DEFAULT_DATA = "evenkeel-data";
@@ -30,9 +30,10 @@ function connect(argv: readonly string[], env: VerbContext["env"], cwd: string):
   );
 }
 
-function overview(io: Io): string {
-  const width = Math.max(...verbs.map((verb) => verb.name.length));
-  const lines = verbs.map((verb) => `  ${verb.name.padEnd(width)}  ${verb.help.split("\n")[0] ?? ""}`);
+async function overview(io: Io): Promise<string> {
+  const width = Math.max(...verbs.map(({ name }) => name.length));
+  const all = await Promise.all(verbs.map(({ load }) => load()));
+  const lines = all.map((verb) => `  ${verb.name.padEnd(width)}  ${verb.help.split("\n")[0] ?? ""}`);
   return [
     styled(io, "bold", "evenkeel: keeps decisions that models make about people on an even keel"),
     "",
@@ -72,11 +73,11 @@ export async function commandLine(argv: readonly string[], io: Io, env: VerbCont
   const [asked] = rest;
   if (name === "help" && asked !== undefined) return await commandLine([asked, "--help"], io, env, cwd);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    io.out(overview(io));
+    io.out(await overview(io));
     return name === undefined ? 2 : 0;
   }
-  const verb: Verb | undefined = verbs.find((candidate) => candidate.name === name);
-  if (!verb) {
+  const entry = verbs.find((candidate) => candidate.name === name);
+  if (!entry) {
     const near = nearest(
       name,
       verbs.map((candidate) => candidate.name),
@@ -86,6 +87,7 @@ export async function commandLine(argv: readonly string[], io: Io, env: VerbCont
   }
   let client: EvenkeelClient | undefined;
   try {
+    const verb = await entry.load();
     return await verb.run(rest, { io, cwd, env, client: () => (client ??= connect(rest, env, cwd)) });
   } catch (error) {
     if (error instanceof UsageError) {

@@ -38,6 +38,27 @@ export async function readJson(cwd: string, file: string): Promise<unknown> {
   }
 }
 
+/** More than this on standard input is a mistake. */
+const INPUT_MAX = 512 * 1024 * 1024;
+
+/** What is piped in, as JSON. */
+export async function readStandardInput(): Promise<unknown> {
+  if (process.stdin.isTTY) throw new FileError("nothing is piped in: JSON is read from standard input, or from --file");
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    const buffer = Buffer.from(piece);
+    bytes += buffer.length;
+    if (bytes > INPUT_MAX) throw new FileError(`standard input is larger than ${INPUT_MAX / 1024 / 1024} MiB`);
+    pieces.push(buffer);
+  }
+  try {
+    return JSON.parse(Buffer.concat(pieces).toString("utf8"));
+  } catch (error) {
+    throw new FileError(`standard input is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
 /** One document of YAML, or JSON, which is YAML too. */
 export async function readYaml(cwd: string, file: string): Promise<unknown> {
   const documents = parseYaml(await readText(cwd, file));

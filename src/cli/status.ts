@@ -109,7 +109,7 @@ function memoryText({ budgetBytes, usedBytes, loaded }: EndpointView["memory"]):
 }
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6).toLocaleString("en")} MB`;
 
-function detail(io: Io, { name, description, route, guardrails, openIncidents, memory }: EndpointView): string {
+function detail(io: Io, { name, description, route, guardrails, openIncidents, inputWarnings, memory }: EndpointView): string {
   const held = route.held ? [styled(io, "yellow", `automatic rollouts are held (${route.held.by}: ${route.held.reason})`)] : [];
   const open =
     openIncidents.length > 0
@@ -118,6 +118,16 @@ function detail(io: Io, { name, description, route, guardrails, openIncidents, m
             io,
             "red",
             `${plural(openIncidents.length, "open incident")}: ${openIncidents.map((n) => `evenkeel incidents ${n}`).join(", ")}`,
+          ),
+        ]
+      : [];
+  const unexpected =
+    inputWarnings.length > 0
+      ? [
+          styled(
+            io,
+            "yellow",
+            `inputs are not as expected today: ${[...new Set(inputWarnings.map(({ expectation }) => expectation))].join(", ")} (evenkeel expectations show ${name})`,
           ),
         ]
       : [];
@@ -151,6 +161,7 @@ function detail(io: Io, { name, description, route, guardrails, openIncidents, m
     ...memoryText(memory),
     ...held,
     ...open,
+    ...unexpected,
     "",
     table(
       io,

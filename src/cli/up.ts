@@ -1,13 +1,14 @@
 import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
-import { startApp } from "../app.ts";
+import { VERSION, startApp } from "../app.ts";
 import { giveBackMemory } from "../give-back-memory.ts";
 import type { OpenLineageTarget } from "../releases/index.ts";
 import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
 import { startTrouble } from "./start-trouble.ts";
+import { tracingAsked } from "./tracing.ts";
 import { UsageError, verb, wholeNumber } from "./verb.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -21,7 +22,7 @@ export const up = verb({
 
 usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-host <name>]… [--postgres <url>]
                    [--allow-egress <host:port>]… [--container-engine <socket>] [--memory-budget <size>] [--take-over]
-                   [--openlineage <url|file>]
+                   [--openlineage <url|file>] [--public-url <address>]
 
   --data      where everything is kept (default: evenkeel-data)
   --port      default 7070; 0 takes a free one
@@ -35,8 +36,10 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
                   decision is lost; it needs the same --port. When this one can't, the other goes on
   --openlineage  who is told of runs, models, releases and rollbacks as events of OpenLineage: http://marquez:5000/api/v1/lineage, or a file of
                   lines; a private address needs --allow-egress as well, and EVENKEEL_SECRET_OPENLINEAGE is sent as a bearer's token
+  --public-url  where people reach the server (or EVENKEEL_PUBLIC_URL): links in alerts begin with it; without it alerts have none
   --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
+Traces of decisions go by OTLP where OpenTelemetry's variables say so: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
 Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
 
@@ -54,6 +57,7 @@ examples:
     "take-over": { type: "boolean" },
     "container-engine": { type: "string" },
     openlineage: { type: "string" },
+    "public-url": { type: "string" },
   },
   async run({ values }, { io, cwd, env }) {
     const port = wholeNumber("--port", values.port ?? "7070", { min: 0, max: 65_535 });
@@ -67,8 +71,13 @@ examples:
     if (!egress.ok) throw new UsageError(`--allow-egress takes ${egress.error[0]?.expected}, not "${egress.error[0]?.got}"`);
     if (postgresUrl !== undefined && !/^postgres(ql)?:[/][/]/.test(postgresUrl))
       throw new UsageError("--postgres takes an address such as postgresql://user:password@127.0.0.1:5432/evenkeel");
+    const publicUrl = values["public-url"] ?? env["EVENKEEL_PUBLIC_URL"];
+    if (publicUrl !== undefined && !(/^https?:[/][/]/.test(publicUrl) && URL.canParse(publicUrl)))
+      throw new UsageError(`--public-url takes an address that begins with https:// or http://, not "${publicUrl}"`);
     const budget = values["memory-budget"];
     const containerEngine = engineSocket(values["container-engine"], env);
+    const onError = (error: Error, reference: string) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`);
+    const tracing = await tracingAsked(env, { version: VERSION, onTrouble: (error) => onError(error, "traces") });
     const start = (portNow: number, takeOver: boolean) =>
       startApp({
         folder,
@@ -81,8 +90,10 @@ examples:
         memoryBudgetBytes: budget === undefined ? defaultMemoryBudget() : memorySize("--memory-budget", budget),
         ...(containerEngine ? { containerEngine } : {}),
         secrets: secretsIn(env),
+        ...(publicUrl === undefined ? {} : { publicUrl }),
         ...(values.openlineage === undefined ? {} : { openLineage: receiverNamed(values.openlineage, cwd, env) }),
-        onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        ...(tracing ? { tracer: tracing.tracer } : {}),
+        onError,
         dropped: () => io.dropped(),
         onFatal: (why) => {
           io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
@@ -118,6 +129,7 @@ examples:
     process.once("SIGINT", end).once("SIGTERM", end);
     const deadline = setTimeout(end, STOP_WITHIN_MS);
     await app.stop();
+    await tracing?.close();
     clearTimeout(deadline);
     stopWatching();
     return 0;

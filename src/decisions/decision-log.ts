@@ -4,6 +4,7 @@ import { asError, assert, ok, type Result } from "../std.ts";
 import { decisionTuple, shadowTuple, type Committer, type DecisionTuple, type ShadowTuple } from "./batch.ts";
 import { openCommitter } from "./committer.ts";
 import { LogOverloaded, type Ack, type AppendOutcome, type DecisionRecord, type ShadowAnswer } from "./decision-record.ts";
+import { Durations, type DurationCounts } from "./durations.ts";
 import { RecordedCounts, type RecordedCount } from "./recorded-counts.ts";
 import { Wholes, outcomeOf } from "./wholes.ts";
 
@@ -33,6 +34,8 @@ export interface DecisionLogMetrics {
   readonly inWholes: number;
   /** Acknowledged from memory and then not recorded. */
   readonly lost: number;
+  /** From a batch's way to the database until it is durable: one transaction and its fsync. Those that failed count too. */
+  readonly commits: DurationCounts;
 }
 
 interface Waiting {
@@ -69,17 +72,18 @@ export class DecisionLog {
   #overloaded = 0;
   #shadowsDropped = 0;
   #lost = 0;
+  readonly #commits = new Durations();
 
   private constructor(store: Store, committer: Committer, options: DecisionLogOptions) {
     this.#store = store;
-    this.#committer = committer;
     this.#clock = store.runtime.clock;
+    this.#committer = timed(committer, this.#clock, this.#commits);
     this.ack = options.ack ?? "durable";
     this.#maxQueued = options.maxQueued ?? 8192;
     this.#maxBatch = options.maxBatch ?? 1000;
     this.#maxWaitUs = (options.maxWaitMs ?? 2000) * 1000;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
-    this.#wholes = new Wholes(store, committer, { maxWaitUs: this.#maxWaitUs, recorded: this.#recorded, onTrouble: this.#onTrouble });
+    this.#wholes = new Wholes(store, this.#committer, { maxWaitUs: this.#maxWaitUs, recorded: this.#recorded, onTrouble: this.#onTrouble });
   }
 
   /** One log for a store: it knows where the log ends. @throws StorageError when the database is the trouble */
@@ -158,6 +162,7 @@ export class DecisionLog {
       shadowsDropped: this.#shadowsDropped,
       inWholes: this.#wholes.committed,
       lost: this.#lost,
+      commits: this.#commits.counts(),
     };
   }
 
@@ -293,5 +298,17 @@ export class DecisionLog {
     return new LogOverloaded(this.#queue.length, message);
   }
 }
+
+const timed = (committer: Committer, clock: Clock, durations: Durations): Committer => ({
+  ...committer,
+  async commit(batch) {
+    const startedUs = clock.monotonicUs();
+    try {
+      return await committer.commit(batch);
+    } finally {
+      durations.add(clock.monotonicUs() - startedUs);
+    }
+  },
+});
 
 const unnumbered: Promise<AppendOutcome> = Promise.resolve({ seq: null });

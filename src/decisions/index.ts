@@ -12,8 +12,10 @@ export {
   type ShadowAnswer,
   type StoredReply,
 } from "./decision-record.ts";
+export { DURATION_BOUNDS, Durations, addDurations, type DurationCounts } from "./durations.ts";
 export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
+export { matureOutcomes, readMatured, type MaturedRow, type MaturedState } from "./matured.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
 export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
@@ -31,6 +33,7 @@ export {
   type RecordedShadow,
   type ReplayableDecision,
 } from "./read-decisions.ts";
+export { readDaily, readPeriod, type DailyRow } from "./read-period.ts";
 export {
   readFlips,
   readMinutes,
@@ -46,10 +49,10 @@ export {
   type TotalRow,
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
+export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";
-export { retryAfterMs, retryDelayMs } from "./sinks/retry.ts";
 export type { SinkState, SinkStatus } from "./sinks/sink-status.ts";
 export { Sinks, type AppliedSink, type SinkActor, type SinkRefusal } from "./sinks/sinks.ts";
 export { SinkSpec } from "./sinks/spec.ts";

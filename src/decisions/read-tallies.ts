@@ -144,11 +144,16 @@ export async function readFlips(
   }));
 }
 
-/** Counts of outcomes that became known, by the answer that they belong to. */
-export async function readOutcomeTotals(db: Reader, filter: TallyFilter): Promise<readonly OutcomeTotalRow[]> {
+/** Counts of outcomes that became known, by the answer that they belong to; in a window, those of decisions that were made in it. */
+export async function readOutcomeTotals(
+  db: Reader,
+  filter: TallyFilter & { readonly fromMinute?: number; readonly toMinute?: number },
+): Promise<readonly OutcomeTotalRow[]> {
   let query = db.selectFrom("outcome_tally").where("endpoint", "=", filter.endpoint);
   if (filter.release !== undefined) query = query.where("release", "=", filter.release);
   if (filter.arm !== undefined) query = query.where("arm", "=", filter.arm);
+  if (filter.fromMinute !== undefined) query = query.where("minute", ">=", filter.fromMinute);
+  if (filter.toMinute !== undefined) query = query.where("minute", "<", filter.toMinute);
   const rows = await query
     .select(["release", "arm", "cell", "action", "good"])
     .select((eb) => [eb.fn.sum<number>("count").as("count"), eb.fn.sum<number>("corrections").as("corrections")])

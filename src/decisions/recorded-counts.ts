@@ -1,6 +1,7 @@
 /** How many decisions this process has recorded, by what they were: for whoever scrapes it. Counters of a process start with it. */
 import type { DecisionTuple, Settled } from "./batch.ts";
 import type { AnsweredBy } from "./decision-record.ts";
+import { Durations, type DurationCounts } from "./durations.ts";
 
 /** Decisions of one kind since the log was opened. */
 export interface RecordedCount {
@@ -11,24 +12,43 @@ export interface RecordedCount {
   readonly count: number;
   /** Of them, those that another release answered than the planned one. */
   readonly fellBack: number;
+  /** From the request to the answer, which was then recorded. */
+  readonly latency: DurationCounts;
+}
+
+interface Counted {
+  readonly what: Pick<RecordedCount, "endpoint" | "release" | "route" | "action">;
+  readonly latency: Durations;
+  count: number;
+  fellBack: number;
 }
 
 export class RecordedCounts {
-  readonly #counts = new Map<string, { -readonly [K in keyof RecordedCount]: RecordedCount[K] }>();
+  /** Oldest kind first, for ever: whoever shows only some of them shows the same ones each time. */
+  readonly #counts = new Map<string, Counted>();
 
   /** @param settled - what the committer said of it: only what it recorded now counts */
   add(tuple: DecisionTuple, settled: Settled | undefined): void {
     const isOwn = typeof settled === "object" && settled.id === tuple[0];
     if (typeof settled !== "number" && !isOwn) return;
-    const [, endpoint, release, , , , , , , , action, , , route, because] = tuple;
+    const [, endpoint, release, , , , , , , , action, , , route, because, , latencyUs] = tuple;
     const key = `${endpoint}\0${release}\0${route}\0${action}`;
     let counted = this.#counts.get(key);
-    if (!counted) this.#counts.set(key, (counted = { endpoint, release, route, action, count: 0, fellBack: 0 }));
+    if (!counted) {
+      counted = { what: { endpoint, release, route, action }, latency: new Durations(), count: 0, fellBack: 0 };
+      this.#counts.set(key, counted);
+    }
     counted.count++;
+    counted.latency.add(latencyUs);
     if (because !== null) counted.fellBack++;
   }
 
   list(): readonly RecordedCount[] {
-    return [...this.#counts.values()].map((counted) => ({ ...counted }));
+    return [...this.#counts.values()].map(({ what, count, fellBack, latency }) => ({
+      ...what,
+      count,
+      fellBack,
+      latency: latency.counts(),
+    }));
   }
 }

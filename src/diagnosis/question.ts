@@ -1,5 +1,5 @@
 /** What a blame asks: why did this group fall behind, and by what limit is that harm. Pure. */
-import { Breach, METRICS, labelOf, sideOf, type Group } from "../monitoring/index.ts";
+import { Breach, kindOf, labelOf, metricOf, sideOf, type Group } from "../monitoring/index.ts";
 import { checked } from "../checked.ts";
 import { err, ok, type Result } from "../std.ts";
 import type { HarmLimit } from "./measure.ts";
@@ -27,8 +27,9 @@ export function questionOf(breach: unknown): Result<Question, string> {
 }
 
 function limitOf(metric: Breach["metric"], limit: number): HarmLimit | null {
-  const { kind, counts } = METRICS[metric];
-  if (counts !== "selections") return null;
+  const { counts } = metricOf(metric);
+  const kind = kindOf(metric);
+  if (counts !== "selections" || (kind !== "ratio_min" && kind !== "diff_min")) return null;
   // The guardrail's difference is group minus reference; a gap is how far the group is behind.
   return kind === "ratio_min" ? { kind: "ratio", limit } : { kind: "gap", limit };
 }

@@ -8,6 +8,8 @@ export interface BucketTestDefinition {
   readonly limit: number;
   /** Which side of the limit is harm. */
   readonly harm: "up" | "down";
+  /** As of counts (`TestDefinition`); 1 where left out. */
+  readonly dependence?: number;
 }
 export interface BucketTestState extends Omit<TestState, "memory"> {
   /** Decaying count, and decaying sum of squared distances to the limit. */
@@ -41,7 +43,7 @@ export function startBucketTest(definition: BucketTestDefinition): BucketTestSta
 
 /** The state after one block. The evidence is a lower bound: a logarithm lies above its chord in every bucket, and meets it at the edges. */
 export function closeBucketBlock(definition: BucketTestDefinition, state: BucketTestState, { count, sum }: BucketBlock): BucketTestState {
-  const { edges, limit, harm } = definition;
+  const { edges, limit, harm, dependence = 1 } = definition;
   const sign = harm === "up" ? 1 : -1;
   const room = roomOf(definition);
   const span = (edges.at(-1) ?? 0) - (edges[0] ?? 0);
@@ -60,7 +62,7 @@ export function closeBucketBlock(definition: BucketTestDefinition, state: Bucket
       if (c === 0) continue;
       logE += ((high * c - s) * gain(low) + (s - low * c) * gain(high)) / (high - low);
     }
-    return { logE, info: total * (stake * gap - (stake * stake * variance) / 2) };
+    return { logE: logE / dependence, info: (total * (stake * gap - (stake * stake * variance) / 2)) / dependence };
   });
   const fade = 2 ** (-total / HALF_LIFE);
   let spread = 0;

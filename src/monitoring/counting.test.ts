@@ -102,8 +102,9 @@ test("cells add up to the sides of a comparison, or to the group alone", () => {
   const [ratio] = planTests([{ ...spec, groups: [...spec.groups], metric: "adverse_impact_ratio" }], groups, 0.01, "serving");
   const [failures] = planTests([{ ...spec, groups: [...spec.groups], metric: "fallback_rate" }], groups, 0.01, "serving");
   if (!ratio || !failures) throw new Error("no plan");
-  expect(cumulativeOf(ratio, counts, new CellSides())).toEqual({ n: [30, 40], k: [15, 20] });
-  expect(cumulativeOf(failures, counts, new CellSides())).toEqual({ n: [30], k: [15] });
+  const tallied = { kind: "totals", cells: counts } as const;
+  expect(cumulativeOf(ratio, tallied, null, new CellSides())).toEqual({ n: [30, 40], k: [15, 20] });
+  expect(cumulativeOf(failures, tallied, null, new CellSides())).toEqual({ n: [30], k: [15] });
 });
 
 test("groups that are told depending on the answer are noticed", () => {

@@ -4,7 +4,8 @@ import type { FreshStore } from "../../test/sqlite.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import type { SimulatedRuntime, Store } from "../store/index.ts";
 import { restsOn } from "./breach.ts";
-import { GuardrailEvaluator, type WatchedEndpoint, type WatchedRelease } from "./evaluator.ts";
+import { GuardrailEvaluator } from "./evaluator.ts";
+import type { WatchedEndpoint, WatchedRelease } from "./watched.ts";
 import type { GuardrailSpec } from "./guardrail.ts";
 import { guardrailStates } from "./guardrail-state.ts";
 

@@ -3,7 +3,8 @@ import { START_MS, freshSqliteStore } from "../../test/sqlite.ts";
 import { DecisionLog, cellKey } from "../decisions/index.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import { simulatedRuntime } from "../store/index.ts";
-import { GuardrailEvaluator, type WatchedEndpoint } from "./evaluator.ts";
+import { GuardrailEvaluator } from "./evaluator.ts";
+import type { WatchedEndpoint } from "./watched.ts";
 import { evaluatorSuite } from "./evaluator.suite.ts";
 
 describe("on SQLite", () => {

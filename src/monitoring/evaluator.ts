@@ -1,48 +1,18 @@
 /** Looks at an endpoint's tallies, closes blocks, and hands over what is proven. One at a time for an endpoint; the rest is pure. */
-import { armClassOf, readFlips, readTotals, readTotalsBySource, type ArmClass, type TotalRow } from "../decisions/index.ts";
+import { readTotals, type TotalRow } from "../decisions/index.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
-import { assert, unreachable, type EndpointName, type ReleaseId } from "../std.ts";
-import { breachOf, sourcesOf } from "./breach.ts";
-import {
-  CellSides,
-  cumulativeOf,
-  flips,
-  selections,
-  shadowFailures,
-  substitutions,
-  type CellCounts,
-  type ServedRoute,
-} from "./counting.ts";
-import type { DeclaredGroups, GuardrailSpec } from "./guardrail.ts";
-import { metricOf } from "./metrics.ts";
+import type { ReleaseId } from "../std.ts";
+import { breachOf } from "./breach.ts";
+import { CellSides, cumulativeOf } from "./counting.ts";
+import { fedBy } from "./fed-by.ts";
+import { PREVIOUS } from "./guardrail.ts";
+import { matureAll, tallyFor, type Look, type Tallies } from "./look.ts";
+import { outcomeObstacle } from "./outcome-obstacle.ts";
 import { planTests, type PlannedTest } from "./plan.ts";
 import { advance, isProven, reconcile, type Reading } from "./running-tests.ts";
 import { readTests, saveTests } from "./stored-tests.ts";
 import { claimOf, readTestId, type Breach, type RunningTest, type TestOwner } from "./test-record.ts";
-
-/** What of an endpoint is watched: declarations, and the releases that answer now. */
-export interface WatchedEndpoint {
-  readonly endpoint: EndpointName;
-  readonly groups: DeclaredGroups;
-  readonly guardrails: readonly GuardrailSpec[];
-  /** Chance that a fair release is ever rolled back: one budget for each release's answers to people, one for its shadow answers. */
-  readonly budget: number;
-  /** Actions that count as selected. */
-  readonly favourable: ReadonlySet<string>;
-  readonly releases: readonly WatchedRelease[];
-  /** Tells who was meant to answer where somebody else did. Without it `fallback_rate` has no data of what serves. */
-  readonly route?: ServedRoute;
-}
-/**
- * A release to watch: whatever answers people (live, canary, standby, fallback alike, so that tests go on when it changes place), and
- * shadows.
- */
-export interface WatchedRelease {
-  readonly release: ReleaseId;
-  readonly armClass: ArmClass;
-  /** How often a person has reinstated it: each time it starts with a new budget. */
-  readonly epoch: number;
-}
+import type { WatchedEndpoint, WatchedRelease } from "./watched.ts";
 
 /** What the tests of one life of a release have come to. */
 interface Watch {
@@ -60,8 +30,6 @@ interface Found {
   readonly changed: readonly RunningTest[];
   readonly breaches: readonly Breach[];
 }
-
-type CountsOf = ReadonlyMap<ReturnType<typeof metricOf>["counts"], { readonly cells: CellCounts; readonly context: string | null }>;
 
 /**
  * Holds the tests of endpoints, stored with the counts that they have consumed. A look costs one read of sums for each watched release,
@@ -120,10 +88,12 @@ export class GuardrailEvaluator {
     const rows = new Map<ReleaseId, readonly TotalRow[]>();
     for (const { release } of watched.releases)
       if (!rows.has(release)) rows.set(release, await readTotals(this.#store.db, { endpoint: watched.endpoint, release }));
+    await matureAll(this.#store, watched);
+    const look: Look = { store: this.#store, watched, rows };
     const found = new Map<string, Found>();
     for (const release of watched.releases) {
       const owner: TestOwner = { endpoint: watched.endpoint, ...release };
-      found.set(keyOf(owner), await this.#lookAt(watched, owner, rows));
+      found.set(keyOf(owner), await this.#lookAt(look, owner));
     }
     // First stored, then believed: a look that can't be stored hasn't happened, and the next one sees the same again.
     const changed = [...found.values()].flatMap((one) => one.changed);
@@ -132,24 +102,24 @@ export class GuardrailEvaluator {
     return [...found.values()].flatMap(({ breaches }) => breaches).toSorted((a, b) => b.logE - b.threshold - (a.logE - a.threshold));
   }
 
-  async #lookAt(watched: WatchedEndpoint, owner: TestOwner, rows: ReadonlyMap<ReleaseId, readonly TotalRow[]>): Promise<Found> {
+  async #lookAt(look: Look, owner: TestOwner): Promise<Found> {
+    const { watched } = look;
     const watch = await this.#watchOf(owner);
-    const counts = await this.#countsOf(watched, owner, rows);
-    const [declared, seen] = [declarationsOf(watched), seenIn(counts)];
+    const plans = plansOf(watched, owner);
+    const own = await tallyFor(look, owner, plans);
+    const other = await this.#besideOf(look, owner, plans);
+    const [declared, seen] = [declarationsOf(watched), `${own.seen} | ${other?.seen ?? ""}`];
     if (declared === watch.declared && seen === watch.seen) return { watch, changed: [], breaches: [] };
 
-    const reading = (plan: PlannedTest): Reading => {
-      const counted = counts.get(metricOf(plan.metric).counts);
-      assert(counted, `${plan.metric} is planned and counted`);
-      return { counts: cumulativeOf(plan, counted.cells, this.#sides), context: counted.context };
-    };
+    const reading = (plan: PlannedTest): Reading => this.#reading(plan, own, plan.reference === PREVIOUS ? other : null, watched);
     const { favourable, budget } = watched;
+    const nowMs = this.#store.runtime.clock.nowMs();
     const { running, changed } =
       declared === watch.declared
         ? { running: watch.running, changed: [] }
         : reconcile(
             [...watch.tests.values()],
-            { owner, plans: plansOf(watched, owner), favourable, budget, isFirstSight: watch.declared === "" },
+            { owner, plans, favourable, budget, isFirstSight: watch.declared === "", nowMs, ...(await this.#priors(look, owner, plans)) },
             reading,
           );
     const moved = new Map(changed.map((test) => [test.id, test]));
@@ -160,8 +130,8 @@ export class GuardrailEvaluator {
       if (isProven(next)) {
         const breach = breachOf(next, {
           endpoint: watched.endpoint,
-          sources: await this.#sourcesOf(owner, next.plan),
-          provenAtMs: this.#store.runtime.clock.nowMs(),
+          provenAtMs: nowMs,
+          ...(await fedBy(look, next, this.#sides)),
         });
         next = { ...next, breach };
         breaches.push(breach);
@@ -173,44 +143,38 @@ export class GuardrailEvaluator {
     return { watch: { tests, running: after, declared, seen }, changed: [...moved.values()], breaches };
   }
 
-  /** What the guardrails of a release need counted. */
-  async #countsOf(watched: WatchedEndpoint, owner: TestOwner, rows: ReadonlyMap<ReleaseId, readonly TotalRow[]>): Promise<CountsOf> {
-    const { endpoint, release, armClass } = owner;
-    const { favourable, guardrails, route } = watched;
-    const mine = (rows.get(release) ?? []).filter((row) => armClassOf(row.arm) === armClass);
-    const metrics = guardrails.map(({ metric }) => metricOf(metric)).filter(({ watches }) => watches.includes(armClass));
-    const counts = new Map<ReturnType<typeof metricOf>["counts"], { cells: CellCounts; context: string | null }>();
-    for (const kind of new Set(metrics.map((metric) => metric.counts))) {
-      switch (kind) {
-        case "selections":
-          counts.set(kind, { cells: selections(mine, favourable), context: "" });
-          break;
-        case "flips":
-          counts.set(kind, {
-            cells: flips(await readFlips(this.#store.db, { endpoint, shadowRelease: release }), favourable),
-            context: "",
-          });
-          break;
-        case "substitutions": {
-          if (armClass === "shadow") counts.set(kind, { cells: shadowFailures(mine), context: "" });
-          else if (!route) counts.set(kind, { cells: new Map(), context: null });
-          else counts.set(kind, substitutions(release, route, rows, this.#store.runtime.clock.nowMs()));
-          break;
-        }
-        default:
-          return unreachable(kind);
-      }
-    }
-    return counts;
+  #reading(plan: PlannedTest, own: Tallies, other: Tallies | null, { favourable, route }: WatchedEndpoint): Reading {
+    const mine = own.of(plan.counted);
+    const theirs = other?.of(plan.counted) ?? null;
+    const counts = cumulativeOf(plan, mine.tallied, theirs?.tallied ?? null, this.#sides);
+    // Who answers beside whom: counts of two releases can be compared while it stays.
+    if (plan.reference === PREVIOUS) return { counts, context: theirs === null ? null : `beside ${route?.live}` };
+    const obstacle = mine.matured ? outcomeObstacle(plan, mine.matured, favourable, this.#sides) : null;
+    return { counts, context: mine.context, obstacle };
   }
 
-  async #sourcesOf({ endpoint, release, armClass }: TestOwner, plan: PlannedTest): Promise<Breach["sources"]> {
-    const rows = await readTotalsBySource(this.#store.db, { endpoint, release });
-    return sourcesOf(
-      plan,
-      rows.filter((row) => armClassOf(row.arm) === armClass),
-      this.#sides,
-    );
+  /** What live answers at the same time as this canary or arm: time of day and campaigns cancel. Null where nobody does. */
+  async #besideOf(look: Look, owner: TestOwner, plans: readonly PlannedTest[]): Promise<Tallies | null> {
+    const { route, releases } = look.watched;
+    const compared = plans.filter(({ reference }) => reference === PREVIOUS);
+    if (compared.length === 0 || owner.armClass !== "serving" || !route?.beside.includes(owner.release)) return null;
+    const live = releases.find(({ release, armClass }) => release === route.live && armClass === "serving");
+    return live ? tallyFor(look, { endpoint: owner.endpoint, ...live }, compared) : null;
+  }
+
+  /** Rates of the release that answered before, for tests that begin: a better start than none, and valid, since it is of the past. */
+  async #priors(look: Look, owner: TestOwner, plans: readonly PlannedTest[]) {
+    const { watched } = look;
+    const before = [watched.route?.live, watched.route?.previous].find((release) => release !== undefined && release !== owner.release);
+    if (before === undefined || owner.armClass !== "serving" || owner.epoch > 0) return {};
+    const tallies = await tallyFor(look, { ...owner, release: before }, plans);
+    return {
+      priorOf: (plan: PlannedTest): readonly number[] | null => {
+        if (plan.reference === PREVIOUS || plan.counted.kind === "substitutions") return null;
+        const { n, k } = cumulativeOf(plan, tallies.of(plan.counted).tallied, null, this.#sides);
+        return n.every((count) => count >= PRIOR_FROM) ? n.map((count, g) => Math.min(0.99, Math.max(0.01, (k[g] ?? 0) / count))) : null;
+      },
+    };
   }
 
   /** After a restart: what was stored, with the counts that were consumed. */
@@ -225,6 +189,9 @@ export class GuardrailEvaluator {
   }
 }
 
+/** Decisions of a cell from which on its rate is worth starting from. */
+const PRIOR_FROM = 50;
+
 const keyOf = ({ endpoint, release, armClass, epoch }: TestOwner): string => [endpoint, release, armClass, epoch].join(" ");
 
 const plansOf = ({ guardrails, groups, budget }: WatchedEndpoint, { armClass }: WatchedRelease): readonly PlannedTest[] =>
@@ -232,13 +199,3 @@ const plansOf = ({ guardrails, groups, budget }: WatchedEndpoint, { armClass }: 
 
 const declarationsOf = ({ guardrails, groups, budget, favourable }: WatchedEndpoint): string =>
   canonicalJson({ guardrails, groups, budget, favourable: [...favourable].toSorted() });
-
-/** Counts only grow, so their sums tell whether any has moved. */
-function seenIn(counts: CountsOf): string {
-  return [...counts]
-    .map(([kind, { cells, context }]) => {
-      const totals = [...cells.values()];
-      return `${kind} ${context} ${totals.reduce((sum, { n }) => sum + n, 0)} ${totals.reduce((sum, { k }) => sum + k, 0)}`;
-    })
-    .join("; ");
-}

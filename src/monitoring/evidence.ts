@@ -30,7 +30,7 @@ export interface Progress {
 const LOOKS_BACK = 8;
 
 /** The progress that a forecast needs, with the newest added and what is too old left out. */
-export const withProgress = (recent: readonly Progress[], newest: Progress): readonly Progress[] => [...recent.slice(-LOOKS_BACK), newest];
+export const withProgress = (recent: readonly Progress[], newest: Progress): Progress[] => [...recent.slice(-LOOKS_BACK), newest];
 
 /**
  * How many more decisions proof needs if evidence goes on growing as over the last blocks.

@@ -1,23 +1,26 @@
 /** How a test stands, for people: estimate and band, evidence against what is needed, and a word. Pure. */
-import { unreachable } from "../std.ts";
-import { differenceBand, rateBand, ratioBand, type Band, type Total } from "./confidence-sequence.ts";
+import type { Band } from "./confidence-sequence.ts";
 import { decisionsToProof, meterOf, oddsText, thresholdOf, watchedFrom } from "./evidence.ts";
-import { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
+import { BAND_ALPHA, figuresOf, sidesOf } from "./figures.ts";
+import { differenceBand, rateBand, ratioBand } from "./confidence-sequence.ts";
+import { PREVIOUS } from "./guardrail.ts";
 import { likeForLike } from "./intervals.ts";
-import { metricOf, type MetricName } from "./metrics.ts";
+import { kindOf, type Direction, type MetricName } from "./metrics.ts";
 import { ebh, holm } from "./multiplicity.ts";
-import type { Group } from "./plan.ts";
+import { isTurned, type Group } from "./plan.ts";
 import type { Breach, RunningTest } from "./test-record.ts";
 
 /**
  * - `no-data`: too few decisions to say anything; neither good nor bad.
- * - `not-comparable`: enough decisions, but no ratio: nobody of the reference got a favourable answer.
+ * - `not-comparable`: enough decisions, but no ratio: nobody of the reference got a favourable answer; or outcomes of one side are missing
+ *   more often than of the other.
+ * - `not-identifiable`: outcomes exist for the favoured only, and the metric needs everybody's (selective labels).
  * - `ok`: enough, and little evidence against it.
  * - `watched`: evidence past the square root of what is needed.
  * - `breached`: proven, latched.
  * - `paused`: its counts can't be trusted; a person has to look.
  */
-export type GuardrailWord = "no-data" | "not-comparable" | "ok" | "watched" | "breached" | "paused";
+export type GuardrailWord = "no-data" | "not-comparable" | "not-identifiable" | "ok" | "watched" | "breached" | "paused";
 
 /** One test as a page shows it. `guardrailState` takes some 0.4 ms, most of it for the band. */
 export interface GuardrailState {
@@ -29,7 +32,10 @@ export interface GuardrailState {
   /** `rest`, or the value that the group is compared with; null for a metric that compares with nothing. */
   readonly reference: string | null;
   readonly limit: number;
+  readonly direction: Direction;
   readonly word: GuardrailWord;
+  /** Why nothing can be said for now, where the word is that it can't be compared or identified. */
+  readonly why: string | null;
   /** Counted decisions of the group and of its reference, and favourable ones; what is counted by other metrics: `Breach`. */
   readonly groupN: number;
   readonly groupK: number;
@@ -64,15 +70,14 @@ export interface GuardrailState {
 
 /** Decisions of all sides together below which only "too early to say" is shown (sequential-tests §12). */
 export const DECISIONS_TO_SAY = 30;
-const BAND_ALPHA = 0.05;
 const MIX_DIFFERS = 0.05;
 
 /** How one test stands, by the counts of its last closed block. */
 export function guardrailState(test: RunningTest): GuardrailState {
-  const { plan, state, breach, paused } = test;
-  const { groupN, groupK, referenceN, referenceK } = countsOf(test);
-  const seen = figures(plan.definition, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
-  const alike = plan.definition.kind === "ratio_min" ? likeForLike(state.likeForLike) : null;
+  const { plan, state, breach, paused, consumed } = test;
+  const { group, reference } = sidesOf(plan, consumed);
+  const seen = figuresOf(plan, consumed);
+  const alike = plan.definition.kind === "ratio_min" ? likeForLikeOf(test) : null;
   return {
     guardrail: plan.guardrail,
     metric: plan.metric,
@@ -80,12 +85,14 @@ export function guardrailState(test: RunningTest): GuardrailState {
     groupLabel: plan.groupLabel,
     group: plan.group,
     reference: plan.reference,
-    limit: plan.definition.limit,
-    word: wordOf(test, groupN + referenceN, seen.estimate),
-    groupN,
-    groupK,
-    referenceN,
-    referenceK,
+    limit: plan.limit,
+    direction: plan.direction,
+    word: wordOf(test, group.n + reference.n, seen.estimate),
+    why: breach || paused !== null ? null : isAlone(test) ? "no other release answers beside it" : (state.obstacle?.why ?? null),
+    groupN: group.n,
+    groupK: group.k,
+    referenceN: reference.n,
+    referenceK: reference.k,
     estimate: seen.estimate,
     isBeyondLimit: seen.isBeyondLimit,
     band: finite(seen.band()),
@@ -105,18 +112,19 @@ export function guardrailState(test: RunningTest): GuardrailState {
   };
 }
 
-/** How one test stands in a word alone, without its band. */
-export function guardrailWord(test: RunningTest): GuardrailWord {
-  const { groupN, groupK, referenceN, referenceK } = countsOf(test);
-  const { estimate } = figures(test.plan.definition, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
-  return wordOf(test, groupN + referenceN, estimate);
+/** Group over reference, also where the test has them the other way round. */
+function likeForLikeOf({ plan, state }: RunningTest): { readonly ratio: number; readonly interval: Band } | null {
+  const found = likeForLike(state.likeForLike);
+  if (!found || !isTurned(plan)) return found;
+  if (found.ratio === 0) return null;
+  const [low, high] = found.interval;
+  return { ratio: 1 / found.ratio, interval: [1 / high, low === 0 ? Number.POSITIVE_INFINITY : 1 / low] };
 }
 
-/** What a test has consumed, by the side of its comparison. */
-function countsOf({ consumed }: RunningTest) {
-  const [groupN = 0, referenceN = 0] = consumed.n;
-  const [groupK = 0, referenceK = 0] = consumed.k;
-  return { groupN, groupK, referenceN, referenceK };
+/** How one test stands in a word alone, without its band. */
+export function guardrailWord(test: RunningTest): GuardrailWord {
+  const { group, reference } = sidesOf(test.plan, test.consumed);
+  return wordOf(test, group.n + reference.n, figuresOf(test.plan, test.consumed).estimate);
 }
 
 /** A test's state among the others of its release. */
@@ -147,50 +155,35 @@ export function guardrailStates(tests: readonly RunningTest[]): readonly RankedS
 }
 
 /** What a guardrail had in hand when it had its proof: the pooled estimate, and its band for all times (α = 0.05). */
-export function breachFigures({ metric, limit, groupN, groupK, referenceN, referenceK }: Breach): {
+export function breachFigures({ metric, direction, groupN, groupK, referenceN, referenceK, figures }: Breach): {
   readonly estimate: number | null;
   readonly band: { readonly low: number; readonly high: number | null };
 } {
-  const seen = figures({ kind: metricOf(metric).kind, limit }, { n: groupN, k: groupK }, { n: referenceN, k: referenceK });
-  const [low, high] = finite(seen.band());
-  return { estimate: seen.estimate, band: { low, high } };
+  if (figures) return figures;
+  // Proven by an earlier version, which had these kinds only.
+  const [a, b] = [
+    { n: groupN, k: groupK },
+    { n: referenceN, k: referenceK },
+  ];
+  const kind = kindOf(metric, direction);
+  const band =
+    kind === "ratio_min" ? ratioBand(a, b, BAND_ALPHA) : kind === "diff_min" ? differenceBand(a, b, BAND_ALPHA) : rateBand(a, BAND_ALPHA);
+  const isPair = kind === "ratio_min" || kind === "diff_min";
+  const none = a.n === 0 || (isPair && (b.n === 0 || (kind === "ratio_min" && b.k === 0)));
+  const [low, high] = finite(band);
+  const estimate = none ? null : kind === "ratio_min" ? (a.k * b.n) / (a.n * b.k) : kind === "diff_min" ? a.k / a.n - b.k / b.n : a.k / a.n;
+  return { estimate, band: { low, high } };
 }
 
-interface Figures {
-  readonly estimate: number | null;
-  readonly isBeyondLimit: boolean | null;
-  /** Most of what a state costs: made only where it is shown. */
-  readonly band: () => Band;
-}
+/** Compared with a release beside, while there is none. */
+const isAlone = ({ plan, state }: RunningTest): boolean => plan.reference === PREVIOUS && state.context === null;
 
-function figures({ kind, limit }: Pick<RunningTest["plan"]["definition"], "kind" | "limit">, a: Total, b: Total): Figures {
-  switch (kind) {
-    case "ratio_min":
-      return { estimate: ratioOf(a, b) ?? null, isBeyondLimit: isRatioBelow(a, b, limit) ?? null, band: () => ratioBand(a, b, BAND_ALPHA) };
-    case "diff_min":
-      return {
-        estimate: a.n === 0 || b.n === 0 ? null : a.k / a.n - b.k / b.n,
-        isBeyondLimit: isDifferenceBelow(a, b, limit) ?? null,
-        band: () => differenceBand(a, b, BAND_ALPHA),
-      };
-    case "rate_max":
-      return { estimate: a.n === 0 ? null : a.k / a.n, isBeyondLimit: isRateAbove(a, limit) ?? null, band: () => rateBand(a, BAND_ALPHA) };
-    case "rate_min":
-      return {
-        estimate: a.n === 0 ? null : a.k / a.n,
-        isBeyondLimit: isRatioBelow(a, { n: 1, k: 1 }, limit) ?? null,
-        band: () => rateBand(a, BAND_ALPHA),
-      };
-    case "did_min":
-      throw new Error("no metric compares four cells");
-    default:
-      return unreachable(kind);
-  }
-}
-
-function wordOf({ breach, paused, state, plan }: RunningTest, decisions: number, estimate: number | null): GuardrailWord {
+function wordOf(test: RunningTest, decisions: number, estimate: number | null): GuardrailWord {
+  const { breach, paused, state, plan } = test;
   if (breach) return "breached";
   if (paused !== null) return "paused";
+  if (isAlone(test)) return "no-data";
+  if (state.obstacle) return state.obstacle.word;
   if (decisions < DECISIONS_TO_SAY) return "no-data";
   if (state.test.logE >= watchedFrom(plan.alpha)) return "watched";
   return estimate === null ? "not-comparable" : "ok";

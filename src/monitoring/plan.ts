@@ -1,12 +1,21 @@
 /** The tests that follow from an endpoint's guardrails and groups, each with its share of the error budget. Pure. */
 import { UNKNOWN_GROUP, type ArmClass } from "../decisions/index.ts";
-import { REST, watchedSets, type DeclaredGroups, type GuardrailSpec } from "./guardrail.ts";
-import { metricOf, type MetricName } from "./metrics.ts";
+import { millisecondsOf } from "../duration.ts";
+import { assert, unreachable } from "../std.ts";
+import type { AnyDefinition } from "./any-test.ts";
+import { EVERY_PAIR, PREVIOUS, REST, comparesGroups, watchedSets, type DeclaredGroups, type GuardrailSpec } from "./guardrail.ts";
+import { kindOf, metricOf, type Direction, type MetricName, type OutcomePart } from "./metrics.ts";
 import { splitBudget } from "./multiplicity.ts";
-import { cellsOf, type TestDefinition } from "./sequential-test.ts";
+import { edgesOf } from "./value-buckets.ts";
 
 /** Values of attributes that make a group: `{ sex: "female", education: "high_school" }`. Empty: everybody. */
 export type Group = Readonly<Record<string, string>>;
+
+/** What a test counts: the metric's, with what its guardrail says of it. */
+export type Counted =
+  | { readonly kind: "selections" | "substitutions" | "flips" | "net-flips" }
+  | { readonly kind: "actions"; readonly actions: readonly string[] }
+  | { readonly kind: "outcomes"; readonly part: OutcomePart; readonly maturesAfterMs: number };
 
 /** One group of one guardrail, compared with its reference. */
 export interface PlannedTest {
@@ -16,11 +25,22 @@ export interface PlannedTest {
   readonly group: Group;
   /** `education=high_school`, attributes in the order in which they were written; `everybody` for all. */
   readonly groupLabel: string;
-  /** `rest`, or the value that the group is compared with; null where the metric compares with nothing. */
+  /** `rest`, the value that the group is compared with, or `previous release`; null where the metric compares with nothing. */
   readonly reference: string | null;
-  readonly definition: TestDefinition;
+  readonly counted: Counted;
+  readonly direction: Direction;
+  /** What is still fair, as it was written. */
+  readonly limit: number;
+  /** Cells are (group, reference), turned round where a ratio or difference must be at most its limit; then a ratio's limit is 1 over it. */
+  readonly definition: AnyDefinition;
   /** This test's share of the release's error budget. */
   readonly alpha: number;
+}
+
+/** A group and whom it is compared with. */
+interface Comparison {
+  readonly group: Group;
+  readonly reference: string | null;
 }
 
 /**
@@ -36,16 +56,8 @@ export function planTests(
 ): readonly PlannedTest[] {
   const expanded = guardrails
     .filter(({ metric }) => metricOf(metric).watches.includes(armClass))
-    .map((guardrail) => {
-      const { reference = REST } = guardrail;
-      const sets = watchedSets(guardrail, groups);
-      return {
-        guardrail,
-        reference: cellsOf(metricOf(guardrail.metric).kind) === 1 ? null : reference,
-        singles: sets.singles.flatMap((set) => combinations(set, groups)).filter((group) => !Object.values(group).includes(reference)),
-        intersections: sets.intersections.flatMap((set) => combinations(set, groups)),
-      };
-    });
+    .filter((guardrail) => armClass === "serving" || referenceOf(guardrail) !== PREVIOUS)
+    .map((guardrail) => ({ guardrail, ...comparisonsOf(guardrail, groups) }));
   const shares = splitBudget(
     budget,
     expanded.map(({ guardrail, singles, intersections }) => ({
@@ -54,26 +66,91 @@ export function planTests(
       intersections: intersections.length,
     })),
   );
-  return expanded.flatMap(({ guardrail, reference, singles, intersections }, i) => {
-    const plan = (group: Group, alpha: number): PlannedTest => ({
-      guardrail: guardrail.name,
-      metric: guardrail.metric,
-      action: guardrail.action,
-      group,
-      groupLabel: labelOf(group),
-      // A single value isn't a comparison for people of several attributes.
-      reference: reference !== null && Object.keys(group).length > 1 ? REST : reference,
-      definition: {
-        kind: metricOf(guardrail.metric).kind,
-        limit: guardrail.limit,
-        dependence: guardrail.dependence ?? 1,
-        prior: null,
-        priorN: 2,
-      },
-      alpha,
-    });
+  return expanded.flatMap(({ guardrail, singles, intersections }, i) => {
+    const { metric, name, action, limit } = guardrail;
+    const direction = guardrail.direction ?? metricOf(metric).unlessSaid;
+    const counted = countedBy(guardrail);
+    const plan = ({ group, reference }: Comparison, alpha: number): readonly PlannedTest[] =>
+      counted.map((one) => ({
+        guardrail: name,
+        metric,
+        action,
+        group,
+        groupLabel: labelOf(group),
+        reference,
+        counted: one,
+        direction,
+        limit,
+        definition: definitionOf(guardrail, direction),
+        alpha: alpha / counted.length,
+      }));
     const share = shares[i] ?? { single: 0, intersection: 0 };
-    return [...singles.map((group) => plan(group, share.single)), ...intersections.map((group) => plan(group, share.intersection))];
+    return [...singles.flatMap((one) => plan(one, share.single)), ...intersections.flatMap((one) => plan(one, share.intersection))];
+  });
+}
+
+function definitionOf(guardrail: GuardrailSpec, direction: Direction): AnyDefinition {
+  const { metric, limit, dependence = 1 } = guardrail;
+  const kind = kindOf(metric, direction);
+  const start = { dependence, prior: null, priorN: 2 };
+  if (kind !== "mean_min" && kind !== "mean_max")
+    return { kind, limit: kind === "ratio_min" && direction === "at_most" ? 1 / limit : limit, ...start };
+  const edges = edgesOf(metricOf(metric).counts);
+  assert(edges, `${metric} has values between edges`);
+  return { kind, limit, ...start, edges };
+}
+
+/** Whether a test's cells are (reference, group): a ratio or difference that must be at most its limit. */
+export const isTurned = ({ definition, direction }: Pick<PlannedTest, "definition" | "direction">): boolean =>
+  direction === "at_most" && (definition.kind === "ratio_min" || definition.kind === "diff_min");
+
+const referenceOf = (guardrail: GuardrailSpec): string | null =>
+  metricOf(guardrail.metric).onlyPrevious ? PREVIOUS : comparesGroups(guardrail) ? (guardrail.reference ?? REST) : null;
+
+/** What a guardrail's tests of one group count: one, or more where the metric is of parts. */
+function countedBy({ metric, actions, matures_after }: GuardrailSpec): readonly Counted[] {
+  const { counts, parts } = metricOf(metric);
+  switch (counts) {
+    case "selections":
+    case "substitutions":
+    case "flips":
+    case "net-flips":
+      return [{ kind: counts }];
+    case "actions":
+      return [{ kind: counts, actions: (actions ?? []).toSorted() }];
+    case "outcomes":
+      assert(matures_after !== undefined && parts, "a guardrail on outcomes says when they enter");
+      return parts.map((part) => ({ kind: counts, part, maturesAfterMs: millisecondsOf(matures_after) }));
+    default:
+      return unreachable(counts);
+  }
+}
+
+function comparisonsOf(guardrail: GuardrailSpec, groups: DeclaredGroups) {
+  const reference = referenceOf(guardrail);
+  const sets = watchedSets(guardrail, groups);
+  const all = (set: readonly string[]) => combinations(set, groups);
+  // A single value isn't a comparison for people of several attributes.
+  const ofMany = reference === null || reference === PREVIOUS ? reference : REST;
+  return {
+    singles: sets.singles.flatMap((set): Comparison[] =>
+      reference === EVERY_PAIR
+        ? pairsOf(set, groups)
+        : all(set)
+            .filter((group) => reference === null || !Object.values(group).includes(reference))
+            .map((group) => ({ group, reference })),
+    ),
+    intersections: sets.intersections.flatMap((set) => all(set).map((group): Comparison => ({ group, reference: ofMany }))),
+  };
+}
+
+/** Every ordered pair of the groups of an attribute. */
+function pairsOf(set: readonly string[], groups: DeclaredGroups): Comparison[] {
+  return set.flatMap((attribute) => {
+    const values = groups[attribute] ?? [];
+    return values.flatMap((value) =>
+      values.filter((other) => other !== value).map((other): Comparison => ({ group: { [attribute]: value }, reference: other })),
+    );
   });
 }
 
@@ -94,16 +171,18 @@ function combinations(attributes: readonly string[], groups: DeclaredGroups): Gr
 export type Side = "group" | "reference" | "neither";
 
 /**
- * On which side of a comparison somebody is. Those whose value of a compared attribute isn't known are on neither.
+ * On which side of a comparison somebody is. Those whose value of a compared attribute isn't known are on neither. Compared with the
+ * previous release, the reference is everybody else, of whom only the comparison of gaps speaks.
  * @param groups - what the person is, by attribute
  */
 export function sideOf({ group, reference }: Pick<PlannedTest, "group" | "reference">, groups: Readonly<Record<string, string>>): Side {
   let isMember = true;
+  const isNamed = reference !== REST && reference !== PREVIOUS && reference !== null;
   for (const [attribute, value] of Object.entries(group)) {
     const theirs = groups[attribute];
     if (theirs === undefined || theirs === UNKNOWN_GROUP) return "neither";
     if (theirs !== value) isMember = false;
-    if (reference !== REST && reference !== null && theirs !== value && theirs !== reference) return "neither";
+    if (isNamed && theirs !== value && theirs !== reference) return "neither";
   }
   return isMember ? "group" : "reference";
 }

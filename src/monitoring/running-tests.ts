@@ -1,17 +1,20 @@
 /** The tests of one life of a release: which go on, which start, which end. Pure. */
-import { blockSince, type Cumulative } from "./blocks.ts";
+import { anyBlockSince, closeAny, isMean, startAny } from "./any-test.ts";
+import type { Cumulative } from "./blocks.ts";
 import { withProgress, thresholdOf } from "./evidence.ts";
 import { addLikeForLike, noLikeForLike, type LikeForLikeSums } from "./intervals.ts";
 import { reserveShare } from "./multiplicity.ts";
 import type { PlannedTest } from "./plan.ts";
-import { closeBlock, startTest, type Block } from "./sequential-test.ts";
-import { claimOf, readTestId, testId, type RunningTest, type TestOwner } from "./test-record.ts";
+import type { Block } from "./sequential-test.ts";
+import { claimOf, readTestId, testId, type Obstacle, type RunningTest, type TestOwner } from "./test-record.ts";
 
 /** Counts as a look finds them. */
 export interface Reading {
   readonly counts: Cumulative;
   /** Only counts of the same context can be compared; null: with none. */
   readonly context: string | null;
+  /** Why nothing can be said of them for now, if so. */
+  readonly obstacle?: Obstacle | null;
 }
 
 /** What is planned for a release now. */
@@ -22,7 +25,13 @@ export interface Planned {
   readonly budget: number;
   /** The release is seen for the first time: what it has answered so far, nobody has looked at. */
   readonly isFirstSight: boolean;
+  readonly nowMs: number;
+  /** Rates of the release before, one a cell of the plan, to start the memory from; null where there are none to trust. */
+  readonly priorOf?: (plan: PlannedTest) => readonly number[] | null;
 }
+
+/** What a prior weighs: better than no memory, and soon outweighed (sequential-tests §4). */
+const PRIOR_N = 50;
 
 /**
  * Brings the tests of a release in line with what is planned. The first plan has nine tenths of the budget. Each later change that adds
@@ -34,7 +43,7 @@ export interface Planned {
  */
 export function reconcile(
   ever: readonly RunningTest[],
-  { owner, plans, favourable, budget, isFirstSight }: Planned,
+  { owner, plans, favourable, budget, isFirstSight, nowMs, priorOf }: Planned,
   reading: (plan: PlannedTest) => Reading,
 ): { readonly running: readonly RunningTest[]; readonly changed: readonly RunningTest[] } {
   const newest = new Map<string, RunningTest>();
@@ -59,13 +68,23 @@ export function reconcile(
     if (known && goesOn) return known.plan.action === plan.action ? known : { ...known, plan: { ...known.plan, action: plan.action } };
     const now = reading(plan);
     const startsAtZero = isFirst && isFirstSight && owner.epoch === 0 && now.context === "";
+    const prior = isMean(plan.definition) ? null : (priorOf?.(plan) ?? null);
+    const definition = isMean(plan.definition) || prior === null ? plan.definition : { ...plan.definition, prior, priorN: PRIOR_N };
     return {
       id: testId(claim, known ? readTestId(known.id).restart + 1 : 0),
       release: owner.release,
       armClass: owner.armClass,
       epoch: owner.epoch,
-      plan: { ...plan, alpha: alphaOf(plan) },
-      state: { addition, hasEnded: false, context: now.context, test: startTest(plan.definition), likeForLike: noLikeForLike, recent: [] },
+      plan: { ...plan, definition, alpha: alphaOf(plan) },
+      state: {
+        addition,
+        hasEnded: false,
+        context: now.context,
+        sinceMs: startsAtZero ? 0 : nowMs,
+        test: startAny(definition),
+        likeForLike: noLikeForLike,
+        recent: [],
+      },
       consumed: startsAtZero ? { n: now.counts.n.map(() => 0), k: now.counts.k.map(() => 0) } : now.counts,
       breach: null,
       paused: null,
@@ -80,18 +99,20 @@ export function reconcile(
 }
 
 /** A test after a look: the very same where nothing closed. */
-export function advance(test: RunningTest, { counts, context }: Reading): RunningTest {
+export function advance(test: RunningTest, { counts, context, obstacle = null }: Reading): RunningTest {
   if (test.paused !== null) return test;
+  if (obstacle !== null || (test.state.obstacle ?? null) !== null) return blocked(test, counts, context, obstacle);
   if (context === null || context !== test.state.context) {
     // What the counts are about has changed: what came in between belongs to nobody.
     const isKnown = context === test.state.context && isSame(counts, test.consumed);
     return isKnown ? test : { ...test, consumed: counts, state: { ...test.state, context } };
   }
-  const verdict = blockSince(counts, test.consumed);
+  const { definition } = test.plan;
+  const verdict = anyBlockSince(definition, counts, test.consumed);
   if (verdict.kind === "open") return test;
   if (verdict.kind === "broken") return { ...test, paused: verdict.why };
   const { block } = verdict;
-  const state = closeBlock(test.plan.definition, test.state.test, block);
+  const state = closeAny(definition, test.state.test, block);
   const { likeForLike, recent } = test.state;
   const decisions = (recent.at(-1)?.decisions ?? 0) + block.n.reduce((sum, n) => sum + n, 0);
   return {
@@ -100,10 +121,18 @@ export function advance(test: RunningTest, { counts, context }: Reading): Runnin
     state: {
       ...test.state,
       test: state,
-      likeForLike: withBlock(likeForLike, block),
-      recent: [...withProgress(recent, { decisions, logE: state.logE })],
+      likeForLike: definition.kind === "ratio_min" ? withBlock(likeForLike, block) : likeForLike,
+      recent: withProgress(recent, { decisions, logE: state.logE }),
     },
   };
+}
+
+/** What comes in while nothing can be said of it belongs to nobody; nor does what comes with the look that ends it. */
+function blocked(test: RunningTest, counts: Cumulative, context: string | null, obstacle: Obstacle | null): RunningTest {
+  const before = test.state.obstacle ?? null;
+  const isAlike = before?.word === obstacle?.word && before?.why === obstacle?.why;
+  if (isAlike && context === test.state.context && isSame(counts, test.consumed)) return test;
+  return { ...test, consumed: counts, state: { ...test.state, context, obstacle } };
 }
 
 /** Whether a test that isn't latched yet has its proof. */

@@ -6,7 +6,8 @@ import { assert, unreachable } from "../std.ts";
 import { differencePivot, ratioPivot, type CellMemory } from "./pivots.ts";
 
 /** What "fair" means, by the sign and size of `limit` (§5). Cells are in the order given there. */
-export type TestKind = "rate_min" | "rate_max" | "ratio_min" | "diff_min" | "did_min";
+export const TEST_KINDS = ["rate_min", "rate_max", "ratio_min", "diff_min", "did_min"] as const;
+export type TestKind = (typeof TEST_KINDS)[number];
 
 export interface TestDefinition {
   readonly kind: TestKind;
@@ -42,6 +43,7 @@ export interface Block {
 }
 
 const WEIGHTS = [1, 1, 2, 4, 8, 8, 5, 3].map((share) => share / 32);
+const LOG_WEIGHTS = WEIGHTS.map((weight) => Math.log(weight));
 const CAP = 0.95;
 const W0 = 0.5;
 const EPS = 0.1;
@@ -52,7 +54,7 @@ const RATIO_STEPS = [1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 7 / 8
 const DIFFERENCE_STEPS = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32];
 
 /** `c` and `d` of "fair means Σ c_g p_g >= d" (§5). */
-function boundary({ kind, limit }: TestDefinition): { readonly c: readonly number[]; readonly d: number } {
+export function boundaryOf({ kind, limit }: Pick<TestDefinition, "kind" | "limit">): { readonly c: readonly number[]; readonly d: number } {
   switch (kind) {
     case "rate_min":
       return { c: [1], d: limit };
@@ -70,7 +72,7 @@ function boundary({ kind, limit }: TestDefinition): { readonly c: readonly numbe
 }
 
 /** Number of cells that a kind of test compares. */
-export const cellsOf = (kind: TestKind): number => boundary({ kind, limit: 0.5, dependence: 1, prior: null, priorN: 2 }).c.length;
+export const cellsOf = (kind: TestKind): number => boundaryOf({ kind, limit: 0.5 }).c.length;
 
 /** What is wrong with a limit, in words, or undefined. */
 export function limitTrouble(kind: TestKind, limit: number): string | undefined {
@@ -89,7 +91,7 @@ export function limitTrouble(kind: TestKind, limit: number): string | undefined 
 }
 
 export function startTest(definition: TestDefinition): TestState {
-  const { c } = boundary(definition);
+  const { c } = boundaryOf(definition);
   assert(!definition.prior || definition.prior.length === c.length, "a prior for every cell");
   return {
     v: TEST_VERSION,
@@ -115,7 +117,7 @@ export function nextPivot(definition: TestDefinition, state: TestState): readonl
       return ratioPivot(a, b, limit);
     case "diff_min":
     case "did_min": {
-      const { c, d } = boundary(definition);
+      const { c, d } = boundaryOf(definition);
       return differencePivot(state.memory, c, d);
     }
     default:
@@ -148,35 +150,38 @@ export interface Bet {
 
 /** The bets of all bettors on a block against a given pivot. */
 export function betsOn(definition: TestDefinition, pivot: readonly number[], { n, k }: Block): readonly Bet[] {
-  const { c } = boundary(definition);
+  const { c } = boundaryOf(definition);
   let top = 0;
   for (let g = 0; g < c.length; g++) top = Math.max(top, Math.abs(c[g] ?? 0) / (n[g] ?? 0));
-  const omega = c.map((cg, g) => cg / (n[g] ?? 0) / top);
+  const omega: number[] = [];
   let d = 0;
   let stakeMax = Number.POSITIVE_INFINITY;
   for (let g = 0; g < c.length; g++) {
     const p = pivot[g] ?? 0;
-    const o = omega[g] ?? 0;
+    const o = (c[g] ?? 0) / (n[g] ?? 0) / top;
+    omega.push(o);
     d += (c[g] ?? 0) * o * p * (1 - p);
     stakeMax = Math.min(stakeMax, o > 0 ? 1 / (o * (1 - p)) : 1 / (-o * p));
   }
-  return gapsOf(definition, pivot).map((gap) => {
+  const bets: Bet[] = [];
+  for (const gap of gapsOf(definition, pivot)) {
     const stake = Math.min(gap / d, CAP * stakeMax);
     let logE = 0;
     let info = 0;
     for (let g = 0; g < c.length; g++) {
       const p = pivot[g] ?? 0;
-      const o = omega[g] ?? 0;
+      const tilt = stake * (omega[g] ?? 0);
       const ng = n[g] ?? 0;
       const kg = k[g] ?? 0;
-      const win = Math.log1p(-stake * o * (1 - p));
-      const lose = Math.log1p(stake * o * p);
-      const q = p - stake * o * p * (1 - p);
+      const win = Math.log1p(-tilt * (1 - p));
+      const lose = Math.log1p(tilt * p);
+      const q = p - tilt * p * (1 - p);
       logE += kg * win + (ng - kg) * lose;
       info += ng * (q * win + (1 - q) * lose);
     }
-    return { logE: logE / definition.dependence, info: info / definition.dependence };
-  });
+    bets.push({ logE: logE / definition.dependence, info: info / definition.dependence });
+  }
+  return bets;
 }
 
 /**
@@ -206,21 +211,30 @@ export function closeBlock(definition: TestDefinition, state: TestState, block: 
 export function settle<S extends Omit<TestState, "memory">>(state: S, bets: readonly Bet[]): S {
   const logR: number[] = [];
   const info: number[] = [];
-  let logE = Number.NEGATIVE_INFINITY;
+  // Of each bettor the logarithms of what is at stake and of what waits: added up by their exponentials, the largest taken out.
+  const parts: number[] = [];
+  let most = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < WEIGHTS.length; j++) {
-    const bet = bets[j] ?? { logE: 0, info: 0 };
+    const { logE: gain, info: spent } = bets[j] ?? NO_BET;
     const before = state.info[j] ?? 0;
     const waiting = (1 - W0) * (1 + before) ** -EPS;
-    const freed = -waiting * Math.expm1(-EPS * Math.log1p(bet.info / (1 + before)));
-    const after = before + bet.info;
-    const wealth = logAddExp(state.logR[j] ?? 0, freed > 0 ? Math.log(freed) : Number.NEGATIVE_INFINITY) + bet.logE;
+    const freed = spent === 0 ? 0 : -waiting * Math.expm1(-EPS * Math.log1p(spent / (1 + before)));
+    const staked = state.logR[j] ?? 0;
+    const wealth = (freed > 0 ? logAddExp(staked, Math.log(freed)) : staked) + gain;
+    const logWeight = LOG_WEIGHTS[j] ?? 0;
+    const [atStake, aside] = [logWeight + wealth, logWeight + Math.log(waiting - freed)];
+    most = Math.max(most, atStake, aside);
+    parts.push(atStake, aside);
     logR.push(wealth);
-    info.push(after);
-    logE = logAddExp(logE, Math.log(WEIGHTS[j] ?? 0) + logAddExp(wealth, Math.log((1 - W0) * (1 + after) ** -EPS)));
+    info.push(before + spent);
   }
+  let total = 0;
+  for (const part of parts) total += Math.exp(part - most);
+  const logE = most + Math.log(total);
   return { ...state, logR, info, blocks: state.blocks + 1, logE, maxLogE: Math.max(state.maxLogE, logE) };
 }
 
+const NO_BET: Bet = { logE: 0, info: 0 };
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 const logit = (p: number) => Math.log(p / (1 - p));
 const expit = (x: number) => 1 / (1 + Math.exp(-x));

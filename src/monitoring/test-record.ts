@@ -5,11 +5,29 @@ import type { ArmClass } from "../decisions/index.ts";
 import { contentId, type Schema } from "../store/index.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import type { Cumulative } from "./blocks.ts";
-import { metricOf, type MetricName } from "./metrics.ts";
-import type { PlannedTest } from "./plan.ts";
-import { TEST_VERSION, type TestKind, type TestState } from "./sequential-test.ts";
+import type { AnyDefinition, AnyState } from "./any-test.ts";
+import { metricOf, type Direction, type MetricName } from "./metrics.ts";
+import type { Counted, PlannedTest } from "./plan.ts";
+import { TEST_VERSION } from "./sequential-test.ts";
 
 const Numbers = Type.Array(Type.Number());
+const Bettors = {
+  v: Type.Literal(TEST_VERSION),
+  logR: Numbers,
+  info: Numbers,
+  blocks: Type.Number(),
+  logE: Type.Number(),
+  maxLogE: Type.Number(),
+};
+const Memory = Type.Array(Type.Object({ n: Type.Number(), k: Type.Number() }));
+
+/** Why a test can't say anything of its counts for now: what it would bet on isn't what its guardrail is about. */
+export const Obstacle = Type.Object({
+  word: Type.Union([Type.Literal("not-comparable"), Type.Literal("not-identifiable")]),
+  why: Type.String(),
+});
+export type Obstacle = Static<typeof Obstacle>;
+
 const StoredState = Type.Object({
   /** 0: planned when the release started. Else the number of the change that added it, which is paid from the reserve. */
   addition: Type.Integer(),
@@ -17,18 +35,14 @@ const StoredState = Type.Object({
   hasEnded: Type.Boolean(),
   /** What the counts consumed can be compared with (`substitutions` in counting.ts); null: with nothing. */
   context: Type.Union([Type.String(), Type.Null()]),
-  test: Type.Unsafe<TestState>(
-    Type.Object({
-      v: Type.Literal(TEST_VERSION),
-      logR: Numbers,
-      info: Numbers,
-      memory: Type.Array(Type.Object({ n: Type.Number(), k: Type.Number() })),
-      blocks: Type.Number(),
-      logE: Type.Number(),
-      maxLogE: Type.Number(),
-    }),
+  test: Type.Unsafe<AnyState>(
+    Type.Union([Type.Object({ ...Bettors, memory: Memory }), Type.Object({ ...Bettors, n: Type.Number(), q: Type.Number() })]),
   ),
   likeForLike: Type.Object({ r: Type.Number(), s: Type.Number(), p: Type.Number() }),
+  /** While there is one, what comes in is not bet on. */
+  obstacle: Type.Optional(Type.Union([Obstacle, Type.Null()])),
+  /** When it began to count; left out by earlier versions. */
+  sinceMs: Type.Optional(Type.Number()),
   /** After the latest blocks. For forecasts. */
   recent: Type.Array(Type.Object({ decisions: Type.Number(), logE: Type.Number() })),
 });
@@ -71,6 +85,18 @@ export const Breach = Type.Object(
     provenAtMs: Type.Number(),
     /** Share of the group's decisions by the token that sent them, the largest first. */
     sources: Type.Array(Type.Object({ source: Type.String(), share: Type.Number() })),
+    /** The token without whose requests the others' would bring less than half of what their share should; null: none. */
+    restsOn: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    /** Evidence (its logarithm) without each token, where several sent decisions. */
+    without: Type.Optional(Type.Array(Type.Object({ source: Type.String(), share: Type.Number(), logE: Type.Number() }))),
+    direction: Type.Optional(Type.Unsafe<Direction>(Type.String())),
+    /** The pooled estimate, and its band for all times, where the counts above don't say it. */
+    figures: Type.Optional(
+      Type.Object({
+        estimate: Type.Union([Type.Number(), Type.Null()]),
+        band: Type.Object({ low: Type.Number(), high: Type.Union([Type.Number(), Type.Null()]) }),
+      }),
+    ),
   },
   { title: "Breach" },
 );
@@ -83,13 +109,20 @@ const StoredPlan = Type.Object({
   group: Type.Record(Type.String(), Type.String()),
   groupLabel: Type.String(),
   reference: Type.Union([Type.String(), Type.Null()]),
-  definition: Type.Object({
-    kind: Type.Unsafe<TestKind>(Type.String()),
-    limit: Type.Number(),
-    dependence: Type.Number(),
-    prior: Type.Union([Numbers, Type.Null()]),
-    priorN: Type.Number(),
-  }),
+  /** These three were the metric's own where they are left out. */
+  counted: Type.Optional(Type.Unsafe<Counted>(Type.Object({ kind: Type.String() }))),
+  direction: Type.Optional(Type.Unsafe<Direction>(Type.String())),
+  limit: Type.Optional(Type.Number()),
+  definition: Type.Unsafe<AnyDefinition>(
+    Type.Object({
+      kind: Type.String(),
+      limit: Type.Number(),
+      dependence: Type.Number(),
+      prior: Type.Union([Numbers, Type.Null()]),
+      priorN: Type.Number(),
+      edges: Type.Optional(Numbers),
+    }),
+  ),
 });
 const parseState = checked(Type.Object({ plan: StoredPlan, state: StoredState }));
 const parseConsumed = checked(Type.Object({ n: Numbers, k: Numbers }));
@@ -123,9 +156,27 @@ export interface TestOwner {
  * the release.
  */
 export function claimOf({ endpoint, release, armClass, epoch }: TestOwner, plan: PlannedTest, favourable: ReadonlySet<string>): string {
-  const { guardrail, metric, group, reference, definition } = plan;
-  const counted = metricOf(metric).counts === "substitutions" ? [] : [...favourable].toSorted();
-  return contentId("test", { endpoint, release, armClass, epoch, guardrail, metric, group, reference, definition, favourable: counted });
+  const { guardrail, metric, group, reference, definition, direction, counted } = plan;
+  const isAboutFavourable = counted.kind !== "substitutions" && counted.kind !== "actions";
+  // What goes without saying isn't said: claims of earlier versions are the same ones.
+  const more = {
+    ...(direction === metricOf(metric).unlessSaid ? {} : { direction }),
+    ...(counted.kind === "actions" || counted.kind === "outcomes" ? { counted } : {}),
+  };
+  const named = isAboutFavourable ? [...favourable].toSorted() : [];
+  return contentId("test", {
+    endpoint,
+    release,
+    armClass,
+    epoch,
+    guardrail,
+    metric,
+    group,
+    reference,
+    definition,
+    favourable: named,
+    ...more,
+  });
 }
 
 /** Id of a test. A claim that was dropped and is made again is another test of the same. */
@@ -151,12 +202,21 @@ export function testOf({ id, release, arm_class, epoch, alpha, paused, ...row }:
     release: asReleaseId(release),
     armClass: asArmClass(arm_class),
     epoch,
-    plan: { ...stored.value.plan, alpha },
+    plan: planOf(stored.value.plan, alpha),
     state: stored.value.state,
     consumed: consumed.value,
     breach: breach ? breach.value : null,
     paused,
   };
+}
+
+/** Earlier versions had one direction and one thing to count a metric, and its limit in the definition only. */
+function planOf({ counted, direction, limit, ...plan }: Static<typeof StoredPlan>, alpha: number): PlannedTest {
+  const { counts, unlessSaid } = metricOf(plan.metric);
+  const known = counts === "selections" || counts === "substitutions" || counts === "flips" ? ({ kind: counts } as const) : undefined;
+  const what = counted ?? known;
+  if (!what) throw new Error(`a stored test of ${plan.metric} doesn't say what it counts`);
+  return { ...plan, counted: what, direction: direction ?? unlessSaid, limit: limit ?? plan.definition.limit, alpha };
 }
 
 /** The table holds nothing but what running tests had. */

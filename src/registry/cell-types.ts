@@ -12,11 +12,12 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-const BOOLEAN = 1;
-const INTEGER = 2;
-const NUMBER = 4;
-const DATE = 8;
-const TIMESTAMP = 16;
+/** What a cell can be, as bits. */
+export const BOOLEAN = 1;
+export const INTEGER = 2;
+export const NUMBER = 4;
+export const DATE = 8;
+export const TIMESTAMP = 16;
 const ALL = 31;
 
 const integerForm = /^-?(?:0|[1-9]\d*)$/;
@@ -32,8 +33,18 @@ export class TypeGuess {
 
   add(cell: Cell): void {
     if (cell === null || cell === "" || this.#fits === 0) return;
+    this.narrow(kindsOf(cell));
+  }
+
+  /** @param kinds - of a cell that isn't empty */
+  narrow(kinds: number): void {
     this.#hasValue = true;
-    this.#fits &= kindsOf(cell);
+    this.#fits &= kinds;
+  }
+
+  /** Whether no cell can change the type any more. */
+  get isText(): boolean {
+    return this.#fits === 0;
   }
 
   type(): ColumnType {
@@ -46,7 +57,8 @@ export class TypeGuess {
   }
 }
 
-function kindsOf(text: string): number {
+/** @param text - of a cell that isn't empty */
+export function kindsOf(text: string): number {
   const first = text.charCodeAt(0);
   const isDigit = first >= 48 && first <= 57;
   if (isDigit || first === 45 || first === 46 || first === 78 || first === 73) {

@@ -1,4 +1,5 @@
 /** Bytes of a table's file to text: UTF-8 and nothing else, or a line and column where it isn't. */
+import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
 import type { Issue } from "../std.ts";
 
@@ -19,7 +20,7 @@ export class TableProblem extends Error {
   }
 }
 
-const COLUMNS_MAX = 10_000;
+export const COLUMNS_MAX = 10_000;
 
 /** Names of columns as they may be. @param before - how many columns came before these @throws TableProblem */
 export function checkedNames(names: readonly (string | null)[], before = 0): string[] {
@@ -54,6 +55,29 @@ const formats: readonly { readonly start: readonly number[]; readonly got: strin
 ];
 
 /**
+ * The bytes of a text without its byte-order mark; the first piece has at least four, where there are so many.
+ * @param what - the file was expected to be, for an error
+ * @throws TableProblem for what begins as a file of another kind does
+ */
+export async function* textBytes(chunks: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Uint8Array> {
+  let first: Uint8Array | undefined = new Uint8Array();
+  const begin = (bytes: Uint8Array) => {
+    refuseOtherFormats(bytes, what);
+    return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+  };
+  for await (const chunk of chunks) {
+    if (!first) yield chunk;
+    else {
+      first = Buffer.concat([first, chunk]);
+      if (first.length < 4) continue;
+      yield begin(first);
+      first = undefined;
+    }
+  }
+  if (first) yield begin(first);
+}
+
+/**
  * Decodes chunk by chunk; a byte-order mark at the beginning is left out.
  * @param what - the file was expected to be, for an error
  * @throws TableProblem
@@ -62,26 +86,30 @@ export async function* decodedText(chunks: AsyncIterable<Uint8Array>, what = "a 
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let carried: Uint8Array = new Uint8Array();
   let at: Place = { line: 1, column: 1 };
-  let isFirst = true;
   const take = (bytes: Uint8Array) => {
     const text = decode(decoder, bytes, at);
     at = after(at, text);
-    const isMarked = isFirst && text.startsWith("\uFEFF");
-    isFirst = false;
-    return isMarked ? text.slice(1) : text;
+    return text;
   };
-  for await (const chunk of chunks) {
+  for await (const chunk of textBytes(chunks, what)) {
     const bytes = carried.length > 0 ? Buffer.concat([carried, chunk]) : chunk;
-    if (isFirst && bytes.length < 4) {
-      carried = bytes;
-      continue;
-    }
-    if (isFirst) refuseOtherFormats(bytes, what);
     const end = lastBoundary(bytes);
-    carried = bytes.subarray(end);
+    carried = Uint8Array.from(bytes.subarray(end));
     yield take(bytes.subarray(0, end));
   }
   yield take(carried);
+}
+
+/** Up to where bytes are whole characters; undefined where they are no UTF-8. */
+export function textEnd(bytes: Uint8Array): number | undefined {
+  const end = lastBoundary(bytes);
+  return isUtf8(bytes.subarray(0, end)) ? end : undefined;
+}
+
+/** @param bytes - that are no UTF-8 @param from - where they begin */
+export function notText(bytes: Uint8Array, from: Place): TableProblem {
+  const good = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\uFFFD")[0] ?? "";
+  return new TableProblem({ expected: "text in UTF-8", got: "bytes that are none", hint: "save the file as UTF-8", ...after(from, good) });
 }
 
 interface Place {
@@ -118,7 +146,6 @@ function decode(decoder: TextDecoder, bytes: Uint8Array, from: Place): string {
     return decoder.decode(bytes);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const good = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).split("\uFFFD")[0] ?? "";
-    throw new TableProblem({ expected: "text in UTF-8", got: "bytes that are none", hint: "save the file as UTF-8", ...after(from, good) });
+    throw notText(bytes, from);
   }
 }

@@ -1,4 +1,5 @@
 /** Finds for each row of a table its combination of groups, and its label. */
+import { assert } from "../std.ts";
 import { isEmpty, plainText, type Column } from "./cell-types.ts";
 import type { Cell } from "./csv-parser.ts";
 import { TableProblem } from "./csv-text.ts";
@@ -53,6 +54,8 @@ export class GroupIndex {
   readonly #first: Step = { next: new Map(), cell: -1 };
   readonly #labels = new Map<string, number>();
   #hasClasses: boolean;
+  /** Of the row that is added. */
+  readonly #groups: number[] = [];
 
   /** @param columns - as the cells of `add` come */
   constructor(columns: readonly Column[], spec: DatasetSpec) {
@@ -72,22 +75,48 @@ export class GroupIndex {
 
   /** @throws TableProblem for attributes that have a group for every value */
   add(cells: readonly Cell[], line: number): RowGroup {
+    for (const [i, { place }] of this.#attributes.entries()) this.#groups[i] = this.groupOf(i, cells[place] ?? null, line);
+    return this.count(this.#groups, this.labelOf(cells[this.#labelPlace] ?? null), line);
+  }
+
+  /** How many attributes are protected, and in which columns they are. */
+  get places(): readonly number[] {
+    return this.#attributes.map(({ place }) => place);
+  }
+
+  /** Of the label; -1 where there is none. */
+  get labelPlace(): number {
+    return this.#labelPlace;
+  }
+
+  /** The number of an attribute's group, from 0. @throws TableProblem for attributes that have a group for every value */
+  groupOf(attribute: number, cell: Cell, line: number): number {
+    const known = this.#attributes[attribute];
+    assert(known, "there are as many attributes as places");
+    return known.groupByCell.get(cell) ?? this.#group(known, cell, line);
+  }
+
+  /** Counts a row. @param groups - of each attribute, the number of its group @param label - by `labelOf` @throws TableProblem */
+  count(groups: ArrayLike<number>, label: number, line: number): RowGroup {
     let step = this.#first;
-    for (const attribute of this.#attributes) {
-      const raw = cells[attribute.place] ?? null;
-      const group = attribute.groupByCell.get(raw) ?? this.#group(attribute, raw, line);
+    for (let i = 0; i < this.#attributes.length; i++) {
+      const group = groups[i] ?? 0;
       let next = step.next.get(group);
       if (!next) step.next.set(group, (next = { next: new Map(), cell: -1 }));
       step = next;
     }
-    if (step.cell < 0) step.cell = this.#newCell(cells, line);
-    const label = this.#hasClasses ? this.#label(cells[this.#labelPlace] ?? null) : -1;
+    if (step.cell < 0) step.cell = this.#newCell(groups, line);
     const count = this.#cells[step.cell];
     if (count) {
       count.rows++;
       if (label >= 0) count.labels[label] = (count.labels[label] ?? 0) + 1;
     }
     return { cell: step.cell, label };
+  }
+
+  /** Names of an attribute's groups, by their numbers. */
+  groupsOf(attribute: number): readonly string[] {
+    return [...(this.#attributes[attribute]?.groups.keys() ?? [])];
   }
 
   finish(): TableGroups {
@@ -113,16 +142,18 @@ export class GroupIndex {
     return known;
   }
 
-  #newCell(cells: readonly Cell[], line: number): number {
+  #newCell(numbers: ArrayLike<number>, line: number): number {
     if (this.#cells.length === CELLS_MAX) {
       throw new TableProblem({ expected: `at most ${CELLS_MAX} combinations of groups`, got: "more", hint: "protect fewer columns", line });
     }
-    const groups = this.#attributes.map(({ name, column, place, groupOf: find }) => [name, find(codeOf(column, cells[place] ?? null))]);
+    const groups = this.#attributes.map(({ name }, i) => [name, this.groupsOf(i)[numbers[i] ?? 0] ?? ""]);
     return this.#cells.push({ groups: Object.fromEntries(groups), rows: 0, labels: [] }) - 1;
   }
 
-  #label(raw: Cell): number {
-    const code = codeOf(this.#columns[this.#labelPlace], raw);
+  /** The number of a row's label; -1 for none, and once there are too many for classes. */
+  labelOf(cell: Cell): number {
+    if (!this.#hasClasses) return -1;
+    const code = codeOf(this.#columns[this.#labelPlace], cell);
     if (code === null) return -1;
     const known = this.#labels.get(code);
     if (known !== undefined) return known;

@@ -1,6 +1,7 @@
 export type { AliasGuard, AliasHistoryEntry, AliasMove, AliasProtection } from "./aliases.ts";
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
+export { TableSketches } from "./column-sketch.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
 export type { ColumnChange, RowChanges } from "./dataset-diff.ts";
@@ -15,6 +16,7 @@ export type { Contrast, GroupChange, LabelFlip } from "./diff-groups.ts";
 export type { Differential } from "./diff-differentials.ts";
 export type { Distribution } from "./diff-distributions.ts";
 export type { DiffKey } from "./diff-prepare.ts";
+export { chiSquareTail, ksDistance, psi, totalVariation } from "./diff-statistics.ts";
 export type { DiffRows } from "./diff-rows.ts";
 export type { SchemaChanges } from "./diff-schema.ts";
 export type { DiffFinding, DiffIdentity } from "./diff-verdict.ts";

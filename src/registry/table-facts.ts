@@ -1,75 +1,187 @@
 /** What a version keeps of its table: id, types, counts by group and profile. Memory doesn't grow with the table. */
-import { assert } from "../std.ts";
-import { isEmpty, type Column } from "./cell-types.ts";
+import { assert, type Issue, type Result, err, ok } from "../std.ts";
+import { type Column, type TypeGuess } from "./cell-types.ts";
 import { ColumnProfiler, type ColumnProfile } from "./column-profile.ts";
-import type { Cell } from "./csv-parser.ts";
+import type { TableSketches } from "./column-sketch.ts";
+import { NO_VALUE, OtherType, type ColumnTally } from "./column-tally.ts";
 import { TableProblem } from "./csv-text.ts";
-import type { DatasetSpec } from "./dataset-spec.ts";
+import { columnIssues } from "./dataset-diffs.ts";
+import { attributeName, type DatasetSpec } from "./dataset-spec.ts";
+import { stirred } from "./distinct-sketch.ts";
 import type { GroupCell } from "./group-counts.ts";
-import { GroupIndex } from "./group-index.ts";
+import { RowGroups } from "./row-groups.ts";
 import { HASH_BYTES, RowHasher, type TableId } from "./row-hash.ts";
+import { HeldRows, type RawRow } from "./raw-row.ts";
 import { TableIdentity, type RowPlace } from "./table-identity.ts";
-import { readRows, type RowSink, type Table } from "./table-rows.ts";
+import { readRawRows, type RawRowSink, type Table } from "./table-rows.ts";
+import { ColumnGuesses, inspectTable } from "./table-scan.ts";
 
 export interface TableFacts {
   readonly id: TableId;
   readonly rows: number;
   readonly columns: readonly ColumnProfile[];
   readonly cells: readonly GroupCell[];
+  readonly sketches: TableSketches;
 }
 
+/** So many rows at the beginning of a table show what its columns are, or so many bytes of them. */
+const HELD_ROWS = 1000;
+const HELD_BYTES = 1024 * 1024;
+
 /**
- * Second reading of a table that is added, after `inspectTable` told its columns.
+ * Reads a table that is added: once, where its columns are what its first rows show them to be; where a later cell is something else, again
+ * from the beginning, first for the types of all columns.
  * @param spillPath - where hashes go when they are many; nothing is left there
+ * @returns issues for columns that are declared and aren't there
  * @throws TableProblem also for keys that are empty or double
  */
+export async function readTable(
+  table: Table,
+  spec: DatasetSpec,
+  spillPath: string,
+): Promise<Result<{ readonly columns: readonly Column[]; readonly facts: TableFacts }, readonly Issue[]>> {
+  const reader = new HopefulReader(spec, spillPath);
+  try {
+    await readRawRows(table, reader);
+    return ok(reader.finish(table));
+  } catch (error) {
+    if (error instanceof MissingColumns) return err(error.issues);
+    if (!(error instanceof OtherType)) throw error;
+  } finally {
+    reader.close();
+  }
+  const columns = await inspectTable(table);
+  return ok({ columns, facts: await tableFacts(table, columns, spec, spillPath) });
+}
+
+/** Reads a table whose columns are known. @throws TableProblem also for keys that are empty or double */
 export async function tableFacts(table: Table, columns: readonly Column[], spec: DatasetSpec, spillPath: string): Promise<TableFacts> {
   const reader = new FactReader(columns, spec, spillPath);
   try {
-    await readRows(table, reader);
+    await readRawRows(table, reader);
     return reader.finish(table);
   } finally {
     reader.close();
   }
 }
 
-class FactReader implements RowSink {
-  readonly #columns: readonly Column[];
+class MissingColumns extends Error {
+  override readonly name = "MissingColumns";
+  readonly issues: readonly Issue[];
+  constructor(issues: readonly Issue[]) {
+    super();
+    this.issues = issues;
+  }
+}
+
+/** Holds the first rows back until they show types, and goes on with those. @throws OtherType where that was wrong, or may have been */
+class HopefulReader implements RawRowSink {
+  readonly #spec: DatasetSpec;
+  readonly #spillPath: string;
+  readonly #held = new HeldRows();
+  #guesses = new ColumnGuesses([]);
+  #reader: FactReader | undefined;
+
+  constructor(spec: DatasetSpec, spillPath: string) {
+    this.#spec = spec;
+    this.#spillPath = spillPath;
+  }
+
+  header(names: readonly string[]): void {
+    this.#guesses = new ColumnGuesses(names);
+    const issues = columnIssues(this.#spec, this.#guesses.columns);
+    if (issues.length > 0) throw new MissingColumns(issues);
+  }
+
+  row(row: RawRow, line: number, file: number): void {
+    if (this.#reader) return this.#read(this.#reader, row, line, file);
+    this.#guesses.add(row);
+    this.#held.add(row, this.#guesses.guesses.length, { line, file });
+    if (this.#held.rows === HELD_ROWS || this.#held.bytes > HELD_BYTES) this.#begin();
+  }
+
+  finish(table: Table): { readonly columns: readonly Column[]; readonly facts: TableFacts } {
+    const reader = this.#reader ?? this.#begin();
+    return { columns: reader.columns, facts: reader.finish(table) };
+  }
+
+  close(): void {
+    this.#reader?.close();
+  }
+
+  #begin(): FactReader {
+    const { columns, guesses } = this.#guesses;
+    const reader = new FactReader(columns, this.#spec, this.#spillPath, guesses);
+    this.#reader = reader;
+    for (const { row, line, file } of this.#held.take()) this.#read(reader, row, line, file);
+    return reader;
+  }
+
+  #read(reader: FactReader, row: RawRow, line: number, file: number): void {
+    try {
+      reader.row(row, line, file);
+    } catch (error) {
+      // Were a column of another type, its cells could be other keys or groups.
+      throw error instanceof TableProblem ? new OtherType() : error;
+    }
+  }
+}
+
+class FactReader implements RawRowSink {
+  readonly columns: readonly Column[];
   readonly #key: readonly string[] | null;
   readonly #hasher = new RowHasher();
+  readonly #keyHasher = new RowHasher();
   readonly #identity: TableIdentity;
   readonly #profiler: ColumnProfiler;
-  readonly #groups: GroupIndex;
+  readonly #groups: RowGroups;
+  readonly #tallies: readonly ColumnTally[];
   readonly #keyPlaces: readonly number[];
+  /** Of the row that is read: where each cell begins in the hasher's bytes, and the code of its value. */
+  readonly #spots: Int32Array;
+  readonly #codes: Int32Array;
   readonly #rowHash = Buffer.alloc(HASH_BYTES);
   readonly #keyHash = Buffer.alloc(HASH_BYTES);
 
-  constructor(columns: readonly Column[], spec: DatasetSpec, spillPath: string) {
-    this.#columns = columns;
+  /** @param guesses - where the types were found from some of the cells */
+  constructor(columns: readonly Column[], spec: DatasetSpec, spillPath: string, guesses?: readonly TypeGuess[]) {
+    this.columns = columns;
     this.#key = spec.key ?? null;
     this.#identity = new TableIdentity(spillPath);
-    this.#profiler = new ColumnProfiler(columns);
-    this.#groups = new GroupIndex(columns, spec);
+    const attributes = (spec.protected ?? []).map(attributeName);
+    this.#profiler = new ColumnProfiler(columns, undefined, guesses, attributes);
+    this.#tallies = this.#profiler.columns;
+    this.#groups = new RowGroups(columns, spec);
     this.#keyPlaces = (spec.key ?? []).map((name) => columns.findIndex((column) => column.name === name));
+    this.#spots = new Int32Array(columns.length + 1);
+    this.#codes = new Int32Array(columns.length);
   }
 
-  /** Columns are those of the table, in its order: the first reading found them. */
+  /** Columns are those of the table, in its order. */
   header(names: readonly string[]): void {
-    assert(names.length === this.#columns.length, "a table has the same columns at both readings");
+    assert(names.length === this.columns.length, "a table has the same columns at both readings");
   }
 
-  row(cells: readonly Cell[], line: number, file: number): void {
-    const columns = this.#columns;
-    this.#hasher.start();
-    for (let i = 0; i < columns.length; i++) {
-      const column = columns[i];
-      if (column) this.#hasher.add(column.type, cells[i] ?? null);
+  row(row: RawRow, line: number, file: number): void {
+    const { bytes, starts, ends } = row;
+    const hasher = this.#hasher;
+    const tallies = this.#tallies;
+    const spots = this.#spots;
+    const codes = this.#codes;
+    hasher.start();
+    for (let i = 0; i < tallies.length; i++) {
+      codes[i] = tallies[i]?.add(bytes, starts[i] ?? 0, ends[i] ?? -1, hasher) ?? NO_VALUE;
+      spots[i + 1] = hasher.length;
     }
-    this.#hasher.finish(this.#rowHash, 0);
-    if (this.#key) this.#hashKey(cells, line);
-    this.#identity.add(this.#key ? this.#keyHash : this.#rowHash, this.#rowHash, { line, file });
-    this.#profiler.add(cells, this.#rowHash.readUInt32BE(0) / 2 ** 32);
-    this.#groups.add(cells, line);
+    hasher.finish(this.#rowHash, 0);
+    if (this.#key) this.#hashKey(line);
+    const key = this.#key ? this.#keyHash : this.#rowHash;
+    this.#identity.add(key, this.#rowHash, { line, file });
+    const cell = this.#groups.add(row, codes, line);
+    // Rows without a key may be the same many times: each is in the sample or not for itself.
+    const start = key.readUInt32BE(0);
+    const sampling = this.#key ? start : stirred(start ^ Math.imul(this.#identity.rows, 0x9e3779b1)) >>> 0;
+    this.#profiler.endRow(sampling / 2 ** 32, row, cell, this.#groups.groups);
   }
 
   finish({ files }: Table): TableFacts {
@@ -81,23 +193,37 @@ class FactReader implements RowSink {
       const got = one === other ? same : `line ${first.line} of ${one} and line ${second.line} of ${other} have the same`;
       throw new TableProblem({ expected: `rows that differ in their key (${key?.join(", ")})`, got, line: second.line }, other);
     };
-    const id = this.#identity.finish({ columns: this.#columns, key }, key ? refuse : undefined);
-    return { id, rows: this.#identity.rows, columns: this.#profiler.profiles(), cells: this.#groups.finish().cells };
+    const id = this.#identity.finish({ columns: this.columns, key }, key ? refuse : undefined);
+    return {
+      id,
+      rows: this.#identity.rows,
+      columns: this.#profiler.profiles(),
+      cells: this.#groups.cells(),
+      sketches: this.#profiler.sketches((attribute) => this.#groups.namesOf(attribute)),
+    };
   }
 
   close(): void {
     this.#identity.close();
   }
 
-  #hashKey(cells: readonly Cell[], line: number): void {
-    this.#hasher.start();
+  /** Of the key's cells as they are in the row. */
+  #hashKey(line: number): void {
+    const hasher = this.#keyHasher;
+    hasher.start();
     for (const place of this.#keyPlaces) {
-      const column = this.#columns[place];
-      const cell = cells[place] ?? null;
-      assert(column, "the key's columns are read");
-      if (isEmpty(column.type, cell)) throw new TableProblem({ expected: `a value in the key ${column.name}`, got: "nothing", line });
-      this.#hasher.add(column.type, cell);
+      const from = this.#spots[place] ?? 0;
+      const to = this.#spots[place + 1] ?? 0;
+      if (this.#codes[place] === NO_VALUE) {
+        throw new TableProblem({ expected: `a value in the key ${this.columns[place]?.name}`, got: "nothing", line });
+      }
+      hasher.reserve(to - from);
+      const source = this.#hasher.buffer;
+      const out = hasher.buffer;
+      const at = hasher.length;
+      for (let i = from; i < to; i++) out[at + i - from] = source[i] ?? 0;
+      hasher.length = at + to - from;
     }
-    this.#hasher.finish(this.#keyHash, 0);
+    hasher.finish(this.#keyHash, 0);
   }
 }

@@ -13,8 +13,7 @@ import { folderId, type TableId } from "./row-hash.ts";
 import type { VersionFormat, VersionLayout } from "./stored-table.ts";
 import { bytesInMemory, fileInStore, fileOnDisk, type TableFile } from "./table-file.ts";
 import { formatOf, type Table, type TableFormat } from "./table-rows.ts";
-import { tableFacts, type TableFacts } from "./table-facts.ts";
-import { inspectTable } from "./table-scan.ts";
+import { readTable, type TableFacts } from "./table-facts.ts";
 
 /**
  * Where a version comes from: a file or folder on this machine, files with the names they are to have, bytes in memory, or a blob that is in
@@ -125,10 +124,9 @@ export async function readSource(
       const issues = columnIssues(asked.spec, []);
       return issues.length > 0 ? err(issues) : ok({ format: "none", id: folderId(source.blob), columns: [], facts: undefined });
     }
-    const columns = await inspectTable(table.value);
-    const issues = columnIssues(asked.spec, columns);
-    if (issues.length > 0) return err(issues);
-    const facts = await tableFacts(table.value, columns, asked.spec, asked.spillPath);
+    const read = await readTable(table.value, asked.spec, asked.spillPath);
+    if (!read.ok) return read;
+    const { columns, facts } = read.value;
     await stillThere(source.files);
     return ok({ format: table.value.format, id: facts.id, columns, facts });
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Audit } from "../access/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import { readLogEnd, recentForReplay } from "../decisions/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
+import { millisecondsOf } from "../duration.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
 import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";
@@ -13,7 +14,6 @@ import type { Incidents } from "./incidents.ts";
 import { explain, type ReleaseRefusal } from "./refusals.ts";
 import type { By } from "./release-writer.ts";
 import type { Releases } from "./releases.ts";
-import { millisecondsOf } from "./rollout-plan.ts";
 import { rollbackCandidates } from "./route-table.ts";
 
 /** `live`: everybody is answered by the target for a moment; `replay`: the target answers recent applications, and nobody notices. */

@@ -1,10 +1,12 @@
 /** An endpoint as people write it: what it asks, whom it watches over, what answers when nothing else can. */
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
-import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
+import { Duration } from "../duration.ts";
+import { GuardrailSpec, guardrailIssues, undecidableIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
   ActionsSpec,
+  ExpectationSpec,
   GroupsSpec,
   InputsSpec,
   PolicySpec,
@@ -16,7 +18,7 @@ import {
 } from "../serving/index.ts";
 import { err, ok, type EndpointName, type Issue, type Result } from "../std.ts";
 import { contentId } from "../store/index.ts";
-import { Duration } from "./rollout-plan.ts";
+import { MetricsSpec, metricsIssues } from "./metrics-spec.ts";
 import type { Rules } from "./route-commands.ts";
 
 const NAME = "^[a-z][a-z0-9-]{0,62}$";
@@ -95,6 +97,11 @@ const DrillsSpec = Type.Object(
   { title: "Drills", additionalProperties: false, description: "When a rollback is rehearsed by itself" },
 );
 
+const ReportsSpec = Type.Object(
+  { every: Type.Enum(["week", "month"], { description: "From Monday to Sunday, or the whole calendar month (UTC), once it is over" }) },
+  { title: "Reports", additionalProperties: false, description: "When a report is made by itself, and kept" },
+);
+
 export const EndpointSpec = Type.Object(
   {
     kind: Type.Optional(Type.Literal("endpoint")),
@@ -103,6 +110,9 @@ export const EndpointSpec = Type.Object(
     inputs: InputsSpec,
     groups: Type.Optional(GroupsSpec),
     undeclaredGroups: Type.Optional(UndeclaredGroups),
+    expectations: Type.Optional(
+      Type.Array(ExpectationSpec, { maxItems: 200, description: "What inputs are expected to be, beyond what is accepted" }),
+    ),
     actions: ActionsSpec,
     fallback: FallbackSpec,
     budget: Type.Optional(
@@ -110,7 +120,14 @@ export const EndpointSpec = Type.Object(
     ),
     guardrails: Type.Optional(Type.Array(GuardrailSpec, { maxItems: 50 })),
     shadow: Type.Optional(ShadowSpec),
+    on_single_writer: Type.Optional(
+      Type.Enum(["act", "alert"], {
+        description:
+          "What a proof does that rests on one of several tokens: act as the guardrail says (the default), or leave a rollback to a person",
+      }),
+    ),
     outcomes: Type.Optional(OutcomesSpec),
+    metrics: Type.Optional(MetricsSpec),
     approval: Type.Optional(
       Type.Boolean({
         description: "A second person approves every new release before anybody is answered by it; rolling back needs nobody",
@@ -119,6 +136,7 @@ export const EndpointSpec = Type.Object(
     oip: Type.Optional(OipSpec),
     mlflow: Type.Optional(MlflowSpec),
     drills: Type.Optional(DrillsSpec),
+    reports: Type.Optional(ReportsSpec),
     allow_group_thresholds: Type.Optional(
       Type.String({
         minLength: 20,
@@ -161,6 +179,7 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     inputs: spec.inputs,
     groups,
     actions: spec.actions,
+    expected: spec.expectations ?? [],
     ...(spec.undeclaredGroups ? { undeclaredGroups: spec.undeclaredGroups } : {}),
     ...(spec.allow_group_thresholds === undefined ? {} : { allowGroupThresholds: spec.allow_group_thresholds }),
   });
@@ -168,9 +187,14 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     ...(compiled.ok ? [] : compiled.error),
     ...actionIssues(spec.actions),
     ...(spec.frozen ?? []).flatMap(frozenIssues),
-    ...guardrailIssues(guardrails, groups).map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })),
+    ...metricsIssues(spec.metrics ?? {}, groups).map((issue) => ({ ...issue, path: `/metrics${issue.path}` })),
+    ...guardrailIssues(guardrails, groups, { actions: Object.keys(spec.actions), hasOutcomes: spec.outcomes !== undefined }).map(
+      (issue) => ({ ...issue, path: `/guardrails${issue.path}` }),
+    ),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
+  const undecidable = undecidableIssues(guardrails, groups, spec.budget ?? DEFAULT_BUDGET);
+  if (undecidable.length > 0) return err(undecidable.map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })));
   return ok({
     spec,
     id: contentId("ep", spec),

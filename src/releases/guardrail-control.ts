@@ -1,8 +1,10 @@
 /** From proof to act: what a guardrail demands of a release whose harm is proven. */
 import { armClassOf, groupsOf, readTotals, type ReplayableDecision } from "../decisions/index.ts";
 import {
-  METRICS,
+  PREVIOUS,
+  kindOf,
   metricOf,
+  restsOn,
   sideOf,
   type Breach,
   type GuardrailEvaluator,
@@ -19,7 +21,7 @@ import { judgeTarget, type ComparedAnswer, type PreflightVerdict } from "./prefl
 import type { Releases } from "./releases.ts";
 import type { Finding, Rollbacks } from "./rollbacks.ts";
 import type { Wish } from "./route-commands.ts";
-import { besideLive } from "./route-table.ts";
+import { besideLive, standbyOf } from "./route-table.ts";
 import type { Actor } from "./transition.ts";
 
 export interface GuardrailControlParts {
@@ -45,6 +47,7 @@ export class GuardrailControl {
     const { releases } = this.#parts;
     const serving = [...new Set([table.live, ...besideLive(table), table.fallback, ...table.history.slice(-1)])];
     const { spec } = definition;
+    const before = standbyOf(table) ?? (table.live === table.fallback ? null : table.fallback);
     return {
       endpoint: room.name,
       groups: spec.groups ?? {},
@@ -55,7 +58,12 @@ export class GuardrailControl {
         ...serving.map((release) => ({ release, armClass: "serving" as const, epoch: releases.lives(release) })),
         ...table.shadows.map(({ release }) => ({ release, armClass: "shadow" as const, epoch: releases.lives(release) })),
       ],
-      route: { live: table.live, beside: besideLive(table), sinceMs: room.last.atMs },
+      route: {
+        live: table.live,
+        beside: besideLive(table),
+        sinceMs: room.last.atMs,
+        ...(before === null ? {} : { previous: before }),
+      },
     };
   }
 
@@ -120,6 +128,7 @@ export class GuardrailControl {
       breach,
       event: { kind: "proven", actor, atMs: provenAtMs, text: reason },
       onlyFallback,
+      asksPerson: room.definition.spec.on_single_writer === "alert" ? oneOfSeveral(breach) : null,
       askAbout: release,
       judge: (recorded, answers) => this.#judge(breach, recorded, answers),
     };
@@ -136,8 +145,10 @@ export class GuardrailControl {
         after: answer?.kind === "answered" ? answer.favourable : null,
       };
     });
-    const isRatio = METRICS[breach.metric].kind === "ratio_min";
-    return judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: breach.reference !== null });
+    // What a replay can tell is who would be selected; other metrics ask of a target only that it answers.
+    const isSelection = metricOf(breach.metric).counts === "selections";
+    const isRatio = isSelection && kindOf(breach.metric) === "ratio_min" && breach.direction !== "at_most" && breach.reference !== PREVIOUS;
+    return judgeTarget(compared, { ratioLimit: isRatio ? breach.limit : null, compare: isSelection && breach.reference !== null });
   }
 }
 
@@ -145,6 +156,14 @@ const actorOf = ({ guardrail }: Breach): Actor => ({ kind: "system", name: `guar
 
 const favourableActions = ({ definition }: EndpointRoom) =>
   Object.entries(definition.spec.actions).flatMap(([action, { favourable }]) => (favourable ? [action] : []));
+
+/** Why a proof is left to a person: one of several who send decisions could have made it. */
+function oneOfSeveral(breach: Breach): string | null {
+  const writer = restsOn(breach);
+  return writer !== undefined && breach.sources.length > 1
+    ? `the proof rests on one writer, ${writer}, of ${breach.sources.length}: a person has to decide (on_single_writer: alert)`
+    : null;
+}
 
 /** `high_school` reads as `high school`. */
 const inWords = (value: string) => value.replaceAll("_", " ");
@@ -166,21 +185,48 @@ export function findingOf(metric: MetricName, release: string, people: string): 
     case "substitutions":
       return `${release} left ${people} to another release`;
     case "flips":
+    case "net-flips":
       return `${release} would answer ${people} worse`;
+    case "actions":
+      return `${release} gave ${people} an answer too often`;
+    case "outcomes":
+      return `${release} was wrong about ${people}`;
     default:
       return unreachable(counts);
   }
 }
 
-function reasonOf(
-  { groupLabel, groupK, groupN, referenceK, referenceN, decisions, logE, threshold, limit, reference }: Breach,
-  room: EndpointRoom,
-): string {
-  const actions = favourableActions(room);
+function reasonOf(breach: Breach, room: EndpointRoom): string {
+  const { groupLabel, groupK, groupN, referenceK, referenceN, decisions, logE, threshold, limit, reference } = breach;
   const odds = Math.round(Math.exp(Math.min(logE, 40))).toLocaleString("en");
   const needed = Math.round(Math.exp(threshold)).toLocaleString("en");
-  const others = reference === null ? "" : `, ${referenceK} of ${referenceN} of the others`;
-  return `${actions.join(" or ")} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1`;
+  const others =
+    reference === null
+      ? ""
+      : `, ${referenceK} of ${referenceN} of ${reference === PREVIOUS ? "theirs with the release beside" : "the others"}`;
+  const writer = restsOn(breach);
+  const one = writer !== undefined && breach.sources.length > 1 ? `; it rests on one writer, ${writer}` : "";
+  return `${countedIn(breach, room)} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1${one}`;
+}
+
+/** What a breach counts, as the beginning of a sentence: `approve`. */
+function countedIn({ metric }: Breach, room: EndpointRoom): string {
+  const { counts } = metricOf(metric);
+  switch (counts) {
+    case "selections":
+      return favourableActions(room).join(" or ");
+    case "actions":
+      return "the watched actions";
+    case "substitutions":
+      return "another release's answer";
+    case "flips":
+    case "net-flips":
+      return "a worse answer";
+    case "outcomes":
+      return `${inWords(metric)}:`;
+    default:
+      return unreachable(counts);
+  }
 }
 
 /** Decisions that a release has given to people, by the tallies. */

@@ -1,6 +1,7 @@
 /** What is kept of an incident: what a breach or a person opened, and what became of it. */
 import { Type, type Static } from "typebox";
 import { checked, object, orNull } from "../checked.ts";
+import { Breach } from "../monitoring/index.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import { Actor, Place } from "./transition.ts";
 
@@ -121,6 +122,14 @@ export interface IncidentHead {
 /** Everything that is known of an incident, its timeline oldest first. */
 export interface Incident extends IncidentHead {
   readonly events: readonly IncidentEvent[];
+}
+
+const parseBreach = checked(Breach);
+
+/** The breach that opened an incident, where one did. */
+export function breachIn(incident: IncidentHead): Breach | null {
+  const parsed = parseBreach(incident.body.breach);
+  return parsed.ok ? parsed.value : null;
 }
 
 interface HeadRow {

@@ -172,6 +172,17 @@ export class Incidents {
     return rows.map(({ n }) => n);
   }
 
+  /** How many aren't resolved, by endpoint and state; nothing where there are none. */
+  async unsettledCounts(): Promise<readonly { readonly endpoint: string; readonly state: string; readonly count: number }[]> {
+    const rows = await this.#store.db
+      .selectFrom("incident")
+      .select((eb) => ["endpoint", "state", eb.fn.countAll<number>().as("count")])
+      .where("state", "in", ["open", "contained", "in_review"])
+      .groupBy(["endpoint", "state"])
+      .execute();
+    return rows.map(({ endpoint, state, count }) => ({ endpoint, state, count: Number(count) }));
+  }
+
   /** Newest first. */
   async list({ endpoint, states, before, limit = 50 }: IncidentFilter = {}): Promise<readonly IncidentHead[]> {
     let query = this.#store.db.selectFrom("incident").selectAll();

@@ -1,6 +1,5 @@
 export { OIP_OUTPUTS, PREDICTIONS, parseEndpoint, type EndpointDefinition, EndpointSpec } from "./endpoint-spec.ts";
 export { AbControl, type AbComparison, type AbPast } from "./ab-control.ts";
-export { Duration, millisecondsOf } from "./rollout-plan.ts";
 export {
   DecisionLineage,
   type DayCount,
@@ -15,22 +14,34 @@ export type { EndpointRoom } from "./endpoint-room.ts";
 export { FailureControl } from "./failure-control.ts";
 export { Rollbacks } from "./rollbacks.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
-export type { CandidateTried, Incident, IncidentBody, IncidentEvent, IncidentHead, IncidentState } from "./incident-record.ts";
+export { simulateGuardrails, simulationQuestion, type SimulatedTest, type Simulation } from "./guardrail-simulation.ts";
+export { AlertConditions, guardrailsTelling } from "./alert-conditions.ts";
+export {
+  breachIn,
+  type CandidateTried,
+  type Incident,
+  type IncidentBody,
+  type IncidentEvent,
+  type IncidentHead,
+  type IncidentState,
+} from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
-export type { CodeStep, MadeOf, RunCode, UsedDataset, UsedRun } from "./made-of.ts";
+export { madeOf, type CodeStep, type MadeOf, type RunCode, type UsedDataset, type UsedRun } from "./made-of.ts";
+export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";
 export type { TargetSpec as OpenLineageTarget } from "./openlineage/targets.ts";
 export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";
-export type { ReleaseInfo } from "./release-rows.ts";
+export { readEndpoints, readReleases, type ReleaseInfo } from "./release-rows.ts";
 export { ReleaseSpec } from "./release-spec.ts";
 export type { By } from "./release-writer.ts";
 export { Releases, type Applied, type Switched } from "./releases.ts";
 export { RolloutControl } from "./rollout-control.ts";
 export type { RolloutVerdict, WaitsFor } from "./rollout-judge.ts";
 export type { Wish } from "./route-commands.ts";
+export { TransitionCounts, rollbackTriggers } from "./transition-counts.ts";
 export { besideLive, placesOf, rollbackCandidates, standbyOf, type AbTest, type OpenTable } from "./route-table.ts";
 export { asCommandId, subjectOf, type Actor, type Change, type Place, type Transition } from "./transition.ts";

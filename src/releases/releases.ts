@@ -329,11 +329,14 @@ export class Releases {
         if (!again.ok) return again;
         const wrong = conditionIssues(room.definition.compiled, conditionsIn(value));
         if (wrong.length > 0) return err({ kind: "invalid", issues: wrong });
-        const stored = await this.#parts.store.transaction(async (tx) => {
-          const result = await this.#transitions.record(tx, room.name, room.table, command, rulesAt(room.definition, command.atMs));
-          if (result.ok && result.value.isNew && alongside) await alongside(tx, result.value);
-          return result;
-        });
+        const stored = await this.#parts.store.transaction(
+          async (tx) => {
+            const result = await this.#transitions.record(tx, room.name, room.table, command, rulesAt(room.definition, command.atMs));
+            if (result.ok && result.value.isNew && alongside) await alongside(tx, result.value);
+            return result;
+          },
+          { collect: true },
+        );
         if (!stored.ok) return stored;
         const { table, transition, isNew } = stored.value;
         if (isNew) {

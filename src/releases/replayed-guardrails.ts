@@ -1,6 +1,6 @@
 /** How an endpoint's guardrails on ratios would stand among replayed answers. Pure. A few hundred answers prove no release fair, but can prove one harmful. */
 import { groupsOf } from "../decisions/index.ts";
-import { METRICS, planTests, ratioBand, ratioOf, sideOf, type Band, type Group, type MetricName } from "../monitoring/index.ts";
+import { PREVIOUS, planTests, ratioBand, ratioOf, sideOf, type Band, type Group, type MetricName } from "../monitoring/index.ts";
 import type { ReplayedAnswer } from "../serving/index.ts";
 import type { EndpointDefinition } from "./endpoint-spec.ts";
 
@@ -26,7 +26,10 @@ export function replayedGuardrails(
   { guardrails, spec, budget }: EndpointDefinition,
   answers: readonly ReplayedAnswer[],
 ): readonly ReplayedGuardrail[] {
-  const tests = planTests(guardrails, spec.groups ?? {}, budget, "serving").filter(({ metric }) => METRICS[metric].kind === "ratio_min");
+  const tests = planTests(guardrails, spec.groups ?? {}, budget, "serving").filter(
+    ({ definition, direction, counted, reference }) =>
+      definition.kind === "ratio_min" && direction === "at_least" && counted.kind === "selections" && reference !== PREVIOUS,
+  );
   return tests.map(({ guardrail, metric, group, groupLabel, reference, definition: { limit } }) => {
     const sides = { group: { n: 0, k: 0 }, reference: { n: 0, k: 0 } };
     for (const answer of answers) {

@@ -1,9 +1,8 @@
 /** How a release is to reach everybody: steps as people declare them, and as they are kept with the rollout. Pure. */
 import { Type, type Static } from "typebox";
 import { checked, object } from "../checked.ts";
+import { Duration, millisecondsOf } from "../duration.ts";
 import { err, ok, type Issue, type Result } from "../std.ts";
-
-export const Duration = Type.String({ pattern: "^\\d{1,6}(s|m|h|d)$", description: "30s, 10m, 2h or 1d" });
 
 const StepSpec = Type.Object(
   {
@@ -171,12 +170,4 @@ export function isApprovedFirst(steps: readonly RolloutStep[]): boolean {
   const approvalAt = steps.findIndex(({ approval }) => approval);
   const canaryAt = steps.findIndex(({ place }) => place === "canary");
   return approvalAt >= 0 && (canaryAt < 0 || approvalAt < canaryAt);
-}
-
-const UNITS_MS = { s: 1000, m: MINUTE_MS, h: 60 * MINUTE_MS, d: 24 * 60 * MINUTE_MS } as const;
-
-/** @param duration - one that `Duration` allows */
-export function millisecondsOf(duration: string): number {
-  const unit = duration.slice(-1);
-  return Number(duration.slice(0, -1)) * (unit === "s" || unit === "m" || unit === "h" || unit === "d" ? UNITS_MS[unit] : 0);
 }

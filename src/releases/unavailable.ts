@@ -28,6 +28,7 @@ export function unavailable({ id, number, bundle }: ReleaseInfo, endpoint: Compi
     },
     selfTest: { samples: 0, digest: "" },
     pid: undefined,
+    health: () => ({ isUp: false, breaks: 0 }),
     close: async () => undefined,
   };
 }

@@ -9,6 +9,7 @@ import type { CompiledFeatures } from "./features.ts";
 import { openHttpScorer, type HttpScorer } from "./http-scorer.ts";
 import type { Inputs } from "./inputs.ts";
 import { ScorerError, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 export class ContainerScorer implements Scorer {
   readonly #http: HttpScorer;
@@ -26,9 +27,14 @@ export class ContainerScorer implements Scorer {
     return this.#held.logEnd();
   }
 
+  health(): ReturnType<HttpScorer["health"]> {
+    const { isUp, breaks } = this.#http.health();
+    return { isUp: isUp && this.#held.isUp(), breaks };
+  }
+
   // While it is being started again nobody is sent there: the next in line answers at once, and the breaker learns nothing false.
-  score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
-    return this.#held.isUp() ? this.#http.score(inputs, timeoutMs) : Promise.reject(down());
+  score(inputs: Inputs, timeoutMs: number, trace?: TraceContext): Promise<Scored> {
+    return this.#held.isUp() ? this.#http.score(inputs, timeoutMs, trace) : Promise.reject(down());
   }
   async scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]> {
     return this.#held.isUp() ? this.#http.scoreMany(inputs) : inputs.map(down);

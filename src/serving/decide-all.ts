@@ -39,18 +39,23 @@ export interface ManyParts {
 /** Rows that are looked at, scored or answered before single requests get their turn of the event loop. */
 const ROWS_AT_ONCE = 128;
 
-/** Checks all bodies; issues have the row's number before their path: `/17/inputs/age`. */
+/**
+ * Checks all bodies; issues have the row's number before their path: `/17/inputs/age`.
+ * @param unexpected - why a valid request is refused all the same; null where it isn't
+ */
 export async function parseAll(
   table: RouteTable,
   applications: readonly Application[],
+  unexpected: (request: DecisionRequest) => readonly Issue[] | null,
 ): Promise<Result<readonly DecisionRequest[], readonly Issue[]>> {
   const requests: DecisionRequest[] = [];
   const issues: Issue[] = [];
   for (const [row, { body }] of applications.entries()) {
     if (row % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await nextTurn();
     const request = table.view.endpoint.parse(body);
-    if (request.ok) requests.push(request.value);
-    else issues.push(...request.error.map((issue) => ({ ...issue, path: `/${row}${issue.path}` })));
+    const wrong = request.ok ? unexpected(request.value) : request.error;
+    if (wrong) issues.push(...wrong.map((issue) => ({ ...issue, path: `/${row}${issue.path}` })));
+    else if (request.ok) requests.push(request.value);
     if (issues.length >= 20) break;
   }
   return issues.length > 0 ? err(issues.slice(0, 20)) : ok(requests);

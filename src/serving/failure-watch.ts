@@ -52,8 +52,16 @@ export interface FailureFigures {
   readonly answered: number;
 }
 
+/** Failures of one kind since a release was loaded. */
+export interface FailureCount {
+  readonly release: ReleaseId;
+  readonly trouble: ScorerTrouble;
+  readonly count: number;
+}
+
 export class FailureWatch {
   readonly #watched = new Map<ReleaseId, Watched>();
+  readonly #counts = new Map<ReleaseId, Map<ScorerTrouble, number>>();
 
   answered(release: ReleaseId, count = 1): void {
     const watched = this.#watched.get(release);
@@ -63,6 +71,7 @@ export class FailureWatch {
 
   /** @returns what it has come to when the release can't be said to serve any more, at most once for the same events */
   failed(release: ReleaseId, error: ScorerError, nowUs: number): FailureFigures | undefined {
+    this.#count(release, error.trouble);
     const watched = this.#watched.get(release) ?? { answered: 0, answeredAtLast: 0, events: [] };
     this.#watched.set(release, watched);
     watched.events = watched.events.filter(({ atUs }) => nowUs - atUs <= FAILURES_WITHIN_US);
@@ -85,9 +94,20 @@ export class FailureWatch {
     return { events, failures, answered };
   }
 
+  /** All failures, those included that say nothing about the release. */
+  counts(): readonly FailureCount[] {
+    return [...this.#counts].flatMap(([release, counts]) => [...counts].map(([trouble, count]) => ({ release, trouble, count })));
+  }
+
   /** Forgets all but these. */
   keep(releases: ReadonlySet<ReleaseId>): void {
-    for (const release of this.#watched.keys()) if (!releases.has(release)) this.#watched.delete(release);
+    for (const known of [this.#watched, this.#counts])
+      for (const release of known.keys()) if (!releases.has(release)) known.delete(release);
+  }
+
+  #count(release: ReleaseId, trouble: ScorerTrouble): void {
+    const counts = this.#counts.get(release) ?? new Map<ScorerTrouble, number>();
+    this.#counts.set(release, counts.set(trouble, (counts.get(trouble) ?? 0) + 1));
   }
 }
 

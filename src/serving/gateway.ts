@@ -1,16 +1,19 @@
 /** Answers requests for decisions: routes, scores, falls back, records, replies. */
-import { LogOverloaded, type DecisionLog, type DecisionRecord } from "../decisions/index.ts";
+import { Durations, LogOverloaded, type DecisionLog, type DecisionRecord, type DurationCounts } from "../decisions/index.ts";
 import { assert, err, ok, type EndpointName, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type Given } from "./answered.ts";
 import { decideAll, parseAll, type Application, type Decided } from "./decide-all.ts";
-import { FailureWatch, type FailureFigures } from "./failure-watch.ts";
+import { ExpectationCounts, type ExpectationCount } from "./expectation-counts.ts";
+import type { CompiledExpectations } from "./expectations.ts";
+import { FailureWatch, type FailureCount, type FailureFigures } from "./failure-watch.ts";
 import type { DecisionRequest } from "./inputs.ts";
 import { Door } from "./door.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
 import { RouteTable, loadedIn, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
+import type { RequestTrace } from "./tracing.ts";
 import { subjectHash, type SubjectHash } from "./subjects.ts";
 
 /** What the gateway is told of a request besides its parsed body. */
@@ -27,6 +30,8 @@ export interface RequestMeta {
   readonly pinned?: ReleaseId;
   /** Time for all scorers together, where the caller has less than the gateway gives. */
   readonly deadlineMs?: number;
+  /** The caller's trace, or one that was begun for it. */
+  readonly trace?: RequestTrace;
 }
 
 /** Why there is no reply. Nothing was recorded, unless `isRecorded`. */
@@ -113,7 +118,9 @@ export class Gateway {
   readonly #shadows: Shadows;
   readonly #subjectHash: SubjectHash;
   readonly #failures = new FailureWatch();
+  readonly #expected = new ExpectationCounts();
   readonly #counts = new Map<string, { answered: number; unanswered: number }>();
+  readonly #durations = new Map<string, Durations>();
   readonly #door: Door;
   /** The last beat; null where nobody beats. */
   #beatUs: number | null = null;
@@ -180,6 +187,21 @@ export class Gateway {
     return counts;
   }
 
+  /** How long single requests took that were answered, recording included; undefined where none was. */
+  durations(endpoint: string): DurationCounts | undefined {
+    return this.#durations.get(endpoint)?.counts();
+  }
+  #durationsOf(endpoint: string): Durations {
+    const durations = this.#durations.get(endpoint) ?? new Durations();
+    this.#durations.set(endpoint, durations);
+    return durations;
+  }
+
+  /** How often releases that are in force failed since they were loaded. */
+  failures(): readonly FailureCount[] {
+    return this.#failures.counts();
+  }
+
   stats(): GatewayStats {
     const all = [...this.#counts.values()];
     return {
@@ -206,6 +228,15 @@ export class Gateway {
   }
   #mayBeStale(nowUs: number): boolean {
     return nowUs < this.#suspectUntilUs || this.#stoodStill(nowUs);
+  }
+
+  /** What came in otherwise than expected, by endpoint and definition. */
+  expectationCounts(): readonly ExpectationCount[] {
+    return this.#expected.list();
+  }
+  /** Lets go of the counts of a definition, once they are kept elsewhere. */
+  forgetExpectations(expectations: CompiledExpectations): void {
+    this.#expected.forget(expectations);
   }
 
   /** Resolves when nothing is under way, shadows included. */
@@ -253,12 +284,16 @@ export class Gateway {
     const counts = this.#countsOf(endpoint);
     const request = table.view.endpoint.parse(body);
     if (!request.ok) return err({ kind: "invalid", issues: request.error });
+    const unexpected = this.#expected.look(table.view.endpoint, request.value.inputs, meta.pinned === undefined);
+    if (unexpected !== null) return err({ kind: "invalid", issues: unexpected });
     this.#inFlight++;
     table.enter();
     try {
       const decided = await this.#decideOn(table, request.value, meta, startedUs);
-      if (decided.ok) counts.answered++;
-      else if (decided.error.kind !== "key-reused") counts.unanswered++;
+      if (decided.ok) {
+        counts.answered++;
+        this.#durationsOf(endpoint).add(this.#options.runtime.clock.monotonicUs() - startedUs);
+      } else if (decided.error.kind !== "key-reused") counts.unanswered++;
       return decided;
     } catch (error) {
       counts.unanswered++;
@@ -301,7 +336,8 @@ export class Gateway {
     this.#manyInFlight += count;
     table.enter();
     try {
-      const requests = await parseAll(table, applications);
+      const { endpoint: compiled } = table.view;
+      const requests = await parseAll(table, applications, ({ inputs }) => this.#expected.look(compiled, inputs, pinned === null));
       if (!requests.ok) return err({ kind: "invalid", issues: requests.error });
       const done = await decideAll(
         {
@@ -368,6 +404,7 @@ export class Gateway {
       request,
       startedUs,
       Math.min(this.#options.deadlineMs, meta.deadlineMs ?? Number.POSITIVE_INFINITY),
+      meta.trace,
     );
     if (!answered.ok) return answered;
     const decidedAtMs = clock.nowMs();
@@ -387,7 +424,8 @@ export class Gateway {
       bodyHash: meta.bodyHash,
       source: meta.source,
     };
-    const outcome = await log.append(record);
+    const recording = log.append(record);
+    const outcome = await (meta.trace?.begin === undefined ? recording : traced(meta.trace, record, recording));
     if ("conflict" in outcome) return err({ kind: "key-reused" });
     if (clock.monotonicUs() - startedUs > lateMs * 1000) return err({ kind: "too-late", isRecorded: true });
     if ("replayed" in outcome) return ok({ reply: replyOf(outcome.replayed, view), isReplay: true });
@@ -401,6 +439,7 @@ export class Gateway {
     request: DecisionRequest,
     startedUs: number,
     deadlineMs: number,
+    trace: RequestTrace | undefined,
   ): Promise<Result<Given, DecisionRefusal>> {
     const { clock } = this.#options.runtime;
     let because: string | null = null;
@@ -409,16 +448,20 @@ export class Gateway {
       const leftMs = i === 0 ? deadlineMs : deadlineMs - (clock.monotonicUs() - startedUs) / 1000;
       const isLast = i === order.length - 1;
       if (leftMs <= 0 && !isLast) continue;
+      const step = trace?.begin?.("score", scoreAttributes(release));
       try {
         const scored = release.scorer.score(
           request.inputs,
           Math.max(isLast ? LAST_CHANCE_MS : 1, Math.min(leftMs, this.#options.scorerTimeoutMs)),
+          step ? step.context : trace?.context,
         );
         // Rules answer at once: no turn of the event loop for them.
         const answer = answerOf(release, scored instanceof Promise ? await scored : scored, request.groups);
         this.#failures.answered(release.id);
+        step?.end();
         return ok({ answer, candidate, because });
       } catch (error) {
+        step?.end(error instanceof ScorerError ? error.trouble : "internal");
         if (!(error instanceof ScorerError)) throw error; // the program is wrong: not ours to hide
         because ??= `r${release.number} ${error.trouble}: ${error.message}`;
         this.#noteFailure(release, error);
@@ -433,6 +476,31 @@ export class Gateway {
     if (!figures) return;
     const { trouble, message } = error;
     this.#options.onTrouble?.({ endpoint: release.endpoint.name, release: release.id, trouble, message, atMs: clock.nowMs(), ...figures });
+  }
+}
+
+const scoreAttributes = ({ number, bundle }: LoadedRelease) => ({
+  "evenkeel.release": `r${number}`,
+  "evenkeel.scorer.type": bundle.scorer.kind,
+});
+
+/** Recording a decision, with what was decided, where somebody wants to know. */
+async function traced<T>(trace: RequestTrace, record: DecisionRecord, recording: Promise<T>): Promise<T> {
+  const { generation, answeredBy, action, because } = record;
+  trace.note?.({
+    "evenkeel.generation": generation,
+    "evenkeel.route": answeredBy,
+    "evenkeel.action": action,
+    ...(because === null ? {} : { "evenkeel.fallback": true }),
+  });
+  const step = trace.begin?.("commit", {});
+  try {
+    const recorded = await recording;
+    step?.end();
+    return recorded;
+  } catch (error) {
+    step?.end(error instanceof LogOverloaded ? "overloaded" : "not-recorded");
+    throw error;
   }
 }
 

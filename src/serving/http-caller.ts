@@ -2,6 +2,7 @@
 import { Agent, request } from "undici";
 import { EgressDenied, type Egress } from "../access/index.ts";
 import { ScorerError } from "./scorer.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 /** An answer, whatever its status. */
 export interface HttpAnswer {
@@ -35,6 +36,13 @@ export interface HttpCallerOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What goes along with a body. */
+interface Sent {
+  readonly contentType: string;
+  /** Its members are headers. */
+  readonly trace: TraceContext | undefined;
+}
+
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const CONNECT_MS = 1000;
 /** Below the five seconds after which many servers close a connection that nothing comes over: closing first means never writing into the void. */
@@ -66,8 +74,8 @@ export class HttpCaller {
     return this.#call(url, { method: "GET" }, timeoutMs);
   }
 
-  post(url: string, body: string, contentType: string, timeoutMs: number): Promise<HttpAnswer> {
-    return this.#call(url, { method: "POST", body, contentType }, timeoutMs);
+  post(url: string, body: string, sent: Sent, timeoutMs: number): Promise<HttpAnswer> {
+    return this.#call(url, { method: "POST", body, ...sent }, timeoutMs);
   }
 
   /** Calls under way fail as `closed`. */
@@ -80,7 +88,7 @@ export class HttpCaller {
   /** @throws CallFailed */
   async #call(
     url: string,
-    what: { readonly method: "GET" } | { readonly method: "POST"; readonly body: string; readonly contentType: string },
+    what: { readonly method: "GET" } | ({ readonly method: "POST"; readonly body: string } & Sent),
     timeoutMs: number,
   ): Promise<HttpAnswer> {
     const abort = new AbortController();
@@ -95,7 +103,7 @@ export class HttpCaller {
         signal: abort.signal,
         headers: {
           ...this.#headers,
-          ...(what.method === "POST" ? { "content-type": what.contentType } : {}),
+          ...(what.method === "POST" ? { "content-type": what.contentType, ...what.trace } : {}),
           accept: "application/json, text/csv;q=0.5",
           "accept-encoding": "identity",
           "user-agent": "evenkeel",

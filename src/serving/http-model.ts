@@ -7,10 +7,15 @@ import type { Clock } from "../store/index.ts";
 import { CLOSED, admit, record, type Breaker, type CallResult, type Ticket } from "./circuit-breaker.ts";
 import { CallFailed, type HttpAnswer, type HttpCaller } from "./http-caller.ts";
 import { ScorerError } from "./scorer.ts";
+import type { TraceContext } from "./trace-context.ts";
 import { WaitingCalls, type Call } from "./waiting-calls.ts";
 import type { Cell, WireForm } from "./wire-forms.ts";
 
 type Rows = readonly (readonly Cell[])[];
+interface Asked {
+  readonly rows: Rows;
+  readonly trace: TraceContext | undefined;
+}
 
 export interface HttpModelOptions {
   readonly caller: HttpCaller;
@@ -39,7 +44,7 @@ export interface HttpModelStats {
 
 export class HttpModel {
   readonly #options: HttpModelOptions;
-  readonly #calls: WaitingCalls<Rows>;
+  readonly #calls: WaitingCalls<Asked>;
   #breaker: Breaker = CLOSED;
   #opened = 0;
   #retries = MOST_RETRIES;
@@ -65,14 +70,15 @@ export class HttpModel {
 
   /**
    * @param rows - at most `maxRows`
+   * @param trace - sent along; a request that goes for several calls carries the first one's
    * @returns one number for each row; NaN where the server gave none
    * @throws ScorerError
    */
-  run(rows: Rows, timeoutMs: number): Promise<Float64Array> {
+  run(rows: Rows, timeoutMs: number, trace?: TraceContext): Promise<Float64Array> {
     assert(rows.length > 0 && rows.length <= this.maxRows, `${rows.length} rows in a request of at most ${this.maxRows}`);
     if (this.#isClosed) return Promise.reject(closed());
     if (this.#breaker.kind === "open" && this.#nowMs() < this.#breaker.untilMs) return Promise.reject(breakerOpen());
-    const scores = this.#calls.add(rows, rows.length, timeoutMs);
+    const scores = this.#calls.add({ rows, trace }, rows.length, timeoutMs);
     this.#planSend();
     return scores;
   }
@@ -104,7 +110,7 @@ export class HttpModel {
     }
   }
 
-  #begin(calls: readonly Call<Rows>[]): void {
+  #begin(calls: readonly Call<Asked>[]): void {
     const { breaker, ticket } = admit(this.#breaker, this.#nowMs());
     this.#breaker = breaker;
     if (ticket === null) return this.#calls.fail(calls, breakerOpen());
@@ -115,7 +121,7 @@ export class HttpModel {
     });
   }
 
-  async #ask(calls: readonly Call<Rows>[], ticket: Ticket): Promise<void> {
+  async #ask(calls: readonly Call<Asked>[], ticket: Ticket): Promise<void> {
     const count = calls.reduce((sum, call) => sum + call.count, 0);
     const outcome = await this.#outcomeOf(calls, count);
     const before = this.#breaker;
@@ -129,9 +135,9 @@ export class HttpModel {
     this.#begin(calls.slice(half));
   }
 
-  async #outcomeOf(calls: readonly Call<Rows>[], count: number): Promise<Outcome> {
+  async #outcomeOf(calls: readonly Call<Asked>[], count: number): Promise<Outcome> {
     try {
-      const body = this.#options.form.encode(calls.flatMap((call) => call.rows));
+      const body = this.#options.form.encode(calls.flatMap((call) => call.rows.rows));
       return this.#read(await this.#answered(calls, body), count);
     } catch (error) {
       const trouble = error instanceof CallFailed ? error.trouble : "failed";
@@ -141,13 +147,14 @@ export class HttpModel {
   }
 
   /** Once more at most, and only where nothing was sent. */
-  async #answered(calls: readonly Call<Rows>[], body: string): Promise<HttpAnswer> {
+  async #answered(calls: readonly Call<Asked>[], body: string): Promise<HttpAnswer> {
     const { caller, form } = this.#options;
     const lastUs = lastOf(calls);
+    const trace = calls.find((call) => call.rows.trace !== undefined)?.rows.trace;
     const post = () => {
       this.#requests++;
       const leftMs = Math.max(1, (lastUs - this.#options.clock.monotonicUs()) / 1000);
-      return caller.post(form.url, body, form.contentType, leftMs);
+      return caller.post(form.url, body, { contentType: form.contentType, trace }, leftMs);
     };
     this.#retries = Math.min(MOST_RETRIES, this.#retries + RETRIES_A_CALL);
     try {
@@ -178,7 +185,7 @@ export class HttpModel {
     }
   }
 
-  #mayRetry(calls: readonly Call<Rows>[]): boolean {
+  #mayRetry(calls: readonly Call<Asked>[]): boolean {
     if (this.#isClosed || this.#retries < 1 || this.#options.clock.monotonicUs() >= lastOf(calls)) return false;
     this.#retries--;
     this.#retried++;
@@ -198,7 +205,7 @@ function resultOf(outcome: Outcome, count: number): CallResult {
 }
 
 /** When the last of those who wait gives up. */
-const lastOf = (calls: readonly Call<Rows>[]) => calls.reduce((last, { deadlineUs }) => Math.max(last, deadlineUs), 0);
+const lastOf = (calls: readonly Call<Asked>[]) => calls.reduce((last, { deadlineUs }) => Math.max(last, deadlineUs), 0);
 
 const closed = () => new ScorerError("closed", "the release is no longer loaded");
 const breakerOpen = () => new ScorerError("breaker-open", "the server failed too often and isn't asked for now");

@@ -11,6 +11,7 @@ import { HttpModel, type HttpModelStats } from "./http-model.ts";
 import type { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
 import { metadataTrouble } from "./oip-metadata.ts";
+import type { TraceContext } from "./trace-context.ts";
 import { ScorerError, checkedScore, type Scored, type Scorer, type ScorerRows } from "./scorer.ts";
 import { wireFormOf, type Cell, type Column, type WireForm } from "./wire-forms.ts";
 
@@ -51,8 +52,13 @@ export class HttpScorer implements Scorer {
     return this.#model.stats();
   }
 
-  async score(inputs: Inputs, timeoutMs: number): Promise<Scored> {
-    const scores = await this.#model.run([this.#rowOf(inputs)], Math.min(timeoutMs, this.#timeoutMs));
+  health(): { readonly isUp: boolean; readonly breaks: number } {
+    const { breaker, opened } = this.#model.stats();
+    return { isUp: breaker !== "open", breaks: opened };
+  }
+
+  async score(inputs: Inputs, timeoutMs: number, trace?: TraceContext): Promise<Scored> {
+    const scores = await this.#model.run([this.#rowOf(inputs)], Math.min(timeoutMs, this.#timeoutMs), trace);
     return { score: checkedScore(scores[0] ?? Number.NaN), reasons: [] };
   }
 

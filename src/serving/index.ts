@@ -8,11 +8,15 @@ export type { LogLine } from "./container-streams.ts";
 export { Containers } from "./containers.ts";
 export { compileEndpoint, type CompiledEndpoint, type EndpointSpec } from "./endpoint.ts";
 export { ActionsSpec, GroupsSpec, InputSpec, InputsSpec, UndeclaredGroups } from "./endpoint-spec.ts";
+export type { ExpectationCount } from "./expectation-counts.ts";
+export { BREACHES, DEFAULT_BREACH_LIMIT, ExpectationSpec, type Breach } from "./expectation-spec.ts";
+export type { CompiledExpectations, Expectation, ExpectationFigures } from "./expectations.ts";
 export { featureRows, type DerivedRow, type FeatureRows } from "./feature-rows.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
 export { Gateway, type DecisionRefusal, type GatewayOptions, type GatewayStats, type ReleaseTrouble, type RequestMeta } from "./gateway.ts";
 export type { HttpDependencies } from "./http-scorer.ts";
 export { HttpScorerSpec } from "./http-scorer-spec.ts";
+export { inferExpectations } from "./infer-expectations.ts";
 export { inspectApart } from "./inspect-apart.ts";
 export { celVariables, type DecisionRequest, type Inputs } from "./inputs.ts";
 export {
@@ -52,3 +56,5 @@ export {
 } from "./scorer.ts";
 export { exampleIssues, tryModel, type TrialOptions } from "./try-model.ts";
 export { subjectHash, type SubjectHash } from "./subjects.ts";
+export { parseTraceParent, traceContextIn, traceParentText, type TraceContext } from "./trace-context.ts";
+export type { RequestTrace, TraceAttributes, TraceStep } from "./tracing.ts";

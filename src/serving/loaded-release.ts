@@ -27,6 +27,13 @@ export type ReleaseBundle = Static<typeof ReleaseBundle>;
 /** `rel:` and the hash of the bundle's canonical JSON. */
 export const releaseIdOf = (bundle: ReleaseBundle): ReleaseId => contentId<"ReleaseId">("rel", bundle);
 
+/** Whether a model can be asked, and how often since it was loaded it couldn't. */
+export interface ScorerHealth {
+  readonly isUp: boolean;
+  /** Times that its process had to be replaced, or its server was left alone for failing. */
+  readonly breaks: number;
+}
+
 /** A release that can answer at once. Made by `loadRelease`; whoever loads it closes it. */
 export interface LoadedRelease {
   readonly id: ReleaseId;
@@ -41,6 +48,8 @@ export interface LoadedRelease {
   readonly selfTest: { readonly samples: number; readonly digest: string };
   /** Process of its model; undefined for rules, inline models, and while it is being replaced. */
   readonly pid: number | undefined;
+  /** How its model is now. Rules are always up. */
+  health(): ScorerHealth;
   /** Frees what it holds. Calls under way fail as `closed`. */
   close(): Promise<void>;
 }
@@ -107,10 +116,10 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
   if (wrong) return err([wrong]);
 
   const opened: Opened = rules
-    ? ok({ scorer: rules.value, pid: () => undefined })
+    ? ok({ scorer: rules.value, pid: () => undefined, health: () => ALWAYS_UP })
     : await openModel(bundle, features.value, { id, endpoint, dependencies });
   if (!opened.ok) return opened;
-  const { scorer, pid, logEnd } = opened.value;
+  const { scorer, pid, health, logEnd } = opened.value;
   const tested = await selfTest(scorer, policy.value, samples, bundle.scorer);
   if (!tested.ok) {
     const log = await logEnd?.();
@@ -129,9 +138,12 @@ export async function loadRelease(options: LoadOptions, dependencies: LoadDepend
     get pid() {
       return pid();
     },
+    health,
     close: () => scorer.close(),
   });
 }
+
+const ALWAYS_UP: ScorerHealth = { isUp: true, breaks: 0 };
 
 /** What stands beside the model in the bundle; all else is about the file itself. */
 const CHOSEN: ReadonlySet<string> = new Set(["output", "column", "class", "examples"]);
@@ -146,6 +158,7 @@ const withLog = (issue: Issue, log: string | undefined): Issue =>
 interface OpenScorer {
   readonly scorer: Scorer;
   readonly pid: () => number | undefined;
+  readonly health: () => ScorerHealth;
   /** What the program that scores printed last, in words for an error, where that is known. */
   readonly logEnd?: () => Promise<string>;
 }
@@ -174,7 +187,8 @@ async function openModel(
       if (!http)
         return err([{ path: "/scorer", expected: "a scorer that runs here", got: "one behind a server, which can't be called here" }]);
       const opened = await openHttpScorer(scorer, { features, endpoint }, { clock, http });
-      return opened.ok ? ok({ scorer: opened.value, pid: () => undefined }) : err(below("/scorer", opened));
+      if (!opened.ok) return err(below("/scorer", opened));
+      return ok({ scorer: opened.value, pid: () => undefined, health: () => opened.value.health() });
     }
     case "container": {
       const labels = labelBands(scorer, policy);
@@ -183,7 +197,8 @@ async function openModel(
       if (!http || !containers) return err([NO_ENGINE]);
       const opened = await openContainerScorer(scorer, { features, endpoint, release: id }, { ...http, clock, containers });
       if (!opened.ok) return err(below("/scorer", opened));
-      return ok({ scorer: opened.value, pid: () => undefined, logEnd: () => opened.value.logEnd() });
+      const { value } = opened;
+      return ok({ scorer: value, pid: () => undefined, health: () => value.health(), logEnd: () => value.logEnd() });
     }
     default:
       return unreachable(scorer);

@@ -26,6 +26,7 @@ export interface OnnxDependencies {
 export interface OpenedOnnx {
   readonly scorer: OnnxScorer;
   readonly pid: () => number | undefined;
+  readonly health: () => { readonly isUp: boolean; readonly breaks: number };
 }
 
 const EXAMPLES_TIMEOUT_MS = 10_000;
@@ -63,7 +64,12 @@ export async function openOnnx(
     await model.close();
     return err(trouble);
   }
-  return ok({ scorer: new OnnxScorer(features, model), pid: () => (model instanceof BatchedModel ? model.pid : undefined) });
+  const own = model instanceof BatchedModel ? model : undefined;
+  return ok({
+    scorer: new OnnxScorer(features, model),
+    pid: () => own?.pid,
+    health: () => ({ isUp: own === undefined || own.pid !== undefined, breaks: own?.replacements ?? 0 }),
+  });
 }
 
 /** A model may grow to a few times its file; one that goes on growing ends its own process and nothing else. */

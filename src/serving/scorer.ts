@@ -6,6 +6,7 @@ import { CellTest } from "./cell-tests.ts";
 import { ContainerScorerSpec } from "./container-scorer-spec.ts";
 import { HttpScorerSpec } from "./http-scorer-spec.ts";
 import type { Inputs } from "./inputs.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 const Score = Type.Number({ minimum: 0, maximum: 1 });
 const Reason = Type.Optional(Type.String({ maxLength: 1000, description: "Told to the person with the answer" }));
@@ -227,9 +228,10 @@ export class ScorerError extends Error {
 export interface Scorer {
   /**
    * One person. Answers at once where nothing has to be waited for, so that rules cost no turn of the event loop.
+   * @param trace - sent along by those that ask a server
    * @throws ScorerError at once or later
    */
-  score(inputs: Inputs, timeoutMs: number): Scored | Promise<Scored>;
+  score(inputs: Inputs, timeoutMs: number, trace?: TraceContext): Scored | Promise<Scored>;
   /** Many people, in their order; a person who can't be scored gets the reason. Gives way to single ones between batches. */
   scoreMany(inputs: readonly Inputs[]): Promise<readonly (Scored | ScorerError)[]>;
   /** Frees its memory and process. Calls under way fail as `closed`. */

@@ -18,6 +18,7 @@ export interface Schema {
   dataset_pin: DatasetPinTable;
   dataset_protected_tag: DatasetProtectedTagTable;
   dataset_redaction: DatasetRedactionTable;
+  dataset_sketch: DatasetSketchTable;
   feature_set: FeatureSetTable;
   experiment: ExperimentTable;
   run: RunTable;
@@ -52,11 +53,21 @@ export interface Schema {
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
+  matured_outcome: MaturedOutcomeTable;
+  matured_cursor: MaturedCursorTable;
   sink: SinkTable;
   sink_cursor: SinkCursorTable;
   sink_lease: SinkLeaseTable;
   // monitoring
   guardrail_test: GuardrailTestTable;
+  expectation_hour: ExpectationHourTable;
+  expectation_warning: ExpectationWarningTable;
+  alert_setting: AlertSettingTable;
+  alert: AlertTable;
+  alert_told: AlertToldTable;
+  alert_notice: AlertNoticeTable;
+  alert_notice_of: AlertNoticeOfTable;
+  alert_silence: AlertSilenceTable;
   // releases
   endpoint: EndpointTable;
   release: ReleaseTable;
@@ -65,6 +76,7 @@ export interface Schema {
   incident: IncidentTable;
   incident_event: IncidentEventTable;
   openlineage_export: OpenlineageExportTable;
+  report: ReportTable;
   // diagnosis and redress
   blame_report: BlameReportTable;
   affected: AffectedTable;
@@ -125,8 +137,6 @@ export interface DatasetVersionTable {
   rows: number;
   columns_json: string;
   profile_json: string;
-  /** Blob with distributions by column and group; null where there are none. */
-  sketches: string | null;
   created_at_ms: number;
   created_by: string;
   /** When its bytes were taken away; what is known of it stays. */
@@ -150,6 +160,12 @@ export interface DatasetProtectedTagTable {
   protected_by: string;
 }
 /** What a version was before rows were taken out of it for good. Whose rows they were is not kept. */
+/** Of versions with a table; those that were added before there were sketches have none. */
+export interface DatasetSketchTable {
+  dataset: string;
+  number: number;
+  sketches_json: string;
+}
 export interface DatasetRedactionTable {
   dataset: string;
   number: number;
@@ -537,6 +553,27 @@ export interface OutcomeTallyTable {
   corrections: number;
 }
 
+/** What had become of counted decisions when they reached an age: `good`, `bad` or `missing`. Only grows; later outcomes aren't tested. */
+export interface MaturedOutcomeTable {
+  endpoint: string;
+  matures_after_ms: number;
+  release: string;
+  arm: string;
+  cell: string;
+  action: string;
+  state: string;
+  count: number;
+}
+/** How far into the log decisions have been counted for an age. */
+export interface MaturedCursorTable {
+  endpoint: string;
+  matures_after_ms: number;
+  /** The `seq` of the last one. */
+  position: number;
+  /** Once: what was decided before anybody asked had been counted. */
+  has_caught_up: Flag;
+}
+
 /** Somewhere that decisions and outcomes are delivered to. A removed one stays, so that its name goes on where it was. */
 export interface SinkTable {
   name: string;
@@ -587,6 +624,113 @@ export interface GuardrailTestTable {
   breach_json: string | null;
   paused: string | null;
   updated_at_ms: number;
+}
+
+/** Requests that an endpoint looked at in an hour, and what was not as expected: of each process, which writes its own sums again and again. */
+export interface ExpectationHourTable {
+  endpoint: string;
+  /** Whole hours since 1970 (UTC). */
+  hour: number;
+  /** One life of a process. */
+  writer: string;
+  counts_json: string;
+}
+/** The share of breaches was proven to be beyond its limit on that day. */
+export interface ExpectationWarningTable {
+  endpoint: string;
+  /** Whole days since 1970 (UTC). */
+  day: number;
+  /** The expectation's key: its name and what it says. */
+  expectation: string;
+  breach: string;
+  at_ms: number;
+  /** As they stood then. */
+  checked: number;
+  breached: number;
+  share_limit: number;
+}
+/** Reports that are kept: pages about a period of an endpoint. */
+export interface ReportTable {
+  id: string;
+  endpoint: string;
+  /** `week` or `month`. */
+  schedule: string;
+  from_ms: number;
+  to_ms: number;
+  blob: string;
+  bytes: number;
+  made_at_ms: number;
+  made_by: string;
+}
+/** A declared document: `kind` is `channel` (where to) or `alerts` (who is told of what). */
+export interface AlertSettingTable {
+  kind: string;
+  name: string;
+  spec_json: string;
+  created_at_ms: number;
+  updated_at_ms: number;
+}
+/** One thing that somebody should know of, from when it began to hold until it doesn't any more: one row a life. */
+export interface AlertTable {
+  /** What receivers tell it by; never the same again. */
+  id: string;
+  /** What it is about: `incident/7`, `sink/archive`. One open alert a key. */
+  key: string;
+  kind: string;
+  endpoint: string | null;
+  /** When it was opened; what it is now is among the facts. */
+  severity: string;
+  opened_at_ms: number;
+  /** When something was last worth telling again. */
+  changed_at_ms: number;
+  resolved_at_ms: number | null;
+  acked_at_ms: number | null;
+  acked_by: string | null;
+  ack_reason: string | null;
+  facts_json: string;
+}
+/** What a channel was last told of an alert: written with the notice that tells it. */
+export interface AlertToldTable {
+  alert: string;
+  channel: string;
+  at_ms: number;
+  /** The alert's `changed_at_ms` as it was told. */
+  changed_at_ms: number;
+  is_acked: Flag;
+  is_resolved: Flag;
+}
+/** One message to one channel, about one or several alerts of one endpoint; kept until it is delivered, and afterwards. */
+export interface AlertNoticeTable {
+  /** The same in every attempt; sorted by creation. */
+  id: string;
+  channel: string;
+  /** Null: about what belongs to no endpoint. */
+  endpoint: string | null;
+  entries_json: string;
+  /** `pending`, `delivered`, `dead` (given up; can be sent again) or `dropped` (its channel was removed). */
+  state: string;
+  attempts: number;
+  created_at_ms: number;
+  next_at_ms: number;
+  give_up_at_ms: number;
+  settled_at_ms: number | null;
+  last_error: string | null;
+}
+/** Which alerts a notice is about, and what it says of each. */
+export interface AlertNoticeOfTable {
+  alert: string;
+  notice: string;
+  news: string;
+}
+/** Nobody is told of what matches, for a while, because somebody said so. */
+export interface AlertSilenceTable {
+  id: string;
+  matcher_json: string;
+  from_ms: number;
+  until_ms: number;
+  created_by: string;
+  reason: string;
+  ended_by: string | null;
 }
 
 export interface EndpointTable {

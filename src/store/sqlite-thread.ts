@@ -11,6 +11,11 @@ import Database from "better-sqlite3";
 /** What a procedure module exports as `default`: prepares its statements once, then handles one request after the other. */
 export type SqliteProcedure<Request, Reply> = (db: Database.Database) => (request: Request) => Reply;
 
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
 export type ThreadRequest =
   | {
       readonly id: number;
@@ -20,6 +25,8 @@ export type ThreadRequest =
       /** Refused outside a transaction: the caller didn't wait to hear that its transaction has begun. */
       readonly isPart?: true;
     }
+  /** Begins, does all of it, and commits: all or nothing. */
+  | { readonly id: number; readonly kind: "writes"; readonly statements: readonly Statement[] }
   | { readonly id: number; readonly kind: "load"; readonly module: string }
   | { readonly id: number; readonly kind: "call"; readonly module: string; readonly request: unknown }
   | { readonly id: number; readonly kind: "close" };
@@ -79,6 +86,9 @@ class Thread {
       case "query":
         if (request.isPart && !this.#db.inTransaction) throw new Error("a statement of a transaction that has not begun");
         return this.#query(request.sql, request.parameters);
+      case "writes":
+        this.#db.transaction(() => request.statements.forEach(({ sql, parameters }) => this.#query(sql, parameters))).immediate();
+        return null;
       case "call": {
         const procedure = this.#procedures.get(request.module);
         if (!procedure) throw new Error(`procedure ${request.module} was not loaded`);

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { Worker } from "node:worker_threads";
 import {
   CompiledQuery,
+  InsertQueryNode,
   Kysely,
   SelectQueryNode,
   SqliteAdapter,
@@ -12,11 +13,12 @@ import {
   type Dialect,
   type Driver,
   type QueryResult,
+  type TransactionSettings,
 } from "kysely";
 import { siblingModule } from "../std.ts";
 import { StorageError, troubleOf } from "./errors.ts";
 import type { Schema } from "./schema.ts";
-import type { QueryReply, ThreadOptions, ThreadReply, ThreadRequest } from "./sqlite-thread.ts";
+import type { QueryReply, Statement, ThreadOptions, ThreadReply, ThreadRequest } from "./sqlite-thread.ts";
 
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
@@ -47,6 +49,11 @@ export class SqliteThread {
   /** A statement that is refused unless a transaction is under way. */
   async queryPart(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
     return asQueryReply(await this.#ask({ kind: "query", sql, parameters, isPart: true }));
+  }
+
+  /** One transaction of its own. */
+  async writes(statements: readonly Statement[]): Promise<void> {
+    await this.#ask({ kind: "writes", statements });
   }
 
   async load(module: URL): Promise<void> {
@@ -98,24 +105,9 @@ const asQueryReply = (value: unknown): QueryReply => value as QueryReply;
 /** One at a time, in the order of asking. */
 export class Turn {
   #last: Promise<void> = Promise.resolve();
-  readonly #holder = new AsyncLocalStorage<{ isAtWork: boolean }>();
 
-  /** Runs `work`, whose caller has the turn: whoever in it asks for the turn again is told so, since it would wait for itself. */
-  async holding<T>(work: () => Promise<T>): Promise<T> {
-    const holder = { isAtWork: true };
-    try {
-      return await this.#holder.run(holder, work);
-    } finally {
-      holder.isAtWork = false;
-    }
-  }
-
-  /** Resolves when it is the caller's turn, with what ends it. @throws Error within the turn of the caller's own transaction */
+  /** Resolves when it is the caller's turn, with what ends it. */
   async take(): Promise<() => void> {
-    if (this.#holder.getStore()?.isAtWork)
-      throw new Error(
-        "inside a transaction something is written past it, which would wait for its end forever: write with the transaction",
-      );
     const before = this.#last;
     let done: () => void = () => undefined;
     this.#last = new Promise((resolve) => {
@@ -126,22 +118,52 @@ export class Turn {
   }
 }
 
-/** Outside transactions, selects go to the reading thread and everything else to the writing one, each statement in its turn. */
-export class SqliteDialect implements Dialect {
-  readonly #writer: SqliteThread;
-  readonly #reader: SqliteThread;
-  readonly #turn: Turn;
+/** Knows who acts within a transaction: whoever there asks for a turn that isn't the transaction's would wait for themselves. */
+export class Within {
+  readonly #transaction = new AsyncLocalStorage<{ isUnderWay: boolean }>();
 
-  constructor(writer: SqliteThread, reader: SqliteThread, turn: Turn) {
-    this.#writer = writer;
-    this.#reader = reader;
-    this.#turn = turn;
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    const transaction = { isUnderWay: true };
+    try {
+      return await this.#transaction.run(transaction, work);
+    } finally {
+      transaction.isUnderWay = false;
+    }
+  }
+
+  /** @throws Error within a transaction */
+  assertNone(): void {
+    if (this.#transaction.getStore()?.isUnderWay)
+      throw new Error(
+        "inside a transaction something is written past it, which would wait for its end forever: write with the transaction",
+      );
+  }
+}
+
+/** Whom statements go to, and what keeps them apart. */
+export interface SqliteThreads {
+  readonly within: Within;
+  readonly writer: SqliteThread;
+  readonly reader: SqliteThread;
+  /** Whose turn it is at the writer. Commits of decisions wait for it as well. */
+  readonly turn: Turn;
+}
+
+/**
+ * Outside transactions, selects go to the reading thread and everything else to the writing one, each statement in its turn. Of
+ * transactions there is one at a time.
+ */
+class SqliteDialect implements Dialect {
+  readonly #threads: SqliteThreads;
+
+  constructor(threads: SqliteThreads) {
+    this.#threads = threads;
   }
   createAdapter(): SqliteAdapter {
     return new TwoThreadAdapter();
   }
   createDriver(): Driver {
-    return new SqliteDriver(this.#writer, this.#reader, this.#turn);
+    return new SqliteDriver(this.#threads);
   }
   createIntrospector(db: Kysely<unknown>): SqliteIntrospector {
     return new SqliteIntrospector(db);
@@ -161,41 +183,38 @@ class TwoThreadAdapter extends SqliteAdapter {
   }
 }
 
+/** The level of transactions that collect what they write. Until they write they read what is committed, and nothing more is promised. */
+export const COLLECTING = "read committed";
+
 class SqliteDriver implements Driver {
-  readonly #writer: SqliteThread;
-  readonly #reader: SqliteThread;
-  readonly #turn: Turn;
+  readonly #threads: SqliteThreads;
+  readonly #transactions = new Turn();
   readonly #ends = new Map<DatabaseConnection, () => void>();
 
-  constructor(writer: SqliteThread, reader: SqliteThread, turn: Turn) {
-    this.#writer = writer;
-    this.#reader = reader;
-    this.#turn = turn;
+  constructor(threads: SqliteThreads) {
+    this.#threads = threads;
   }
 
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<SqliteConnection> {
-    return new SqliteConnection(this.#writer, this.#reader, this.#turn);
+    return new SqliteConnection(this.#threads);
   }
 
-  /** Doesn't wait to hear that it has begun: every answer costs a turn of the event loop, for which the commits of decisions wait too. */
-  async beginTransaction(connection: SqliteConnection): Promise<void> {
-    this.#ends.set(connection, await this.#turn.take());
-    connection.begun = this.#writer.query("begin immediate", []);
-    connection.begun.catch(() => undefined); // whoever asks for anything in it is told
+  async beginTransaction(connection: SqliteConnection, { isolationLevel }: TransactionSettings): Promise<void> {
+    this.#threads.within.assertNone();
+    this.#ends.set(connection, await this.#transactions.take());
+    if (isolationLevel === COLLECTING) connection.collect();
+    else await connection.begin();
   }
   async commitTransaction(connection: SqliteConnection): Promise<void> {
     // A commit that fails for want of room is still open; the caller's rollback ends it, and then the turn.
-    await connection.inTransaction("commit", []);
+    await connection.commit();
     this.#finish(connection);
   }
   async rollbackTransaction(connection: SqliteConnection): Promise<void> {
     try {
-      await this.#writer.query("rollback", []);
-    } catch (error) {
-      // SQLite has rolled back by itself after some errors; then there is nothing left to end.
-      if (!(error instanceof Error) || !error.message.includes("no transaction is active")) throw error;
+      await connection.rollBack();
     } finally {
       this.#finish(connection);
     }
@@ -204,38 +223,88 @@ class SqliteDriver implements Driver {
   async destroy(): Promise<void> {}
 
   #finish(connection: SqliteConnection): void {
-    connection.begun = null;
     this.#ends.get(connection)?.();
     this.#ends.delete(connection);
   }
 }
 
-class SqliteConnection implements DatabaseConnection {
-  /** Of the transaction that is under way, the reply to its beginning. */
-  begun: Promise<unknown> | null = null;
-  readonly #writer: SqliteThread;
-  readonly #reader: SqliteThread;
-  readonly #turn: Turn;
+type Transacting =
+  | { readonly kind: "no" }
+  /** Rows to be inserted wait here. */
+  | { readonly kind: "collecting"; readonly writes: Statement[] }
+  /** The writing thread is this transaction's until `end`. `reply`: to its beginning. */
+  | { readonly kind: "begun"; readonly reply: Promise<unknown>; readonly end: () => void };
 
-  constructor(writer: SqliteThread, reader: SqliteThread, turn: Turn) {
-    this.#writer = writer;
-    this.#reader = reader;
-    this.#turn = turn;
+class SqliteConnection implements DatabaseConnection {
+  readonly #threads: SqliteThreads;
+  #transacting: Transacting = { kind: "no" };
+
+  constructor(threads: SqliteThreads) {
+    this.#threads = threads;
   }
 
-  /** @throws what kept the transaction from beginning, if something did; then nothing is done */
-  async inTransaction(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
-    const reply = this.#writer.queryPart(sql, parameters);
-    const [, done] = await Promise.all([this.begun, reply]);
-    return done;
+  collect(): void {
+    this.#transacting = { kind: "collecting", writes: [] };
+  }
+
+  /** Doesn't wait to hear that it has begun: every answer costs a turn of the event loop, for which the commits of decisions wait too. */
+  async begin(): Promise<void> {
+    const end = await this.#threads.turn.take();
+    const reply = this.#threads.writer.query("begin immediate", []);
+    reply.catch(() => undefined); // whoever asks for anything in it is told
+    this.#transacting = { kind: "begun", reply, end };
+  }
+
+  async commit(): Promise<void> {
+    const { writer, turn } = this.#threads;
+    if (this.#transacting.kind === "collecting") {
+      const { writes } = this.#transacting;
+      this.#transacting = { kind: "no" };
+      if (writes.length === 0) return;
+      const end = await turn.take();
+      try {
+        await writer.writes(writes);
+      } finally {
+        end();
+      }
+      return;
+    }
+    await this.#part("commit", []);
+    this.#finish();
+  }
+
+  async rollBack(): Promise<void> {
+    try {
+      if (this.#transacting.kind === "begun") await this.#threads.writer.query("rollback", []);
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors; then there is nothing left to end.
+      if (!(error instanceof Error) || !error.message.includes("no transaction is active")) throw error;
+    } finally {
+      this.#finish();
+    }
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    if (this.begun) return asResult<R>(await this.inTransaction(query.sql, query.parameters));
-    if (SelectQueryNode.is(query.query)) return asResult<R>(await this.#reader.query(query.sql, query.parameters));
-    const end = await this.#turn.take();
+    const { writer, reader, turn, within } = this.#threads;
+    const isRead = SelectQueryNode.is(query.query);
+    if (this.#transacting.kind === "collecting") {
+      const { writes } = this.#transacting;
+      // Not from the reading thread: somebody's long report must not keep a rollback waiting.
+      if (isRead && writes.length === 0) return asResult<R>(await writer.query(query.sql, query.parameters));
+      if (isPlainInsert(query)) {
+        writes.push({ sql: query.sql, parameters: query.parameters });
+        return { rows: [] };
+      }
+      // What follows may depend on what was written: from here on it is a transaction like any other.
+      await this.begin();
+      for (const { sql, parameters } of writes) await this.#part(sql, parameters);
+    }
+    if (this.#transacting.kind === "begun") return asResult<R>(await this.#part(query.sql, query.parameters));
+    if (isRead) return asResult<R>(await reader.query(query.sql, query.parameters));
+    within.assertNone();
+    const end = await turn.take();
     try {
-      return asResult<R>(await this.#writer.query(query.sql, query.parameters));
+      return asResult<R>(await writer.query(query.sql, query.parameters));
     } finally {
       end();
     }
@@ -244,6 +313,23 @@ class SqliteConnection implements DatabaseConnection {
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
     yield await this.executeQuery<R>(query);
   }
+
+  /** @throws what kept the transaction from beginning, if something did; then nothing is done */
+  async #part(sql: string, parameters: readonly unknown[]): Promise<QueryReply> {
+    const reply = this.#threads.writer.queryPart(sql, parameters);
+    const [, done] = await Promise.all([this.#transacting.kind === "begun" ? this.#transacting.reply : null, reply]);
+    return done;
+  }
+
+  #finish(): void {
+    if (this.#transacting.kind === "begun") this.#transacting.end();
+    this.#transacting = { kind: "no" };
+  }
+}
+
+/** One that puts in its rows or fails, so that nobody needs to hear how it went before the end. */
+function isPlainInsert({ query }: CompiledQuery): boolean {
+  return InsertQueryNode.is(query) && !query.onConflict && !query.returning && !query.orAction && !query.with;
 }
 
 /** Rows have the shape that the query was typed with: Kysely's contract with every dialect. */
@@ -255,6 +341,5 @@ function asResult<R>(reply: QueryReply): QueryResult<R> {
   };
 }
 
-export const sqliteDatabase = (writer: SqliteThread, reader: SqliteThread, turn: Turn): Kysely<Schema> =>
-  new Kysely<Schema>({ dialect: new SqliteDialect(writer, reader, turn) });
+export const sqliteDatabase = (threads: SqliteThreads): Kysely<Schema> => new Kysely<Schema>({ dialect: new SqliteDialect(threads) });
 export type { ThreadOptions };

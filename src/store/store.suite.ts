@@ -1,7 +1,7 @@
 /** What must hold on every database: run by `store.test.ts` and `store.pg.test.ts`. */
 import { writeFile } from "node:fs/promises";
 import { sql } from "kysely";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FreshStore } from "../../test/sqlite.ts";
 import type { Store } from "./store.ts";
 
@@ -15,32 +15,68 @@ export function storeSuite(open: () => Promise<FreshStore>): void {
   });
   afterEach(() => fresh.drop());
 
-  test("a transaction that throws leaves nothing behind, and the next one gets its turn", async () => {
-    const broken = store.transaction(async (tx) => {
-      await tx.insertInto("setting").values({ key: "a", value: "1" }).execute();
-      throw new Error("changed my mind");
-    });
-    await expect(broken).rejects.toThrow("changed my mind");
-    await store.transaction((tx) => tx.insertInto("setting").values({ key: "b", value: "2" }).execute());
-    expect(await store.db.selectFrom("setting").select("key").where("key", "in", ["a", "b"]).execute()).toEqual([{ key: "b" }]);
-  });
+  for (const collect of [false, true])
+    describe(collect ? "a transaction that collects what it inserts" : "a transaction", () => {
+      const transact: Store["transaction"] = (work) => store.transaction(work, { collect });
+      const insert = (tx: Pick<Store["db"], "insertInto">, key: string, value = "1") =>
+        tx.insertInto("setting").values({ key, value }).execute();
+      const keys = async () => {
+        const rows = await store.db.selectFrom("setting").select("key").where("key", "in", ["a", "b", "c"]).orderBy("key").execute();
+        return rows.map(({ key }) => key);
+      };
 
-  test("transactions that change the same row at once all take effect", async () => {
-    await store.db.insertInto("setting").values({ key: "n", value: "0" }).execute();
-    const addOne = () =>
-      store.transaction(async (tx) => {
-        const row = tx.selectFrom("setting").select("value").where("key", "=", "n");
-        // PostgreSQL lets transactions overlap, and asks for the row to be held; on SQLite they take turns.
-        const { value } = await (store.kind === "postgres" ? row.forUpdate() : row).executeTakeFirstOrThrow();
-        await tx
-          .updateTable("setting")
-          .set({ value: String(Number(value) + 1) })
-          .where("key", "=", "n")
-          .execute();
+      test("that throws leaves nothing behind, and the next one gets its turn", async () => {
+        const broken = transact(async (tx) => {
+          await insert(tx, "a");
+          throw new Error("changed my mind");
+        });
+        await expect(broken).rejects.toThrow("changed my mind");
+        await transact((tx) => insert(tx, "b"));
+        expect(await keys()).toEqual(["b"]);
       });
-    await Promise.all(Array.from({ length: 20 }, addOne));
-    expect(await store.db.selectFrom("setting").select("value").where("key", "=", "n").executeTakeFirst()).toEqual({ value: "20" });
-  });
+
+      test("whose second insert can't be made makes none, and the next one gets its turn", async () => {
+        await insert(store.db, "b");
+        const broken = transact(async (tx) => {
+          await insert(tx, "a");
+          await insert(tx, "b");
+        });
+        await expect(broken).rejects.toThrow(/unique/i);
+        await transact((tx) => insert(tx, "c"));
+        expect(await keys()).toEqual(["b", "c"]);
+      });
+
+      test("sees what it has written, and leaves nothing of it when it throws then", async () => {
+        const broken = transact(async (tx) => {
+          await insert(tx, "a", "before");
+          await tx.updateTable("setting").set({ value: "after" }).where("key", "=", "a").execute();
+          const { value } = await tx.selectFrom("setting").select("value").where("key", "=", "a").executeTakeFirstOrThrow();
+          await insert(tx, "b");
+          throw new Error(value);
+        });
+        await expect(broken).rejects.toThrow("after");
+        expect(await keys()).toEqual([]);
+        await transact((tx) => insert(tx, "c"));
+        expect(await keys()).toEqual(["c"]);
+      });
+
+      test("that changes the same row at once as others takes effect as they do", async () => {
+        await insert(store.db, "n", "0");
+        const addOne = () =>
+          transact(async (tx) => {
+            const row = tx.selectFrom("setting").select("value").where("key", "=", "n");
+            // PostgreSQL lets transactions overlap, and asks for the row to be held; on SQLite they take turns.
+            const { value } = await (store.kind === "postgres" ? row.forUpdate() : row).executeTakeFirstOrThrow();
+            await tx
+              .updateTable("setting")
+              .set({ value: String(Number(value) + 1) })
+              .where("key", "=", "n")
+              .execute();
+          });
+        await Promise.all(Array.from({ length: 20 }, addOne));
+        expect(await store.db.selectFrom("setting").select("value").where("key", "=", "n").executeTakeFirst()).toEqual({ value: "20" });
+      });
+    });
 
   test("what is read past a transaction that is under way comes at once, recursive or not, and is what was there before", async () => {
     await store.transaction(async (tx) => {

@@ -13,7 +13,7 @@ import { migrations } from "./migrations/index.ts";
 import { postgresDatabase, postgresError } from "./postgres.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Schema } from "./schema.ts";
-import { SqliteThread, Turn, sqliteDatabase } from "./sqlite.ts";
+import { COLLECTING, SqliteThread, Turn, Within, sqliteDatabase } from "./sqlite.ts";
 
 export interface StoreOptions {
   /** Holds the blobs, and the database where it is SQLite. Made when missing. */
@@ -28,6 +28,15 @@ export interface StoreOptions {
   readonly onTrouble?: (error: Error) => void;
 }
 
+export interface TransactionOptions {
+  /**
+   * For work that reads first and then inserts: on SQLite its inserts are collected and made at its end in one go, so that decisions
+   * wait for it once and not for each statement. Until then it reads what is committed, which other transactions can't change meanwhile;
+   * single statements and commits of decisions can. Anything else in it than an insert makes it a transaction like any other.
+   */
+  readonly collect?: boolean;
+}
+
 interface StoreBase {
   readonly folder: string;
   readonly db: Kysely<Schema>;
@@ -36,11 +45,11 @@ interface StoreBase {
   /** Names this process in tallies, so that several gateways never write the same row. */
   readonly writer: string;
   /**
-   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile, and `db` reads what was there before. On a full disk a reserve is lent to it, so
-   * that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
+   * Runs `work` in one transaction; on SQLite nothing else writes meanwhile, and `db` reads what was there before. On a full disk a
+   * reserve is lent to it, so that control (a rollback) still gets through: `work` is then run again and must do nothing but database work.
    * @throws StorageError when the database is the trouble; whatever `work` throws otherwise, with nothing written
    */
-  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
   close(): Promise<void>;
 }
 export interface SqliteStore extends StoreBase {
@@ -78,7 +87,7 @@ export async function viewStore({ folder, postgresUrl, onTrouble }: StoreOptions
   }
   // Its threads end when they can't go on; then there is just nothing more to be seen.
   const reader = new SqliteThread({ file: join(folder, "evenkeel.db"), readonly: true }, () => undefined);
-  return { db: sqliteDatabase(reader, reader, new Turn()), blobs, close: () => reader.close() };
+  return { db: sqliteDatabase({ writer: reader, reader, turn: new Turn(), within: new Within() }), blobs, close: () => reader.close() };
 }
 
 async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime): Promise<SqliteStore> {
@@ -97,7 +106,8 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
     await firstQuery(writer, file); // the file exists before the reader opens it
     reader = new SqliteThread({ file, readonly: true }, onFatal);
     const turn = new Turn();
-    const db = sqliteDatabase(writer, reader, turn);
+    const within = new Within();
+    const db = sqliteDatabase({ writer, reader, turn, within });
     await migrate(db);
     const ballast = new Ballast(join(options.folder, "ballast"));
     await ballast.fill();
@@ -111,13 +121,14 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
       blobs,
       runtime,
       writer: name,
-      async transaction(work) {
-        const once = () => db.transaction().execute((tx) => turn.holding(() => work(tx)));
+      async transaction(work, { collect = false } = {}) {
+        const transact = () =>
+          (collect ? db.transaction().setIsolationLevel(COLLECTING) : db.transaction()).execute((tx) => within.transaction(() => work(tx)));
         try {
-          return await once();
+          return await transact();
         } catch (error) {
           if (!(error instanceof StorageError) || error.trouble !== "storage-full") throw error;
-          const done = await ballast.lend(once);
+          const done = await ballast.lend(transact);
           if (done === undefined) throw error;
           return done.value;
         }

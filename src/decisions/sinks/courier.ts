@@ -1,10 +1,10 @@
 /** Delivers to one sink: what is recorded, in the order of the log, a batch at a time, each claimed before and acknowledged after. */
+import { retryDelayMs } from "../../access/index.ts";
 import { StorageError, type Store } from "../../store/index.ts";
 import { CursorMoved, type Cursor, type Cursors } from "./cursors.ts";
 import { STREAMS, type Stream } from "./document.ts";
 import type { LogEnd } from "./log-end.ts";
 import { readStretch, type Stretch } from "./read-entries.ts";
-import { retryDelayMs } from "./retry.ts";
 import type { SinkSpec } from "./spec.ts";
 import { DeliveryFailed, type SinkTarget } from "./target.ts";
 

@@ -1,12 +1,9 @@
 /** A sink as people write it. Data, as it stands in YAML. */
 import { Type, type Static } from "typebox";
-import type { Egress } from "../../access/index.ts";
+import { SIGNING, SecretName, secretIssues, type Egress } from "../../access/index.ts";
 import { checked } from "../../checked.ts";
 import { err, ok, unreachable, type Issue, type Result } from "../../std.ts";
-import { signingKey } from "./webhook-signature.ts";
 
-/** Names a value that isn't kept with the sink: the server's environment has it as EVENKEEL_SECRET_ and the name in capitals. */
-const SecretName = Type.String({ pattern: "^[a-z][a-z0-9_]{0,62}$" });
 const Name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}$" });
 
 const NdjsonTarget = Type.Object(
@@ -154,31 +151,10 @@ function targetIssues(target: TargetSpec, { egress, secrets }: SinkSurroundings)
       const refused = egress.check(target.url);
       return [
         ...(refused ? [{ path: "/target/url", ...refused }] : []),
-        ...target.secrets.flatMap((name, i) =>
-          secretIssues(`/target/secrets/${i}`, name, secrets, {
-            isRight: (text) => signingKey(text) !== undefined,
-            expected: "whsec_ or whsk_ and base64: 24 to 64 bytes, or a private key of Ed25519",
-          }),
-        ),
+        ...target.secrets.flatMap((name, i) => secretIssues(`/target/secrets/${i}`, name, secrets, SIGNING)),
       ];
     }
     default:
       return unreachable(target);
   }
-}
-
-/** Never says what the secret is. */
-function secretIssues(
-  path: string,
-  name: string,
-  secrets: SinkSurroundings["secrets"],
-  { isRight, expected }: { readonly isRight: (text: string) => boolean; readonly expected: string },
-): readonly Issue[] {
-  const text = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
-  const variable = `EVENKEEL_SECRET_${name.toUpperCase()}`;
-  if (text === undefined)
-    return [
-      { path, expected: "a secret that this server was started with", got: name, hint: `set ${variable} in the server's environment` },
-    ];
-  return isRight(text) ? [] : [{ path, expected: `${variable} to hold ${expected}`, got: "something else" }];
 }

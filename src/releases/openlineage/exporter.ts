@@ -2,8 +2,8 @@
  * Tells a receiver of OpenLineage what happens here. The audit log is the queue: every change is in it, in one order, in the transaction
  * that made it; so nothing that is recorded waits for the receiver, and a receiver that was away is told everything later.
  */
-import type { Audit, AuditRecord, Egress } from "../../access/index.ts";
-import { Lease, retryDelayMs } from "../../decisions/index.ts";
+import { retryDelayMs, type Audit, type AuditRecord, type Egress } from "../../access/index.ts";
+import { Lease } from "../../decisions/index.ts";
 import { asError } from "../../std.ts";
 import type { Schema } from "../../store/index.ts";
 import { eventsOf, type ComposeParts } from "./compose.ts";

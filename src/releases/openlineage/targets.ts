@@ -2,8 +2,8 @@
 import { stat, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Agent, request } from "undici";
-import { EGRESS_HINT, EgressDenied, type Egress } from "../../access/index.ts";
-import { appendDurably, makeFolder, retryAfterMs } from "../../decisions/index.ts";
+import { EGRESS_HINT, EgressDenied, retryAfterMs, type Egress } from "../../access/index.ts";
+import { appendDurably, makeFolder } from "../../decisions/index.ts";
 import { unreachable } from "../../std.ts";
 import type { RunEvent } from "./event.ts";
 

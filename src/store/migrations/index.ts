@@ -7,6 +7,10 @@ import * as mlflow from "./0005-mlflow.ts";
 import * as data from "./0006-data.ts";
 import * as lineage from "./0007-lineage.ts";
 import * as pipelines from "./0008-pipelines.ts";
+import * as alerts from "./0010-alerts.ts";
+import * as matured from "./0011-matured.ts";
+import * as report from "./0012-report.ts";
+import * as sketches from "./0014-sketches.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -18,4 +22,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0006-data": data,
   "0007-lineage": lineage,
   "0008-pipelines": pipelines,
+  "0010-alerts": alerts,
+  "0011-matured": matured,
+  "0012-report": report,
+  "0014-sketches": sketches,
 };

@@ -82,7 +82,10 @@ export function Evidence({ view: { evidence, openedBy, kind } }: { view: Inciden
 const COUNTED = {
   selections: "Favourable",
   substitutions: "Answered by another",
+  actions: "Answered so",
   flips: "Worse",
+  "net-flips": "Worse less better",
+  outcomes: "Hits",
 } as const satisfies Record<EvidenceView["counts"], string>;
 
 /** Whoever sends decisions moves tallies: a proof that rests on one sender says so. */

@@ -1,0 +1,112 @@
+/** Metrics of one endpoint, computed from tallies when they are asked for. */
+import { mayDo } from "../access/index.ts";
+import { readTotals, type Arm } from "../decisions/index.ts";
+import { groupAnswers, hiddenGroups, readCells, withoutSmallCells, type MetricAnswer } from "../monitoring/index.ts";
+import { metricTerms, placesOf, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
+import type { Issue } from "../std.ts";
+import type { Store } from "../store/index.ts";
+import { EndpointParams } from "./command-body.ts";
+import { EndpointMetricsView, MetricsQuery, metricsAsked, tablesAsked, windowAsked, withNames } from "./endpoint-metrics-view.ts";
+import { iso } from "./iso.ts";
+import { ProblemError } from "./problem.ts";
+import { routeCommander } from "./route-commander.ts";
+import { namesIn } from "./route-views.ts";
+import { principalOf, type Server } from "./server.ts";
+
+export interface EndpointMetricsParts {
+  readonly store: Store;
+  readonly releases: Releases;
+}
+
+const MINUTE_MS = 60_000;
+
+export const endpointMetricsRoutes =
+  ({ store, releases }: EndpointMetricsParts) =>
+  (app: Server) => {
+    const { roomOf, releaseOf } = routeCommander(releases);
+    app.get(
+      "/v1/endpoints/:endpoint/metrics",
+      {
+        config: { right: "read" },
+        schema: {
+          summary: "Metrics of one release, by group",
+          description:
+            "Computed from tallies, for one look at one window: to watch all the time, use guardrails. What can't be computed is null with a reason. Readers without protected:read get letters for groups, whole days, and no small cells.",
+          tags: ["endpoints"],
+          params: EndpointParams,
+          querystring: MetricsQuery,
+          response: { 200: EndpointMetricsView },
+        },
+      },
+      async (request): Promise<EndpointMetricsView> => {
+        const room = roomOf(request.params.endpoint);
+        const { query } = request;
+        const { spec } = room.definition;
+        const declared = spec.groups ?? {};
+        const terms = metricTerms(spec.metrics);
+        const seesGroups = mayDo(principalOf(request), "protected:read");
+        const nowMs = store.runtime.clock.nowMs();
+        const issues: Issue[] = [];
+        const metrics = metricsAsked(query.metric, issues);
+        const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
+        const window = windowAsked(query, nowMs, !seesGroups, issues);
+        if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
+        const release = query.release === undefined ? liveOf(room) : releaseOf(room, query.release);
+        const arm = query.arm ?? armOf(room, release);
+        const favourable = Object.keys(spec.actions).filter((action) => spec.actions[action]?.favourable);
+        const filter = { endpoint: room.name, release: release.id, arm, ...(window ? { window } : {}) };
+        const cells = await readCells(store.db, filter, new Set(favourable));
+        const { tables, answers } = groupAnswers(cells, { declared, sets, metrics, terms });
+        const shown = seesGroups
+          ? answers
+          : withoutSmallCells(answers, tables, hiddenGroups(cells, declared, sets, terms.smallCell), terms.smallCell);
+        const names = namesIn(room, principalOf(request));
+        const asked = {
+          from: window?.fromMinute == null ? null : iso(window.fromMinute * MINUTE_MS),
+          to: iso(window ? window.toMinute * MINUTE_MS : nowMs),
+        };
+        return {
+          endpoint: room.name,
+          release: `r${release.number}`,
+          arm,
+          arms: await armsOf(store, room, release),
+          window: asked,
+          favourable,
+          labels: terms.labels,
+          minimum: terms.minimum,
+          answers: shown.map((answer) => ({ ...withNames(answer, names), window: asked })),
+          notices: [...new Set(shown.flatMap((answer) => noticeOf(answer, (group) => names.label(group))))],
+        };
+      },
+    );
+  };
+
+function liveOf(room: EndpointRoom): ReleaseInfo {
+  const info = room.releases.get(room.table.live);
+  if (!info) throw new Error(`the live release of ${room.name} is none of its releases`);
+  return info;
+}
+
+/** Where the release answers from now; where it answers nobody, from where it did when it was live. */
+function armOf({ table }: EndpointRoom, { id }: ReleaseInfo): Arm {
+  const places = placesOf(table, id);
+  return (["ab", "canary", "shadow"] as const).find((place) => places.includes(place)) ?? "live";
+}
+
+async function armsOf(store: Store, room: EndpointRoom, { id }: ReleaseInfo): Promise<EndpointMetricsView["arms"]> {
+  const decisions = new Map<string, number>();
+  for (const row of await readTotals(store.db, { endpoint: room.name, release: id }))
+    decisions.set(row.arm, (decisions.get(row.arm) ?? 0) + row.decisions);
+  return [...decisions].map(([arm, count]) => ({ arm, decisions: count }));
+}
+
+/** Silence isn't fairness: what keeps a whole attribute from being compared is said aloud. */
+function noticeOf({ reason, reference, attributes }: MetricAnswer, label: (group: Readonly<Record<string, string>>) => string): string[] {
+  if (reason === "reference_missing" && attributes !== null)
+    return [
+      `Nobody in the reference group ${reference ? label(reference) : `of ${attributes.join("/")}`} yet: nothing is compared with it.`,
+    ];
+  if (reason === "selective_labels")
+    return ["Outcomes exist only for people with a favourable answer: what needs those of others is told as bounds."];
+  return [];
+}

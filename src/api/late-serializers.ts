@@ -1,0 +1,16 @@
+/** Serialisers of replies that are compiled when a reply is first sent: of some 200 routes a start would wait a third of a second for. */
+import serializers from "@fastify/fast-json-stringify-compiler";
+
+type Factory = ReturnType<typeof serializers.SerializerSelector>;
+
+/** What Fastify builds serialisers with by itself, put off. A schema that can't be compiled is found by the route's own test, not at start. */
+export function lateSerializers(): Factory {
+  const build = serializers.SerializerSelector();
+  return (externalSchemas, options) => {
+    const compile = build(externalSchemas, options);
+    return (route) => {
+      let serializer: ReturnType<typeof compile> | undefined;
+      return (reply: unknown) => (serializer ??= compile(route))(reply);
+    };
+  };
+}

@@ -1,0 +1,308 @@
+/** Puts a report together from what the rooms know, for one reader. */
+import type { Audit, Principal } from "../../access/index.ts";
+import { mayDo } from "../../access/index.ts";
+import { armClassOf, readDaily, readOutcomeTotals, readPeriod, type DailyRow, type TotalRow } from "../../decisions/index.ts";
+import { countCells, wilson, type ExpectationWatch } from "../../monitoring/index.ts";
+import type { Redress } from "../../redress/index.ts";
+import type { Registry } from "../../registry/index.ts";
+import { madeOf, metricTerms, placesOf, type Drills, type EndpointRoom, type IncidentHead, type Transition } from "../../releases/index.ts";
+import type { ReleaseId } from "../../std.ts";
+import type { Store } from "../../store/index.ts";
+import { endpointView, type EndpointRouteParts } from "../endpoint-routes.ts";
+import { warningView } from "../expectation-routes.ts";
+import { detailView } from "../incident-routes.ts";
+import { iso } from "../iso.ts";
+import { partsView, releaseHead } from "../made-of-view.ts";
+import { drillView } from "../rollout-routes.ts";
+import { namesIn, transitionView } from "../route-views.ts";
+import { groupTables } from "./group-tables.ts";
+import { limitsOf } from "./limits.ts";
+import { EVERYBODY, type Figure, type ReportIncidentView, type ReportView } from "./report-view.ts";
+
+export interface ReportParts extends EndpointRouteParts {
+  readonly store: Store;
+  readonly audit: Audit;
+  readonly registry: Registry;
+  readonly redress: Redress;
+  readonly drills: Drills;
+  readonly expectations: Pick<ExpectationWatch, "warnings" | "sums">;
+}
+
+/** Whole days since 1970 (UTC), half open. */
+export interface ReportPeriod {
+  readonly fromDay: number;
+  readonly toDay: number;
+}
+
+export const DAY_MS = 86_400_000;
+const MINUTES_A_DAY = 1440;
+/** Releases whose groups are shown by themselves, those with the most decisions. */
+const RELEASES_BY_GROUP = 4;
+const TRANSITIONS_MAX = 200;
+const INCIDENTS_MAX = 100;
+const DRILLS_MAX = 200;
+
+/** @param madeBy - who asked for it, as the page says */
+export async function composeReport(
+  parts: ReportParts,
+  room: EndpointRoom,
+  period: ReportPeriod,
+  { reader, madeBy }: { readonly reader: Principal; readonly madeBy: string },
+): Promise<ReportView> {
+  const { store, expectations } = parts;
+  const { spec, budget } = room.definition;
+  const seesGroups = mayDo(reader, "protected:read");
+  const names = namesIn(room, reader);
+  const terms = metricTerms(spec.metrics);
+  const favourable = new Set(Object.keys(spec.actions).filter((action) => spec.actions[action]?.favourable));
+  const of = { endpoint: room.name, ...period };
+  const within = { fromMs: period.fromDay * DAY_MS, toMs: period.toDay * DAY_MS };
+  const rows = (await readPeriod(store.db, of)).filter(({ arm }) => arm !== "pinned");
+  const serving = rows.filter(({ arm }) => armClassOf(arm) === "serving");
+  const outcomes = (
+    await readOutcomeTotals(store.db, {
+      endpoint: room.name,
+      fromMinute: period.fromDay * MINUTES_A_DAY,
+      toMinute: period.toDay * MINUTES_A_DAY,
+    })
+  ).filter(({ arm }) => armClassOf(arm) === "serving");
+  const daily = (await readDaily(store.db, of)).filter(({ arm }) => armClassOf(arm) === "serving");
+  const nameOf = (release: ReleaseId) => (room.releases.has(release) ? room.nameOf(release) : release);
+  const decisions = decisionsView(room, { rows, daily, favourable, nameOf, period, smallCell: seesGroups ? 0 : terms.smallCell });
+  const declared = spec.groups ?? {};
+  const question = { declared, terms, names };
+  // By release and by group a reader who may not see groups could subtract one table from another.
+  const alone = seesGroups ? mostServing(serving).slice(0, RELEASES_BY_GROUP) : [];
+  const groups = [
+    ...groupTables(countCells(serving, outcomes, favourable), { ...question, scope: EVERYBODY }),
+    ...(alone.length < 2
+      ? []
+      : alone.flatMap((release) =>
+          groupTables(
+            countCells(
+              serving.filter((row) => row.release === release),
+              outcomes.filter((row) => row.release === release),
+              favourable,
+            ),
+            { ...question, scope: nameOf(release) },
+          ),
+        )),
+  ];
+  const { guardrails } = await endpointView(parts, room, reader);
+  const transitions = await transitionsIn(parts, room, within);
+  const head = await parts.audit.head();
+  const nowMs = store.runtime.clock.nowMs();
+  const report = {
+    endpoint: room.name,
+    description: spec.description ?? "",
+    from: dayText(period.fromDay),
+    to: dayText(period.toDay),
+    madeAt: iso(nowMs),
+    madeBy,
+    showsGroups: seesGroups,
+    smallCell: terms.smallCell,
+    isOver: nowMs >= within.toMs,
+    decisions,
+    labels: terms.labels,
+    groups,
+  };
+  return {
+    ...report,
+    budget,
+    guardrails: guardrails.map((one) => ({
+      ...one,
+      ...(seesGroups ? {} : { groupDecisions: null, referenceDecisions: null, estimate: null, band: null, likeForLike: null }),
+    })),
+    incidents: await incidentsIn(parts, room, within, reader),
+    transitions: transitions.slice(0, TRANSITIONS_MAX).map((one) => transitionView(room, one, names)),
+    moreTransitions: Math.max(0, transitions.length - TRANSITIONS_MAX),
+    releases: await releasesIn(parts, room, mostServing(rows)),
+    inputs: await inputsIn(parts, room, within),
+    inputWarnings: (await expectations.warnings(room.name, period.fromDay))
+      .filter(({ atMs }) => atMs < within.toMs)
+      .slice(0, 200)
+      .map(warningView),
+    drills: (await parts.drills.list(room.name, DRILLS_MAX))
+      .filter(({ atMs }) => atMs >= within.fromMs && atMs < within.toMs)
+      .map((one) => drillView(room, one)),
+    auditHead: head && `${head.seq}:${head.hash}`,
+    limits: limitsOf(report),
+  };
+}
+
+export const dayText = (day: number): string => iso(day * DAY_MS).slice(0, 10);
+
+interface Counted {
+  readonly rows: readonly TotalRow[];
+  readonly daily: readonly DailyRow[];
+  readonly favourable: ReadonlySet<string>;
+  readonly nameOf: (release: ReleaseId) => string;
+  readonly period: ReportPeriod;
+  /** Fewer decisions than this are no share to show. */
+  readonly smallCell: number;
+}
+
+function decisionsView(
+  room: EndpointRoom,
+  { rows, daily, favourable, nameOf, smallCell, period: { fromDay, toDay } }: Counted,
+): ReportView["decisions"] {
+  const { actions } = room.definition.spec;
+  const serving = rows.filter(({ arm }) => arm !== "shadow");
+  const sum = (of: readonly TotalRow[], field: "decisions" | "counted" | "fallback" | "latencySumUs") =>
+    of.reduce((total, row) => total + row[field], 0);
+  const rate = (of: readonly TotalRow[]) => {
+    const n = sum(of, "decisions");
+    const x = sum(
+      of.filter(({ action }) => favourable.has(action)),
+      "decisions",
+    );
+    const isHidden = n > 0 && n < smallCell;
+    return { decisions: n, favourable: isHidden ? null : x, rate: isHidden ? hidden : rateFigure(x, n) };
+  };
+  const places = Map.groupBy(rows, ({ release, arm }) => `${release}\0${arm}`);
+  const days = Map.groupBy(daily, ({ day }) => day);
+  return {
+    total: sum(serving, "decisions"),
+    repeats: sum(serving, "decisions") - sum(serving, "counted"),
+    fallback: sum(serving, "fallback"),
+    favourable: rate(serving),
+    actions: Object.entries(actions).map(([action, { favourable: isFavourable }]) => ({
+      action,
+      isFavourable,
+      decisions: sum(
+        serving.filter((row) => row.action === action),
+        "decisions",
+      ),
+    })),
+    releases: [...places.values()]
+      .flatMap((of) => {
+        const [first] = of;
+        if (!first) return [];
+        const { release, arm } = first;
+        const n = sum(of, "decisions");
+        return [
+          {
+            release: nameOf(release),
+            name: room.releases.get(release)?.name ?? "",
+            arm,
+            isShadow: arm === "shadow",
+            ...rate(of),
+            fallback: sum(of, "fallback"),
+            meanLatencyMs: n === 0 ? null : sum(of, "latencySumUs") / n / 1000,
+          },
+        ];
+      })
+      .toSorted((a, b) => Number(a.isShadow) - Number(b.isShadow) || b.decisions - a.decisions),
+    days: Array.from({ length: toDay - fromDay }, (_, i) => {
+      const day = fromDay + i;
+      const of = days.get(day) ?? [];
+      const n = of.reduce((total, row) => total + row.decisions, 0);
+      const x = of.filter(({ action }) => favourable.has(action)).reduce((total, row) => total + row.decisions, 0);
+      const releases = new Map<string, number>();
+      for (const { release, decisions } of of) releases.set(nameOf(release), (releases.get(nameOf(release)) ?? 0) + decisions);
+      return { day: dayText(day), decisions: n, favourable: n > 0 && n < smallCell ? null : x, releases: Object.fromEntries(releases) };
+    }),
+  };
+}
+
+const hidden: Figure = { value: null, low: null, high: null, why: "suppressed" };
+function rateFigure(x: number, n: number): Figure {
+  if (n === 0) return { value: null, low: null, high: null, why: "no_decisions" };
+  const [low, high] = wilson({ n, k: x });
+  return { value: x / n, low, high, why: null };
+}
+
+/** Releases with the most decisions first. */
+function mostServing(rows: readonly TotalRow[]): readonly ReleaseId[] {
+  const decisions = new Map<ReleaseId, number>();
+  for (const row of rows) decisions.set(row.release, (decisions.get(row.release) ?? 0) + row.decisions);
+  return [...decisions].toSorted(([, a], [, b]) => b - a).map(([release]) => release);
+}
+
+interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Newest first, one more than are shown where there are more. */
+async function transitionsIn({ releases }: ReportParts, room: EndpointRoom, { fromMs, toMs }: Span): Promise<readonly Transition[]> {
+  const found: Transition[] = [];
+  let before: number | undefined;
+  for (;;) {
+    const page = await releases.history(room.name, { limit: 1000, ...(before === undefined ? {} : { before }) });
+    found.push(...page.filter(({ atMs }) => atMs >= fromMs && atMs < toMs));
+    const last = page.at(-1);
+    if (!last || page.length < 1000 || found.length > 10_000) return found;
+    before = last.generation;
+  }
+}
+
+async function incidentsIn(
+  parts: ReportParts,
+  room: EndpointRoom,
+  { fromMs, toMs }: Span,
+  reader: Principal,
+): Promise<ReportIncidentView[]> {
+  const heads: IncidentHead[] = [];
+  let before: number | undefined;
+  for (;;) {
+    const page = await parts.incidents.list({ endpoint: room.name, limit: 200, ...(before === undefined ? {} : { before }) });
+    heads.push(...page.filter(({ openedAtMs }) => openedAtMs >= fromMs && openedAtMs < toMs));
+    const last = page.at(-1);
+    if (!last || page.length < 200 || heads.length >= INCIDENTS_MAX) break;
+    before = last.n;
+  }
+  const { smallCell } = metricTerms(room.definition.spec.metrics);
+  const shown = (count: number) => (mayDo(reader, "protected:read") || count === 0 || count >= smallCell ? count : null);
+  const views: ReportIncidentView[] = [];
+  for (const { n } of heads.slice(0, INCIDENTS_MAX)) {
+    const incident = await parts.incidents.get(n);
+    if (!incident) continue;
+    const { total, byClass } = await parts.redress.summary(n);
+    const people =
+      total === 0
+        ? null
+        : {
+            total: shown(total),
+            better: shown(byClass.harmed + byClass.worse_terms),
+            worse: shown(byClass.benefited),
+            notReplayable: shown(byClass.not_replayable),
+          };
+    views.push({ ...detailView(incident, parts.releases, reader), people });
+  }
+  return views;
+}
+
+async function releasesIn(
+  { registry, store }: ReportParts,
+  room: EndpointRoom,
+  ids: readonly ReleaseId[],
+): Promise<ReportView["releases"]> {
+  const made: ReportView["releases"] = [];
+  for (const id of ids.slice(0, 20)) {
+    const info = room.releases.get(id);
+    if (!info) continue;
+    const of = await madeOf({ registry, blobs: store.blobs }, info);
+    made.push({
+      ...releaseHead(info),
+      scorer: info.bundle.scorer.kind,
+      createdAt: iso(info.createdAtMs),
+      createdBy: info.createdBy,
+      places: [...placesOf(room.table, id)],
+      isCondemned: room.table.condemned.has(id),
+      ...partsView(of),
+      unknown: [...of.unknown],
+    });
+  }
+  return made;
+}
+
+async function inputsIn({ expectations }: ReportParts, room: EndpointRoom, span: Span): Promise<ReportView["inputs"]> {
+  const byName = new Map(room.definition.compiled.expectations?.list.map(({ name, spec }) => [name, spec.on_breach]));
+  return [...(await expectations.sums(room.name, span))].map(([expectation, { checked, breaches }]) => ({
+    expectation,
+    onBreach: byName.get(expectation) ?? null,
+    checked,
+    breaches: { ...breaches },
+  }));
+}

@@ -1,0 +1,146 @@
+/** Parts of a report about what watches: guardrails, incidents, and what came in. */
+import { actionText, moment, percent, plural, stateText, whole } from "./figures.ts";
+import { html, type Markup } from "./markup.ts";
+import type { ReportIncidentView, ReportView } from "./report-view.ts";
+import { column, number, table, tag, type Cell } from "./tables.ts";
+
+const kindOf = (state: string) =>
+  state === "ok" ? "ok" : state === "breached" ? "bad" : state === "watched" || state === "paused" ? "watch" : "idle";
+const short = (value: number): string =>
+  value >= 1e6 ? value.toExponential(1) : value >= 10 ? whole(Math.round(value)) : value.toFixed(2);
+
+export function guardrails({ guardrails: all, budget, madeAt, showsGroups }: ReportView): Markup {
+  if (all.length === 0) return html`<p>No guardrail is declared: nothing is rolled back by itself, and nobody is told.</p>`;
+  const rows = all.map((one): Cell[] => [
+    html`${one.guardrail}<small>${one.metric.replaceAll("_", " ")}</small>`,
+    `${one.release}${one.arm === "shadow" ? " (shadow)" : ""}`,
+    one.group,
+    one.reference,
+    one.groupDecisions === null ? "hidden" : whole(one.groupDecisions),
+    one.estimate === null
+      ? "–"
+      : html`${one.estimate.toFixed(3)}${one.band ? html`<small>${one.band.low.toFixed(3)} to ${one.band.high === null ? "∞" : one.band.high.toFixed(3)}</small>` : null}`,
+    String(one.limit),
+    `${short(one.evidence)} of ${short(one.threshold)}`,
+    html`${tag(stateText(one.state), kindOf(one.state))}${one.paused === null ? null : html`<small>${one.paused}</small>`}`,
+    actionText(one.action),
+  ]);
+  return html`<p>
+      Guardrails watch all the time and bet against a release with one error budget for its whole life: the chance that a fair release is
+      ever rolled back is at most ${percent(budget)}, over all groups and guardrails. Their counts are since each release began, not of this
+      period, and stand as of ${moment(madeAt)}. Bands hold at all times together. Evidence is the wealth of somebody who bets against the
+      release, beginning with one coin; at the threshold it counts as
+      proof.${showsGroups ? null : " Figures of groups are for those who may see groups."}
+    </p>
+    ${table(
+      "State of every guardrail",
+      [
+        column("Guardrail"),
+        column("Release"),
+        column("Group"),
+        column("Compared with"),
+        number("Decisions"),
+        number("Estimate and band"),
+        number("Limit"),
+        number("Evidence"),
+        column("State"),
+        column("A breach"),
+      ],
+      rows,
+    )}`;
+}
+
+export function incidents({ incidents: all }: ReportView): Markup {
+  if (all.length === 0) return html`<p>None was opened in this period.</p>`;
+  return html`${all.map(incident)}`;
+}
+
+function incident(one: ReportIncidentView): Markup {
+  const { n, title, state, openedAt, openedBy, kind, reason, release, restored, proof, rollback, notRolledBack, people } = one;
+  const facts: (readonly [string, Cell])[] = [
+    ["State", tag(state.replaceAll("_", " "), state === "open" ? "bad" : state === "closed" || state === "resolved" ? "ok" : "watch")],
+    [
+      "Opened",
+      `${moment(openedAt)} by ${openedBy} (${kind === "breach" ? "a guardrail's proof" : kind === "failure" ? "a release that failed" : "a person"})`,
+    ],
+    ["Release", restored === null ? release : `${release}; ${restored} was put back`],
+    ["Why", reason],
+    ...(proof
+      ? [
+          [
+            "Proof",
+            `${proof.guardrail}: ${proof.group} against ${proof.reference}, limit ${proof.limit}, evidence ${short(proof.evidence)} of ${short(proof.threshold)} after ${plural(proof.decisions, "decision")}`,
+          ] as const,
+        ]
+      : []),
+    ...(proof && proof.sources.length === 1 ? [["Rests on", "one writer: all of these decisions came from one token"] as const] : []),
+    ...(rollback
+      ? [
+          [
+            "Rollback",
+            `${rollback.automatic ? "by itself" : "by hand"}; every new request met ${rollback.to} after ${rollback.switchedMs.toFixed(1)} ms${
+              rollback.failedRequests === null ? "" : `, ${plural(rollback.failedRequests, "request")} without an answer meanwhile`
+            }`,
+          ] as const,
+        ]
+      : []),
+    ...(notRolledBack === null ? [] : [["Not rolled back", notRolledBack] as const]),
+    ...(people
+      ? [
+          [
+            "People",
+            `${counted(people.total)} answered by it: ${counted(people.better)} would get a better answer, ${counted(people.worse)} a worse one (nothing is taken from them), of ${counted(people.notReplayable)} it can't be told`,
+          ] as const,
+        ]
+      : [["People", "not looked for yet, or nothing was put back"] as const]),
+  ];
+  return html`<h3>Incident ${n}: ${title}</h3>
+    <dl>
+      ${facts.map(
+        ([name, value]) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
+    ${table(
+      `What happened in incident ${n}`,
+      [column("When"), column("What"), column("By"), column("In words")],
+      one.timeline.map(({ at, kind: what, actor, text }): Cell[] => [moment(at), what.replaceAll("-", " "), actor, text]),
+    )}`;
+}
+const counted = (value: number | null): string => (value === null ? "few" : whole(value));
+
+export function inputs({ inputs: all, inputWarnings }: ReportView): Markup {
+  if (all.length === 0)
+    return html`<p>The endpoint expects nothing of its inputs beyond what it accepts, or nothing was looked at in this period.</p>`;
+  const kinds = [...new Set(all.flatMap(({ breaches }) => Object.keys(breaches).filter((kind) => (breaches[kind] ?? 0) > 0)))];
+  return html`<p>Requests that the endpoint accepts are held against what the data led it to expect. Retries are counted again.</p>
+    ${table(
+      "Requests that were not as expected",
+      [column("Expectation"), column("A breach"), number("Requests"), ...kinds.map(number)],
+      all.map(({ expectation, onBreach, checked, breaches }): Cell[] => [
+        expectation,
+        onBreach === null ? "no longer declared" : `${onBreach}s`,
+        whole(checked),
+        ...kinds.map((kind) => {
+          const n = breaches[kind] ?? 0;
+          return n === 0 ? "0" : html`${whole(n)}<small>${percent(checked === 0 ? 0 : n / checked)}</small>`;
+        }),
+      ]),
+    )}
+    ${
+      inputWarnings.length === 0
+        ? html`<p>No share of breaches was proven to be beyond its limit on any day.</p>`
+        : table(
+            "Days on which a share of breaches was proven to be beyond its limit",
+            [column("When"), column("Expectation"), column("How"), number("Share"), number("Limit")],
+            inputWarnings.map(({ at, expectation, breach, breached, checked, share, limit }): Cell[] => [
+              moment(at),
+              expectation,
+              breach,
+              html`${percent(share)}<small>${whole(breached)} of ${whole(checked)}</small>`,
+              percent(limit),
+            ]),
+          )
+    }`;
+}
