@@ -295,6 +295,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       expectations,
       redress,
       drills,
+      alerts,
       onTrouble: (error) => onError(error, "reports"),
     });
     repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
@@ -381,6 +382,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         version: VERSION,
         log,
         sinks,
+        expectations,
         clockWatch,
         dropped: options.dropped ?? (() => 0),
       }),
@@ -480,7 +482,7 @@ const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
-const VERSION = "0.1.0";
+export const VERSION = "0.1.0";
 
 /** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */
 async function subjectKey(store: Store): Promise<Buffer> {

@@ -42,6 +42,7 @@ export type {
   DatasetView,
 } from "./dataset-view.ts";
 export type { DatasetDiffView } from "./dataset-diff-view.ts";
+export type { SketchesView } from "./dataset-sketch-routes.ts";
 export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";

@@ -50,6 +50,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "GET /v1/datasets/{dataset}",
     "GET /v1/datasets/{dataset}/verification",
     "GET /v1/datasets/{dataset}/versions/{version}",
+    "GET /v1/datasets/{dataset}/versions/{version}/sketches",
     "GET /v1/dataset-version",
     "GET /v1/datasets/{dataset}/diff",
     "GET /v1/datasets/{dataset}/diff/rows",
