@@ -30,6 +30,7 @@ export {
   type ScoreOutcomeRow,
   type ScoreRow,
 } from "./read-bins.ts";
+export { BIN_NAMES, InputProfile, OWN_BINS, binCount, binLabel, inputBinner, type ProfiledInput } from "./input-profile.ts";
 export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
   isReplayable,
