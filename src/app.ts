@@ -253,13 +253,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const rollbacks = new Rollbacks({ store, releases, incidents });
-    const control = new GuardrailControl({
-      store,
-      releases,
-      incidents,
-      evaluator: new GuardrailEvaluator(store),
-      rollbacks,
-    });
+    const evaluator = new GuardrailEvaluator(store, { storeEveryMs: EVIDENCE_EVERY_MS });
+    undo.push(() => evaluator.flush().catch((error: unknown) => onError(asError(error), "guardrails")));
+    const control = new GuardrailControl({ store, releases, incidents, evaluator, rollbacks });
     failures = new FailureControl({ releases, rollbacks });
     const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
@@ -497,6 +493,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 const CLOCK_EVERY_MS = 1000;
 const COUNT_REQUESTS_EVERY_MS = 2000;
+/** Evidence that proves nothing yet is stored this often; what a crash loses of it is formed anew from the counts. */
+const EVIDENCE_EVERY_MS = 5000;
 /** Between two looks for releases whose inputs aren't counted yet. */
 const PROFILES_EVERY_MS = 1000;
 /** A scheduled report is made so soon after its period is over. */

@@ -13,7 +13,13 @@ export function metricsText(io: Io, view: EndpointMetricsView): string {
     sets.set(key, [...(sets.get(key) ?? []), answer]);
   }
   const parts = [...sets].map(([set, answers]) => groupsText(io, set, answers, view));
-  return [head(io, view), serviceText(io, view), ...parts, inputsText(io, view), ...view.notices.map((notice) => styled(io, "yellow", notice))].join("\n\n");
+  return [
+    head(io, view),
+    serviceText(io, view),
+    ...parts,
+    inputsText(io, view),
+    ...view.notices.map((notice) => styled(io, "yellow", notice)),
+  ].join("\n\n");
 }
 
 /** What is about no group. */
@@ -128,6 +134,7 @@ const labelOf = (group: Readonly<Record<string, string>>): string => Object.valu
 const RATIOS = /(_ratio|_difference|_error|_loss|_score|_distance|_index|_statistic)$/;
 function valueText({ metric, value, bounds }: Answer): string {
   if (value === null) return bounds ? `${ratio(bounds.low)} to ${ratio(bounds.high)}` : "–";
+  if (metric === "latency_seconds") return `${ratio(value * 1000, 1)} ms`;
   if (metric === "selection_shortfall" || metric.endsWith("_count")) return Math.round(value).toLocaleString("en");
   if (metric === "selection_rate_p_value") return value < 1e-300 ? "< 1e-300" : value.toPrecision(3);
   return RATIOS.test(metric) ? ratio(value, 3) : metric.endsWith("_rate") ? percent(value) : ratio(value, 3);
@@ -158,7 +165,9 @@ const excludedText = ({ excluded, reason: ofAll }: Answer): string =>
     : [...new Set(excluded.map(({ group, reason }) => `${labelOf(group)} (${reason})`))].join(", ");
 
 /** Why there is no number, in words. */
-function whyText({ reason, numerator, denominator }: Answer, { minimum }: EndpointMetricsView): string {
+function whyText({ metric, reason, numerator, denominator }: Answer, { minimum }: EndpointMetricsView): string {
+  if (metric === "volume_ratio" && reason === "too_few") return "needs a window of at most a week, and two weeks before it";
+  if (metric === "override_rate") return "nothing was reviewed";
   switch (reason) {
     case null:
       return "";
