@@ -58,6 +58,16 @@ test("add, ls, show: a file becomes a version once, with its key, label, groups 
   expect(shown).toMatchObject({ dataset: "clients", number: 2, format: "csv" });
 });
 
+test("show --by: how each column is spread in each group, to those who may know, and not of an attribute that nobody declared", async () => {
+  const shown = await done("seer", "show", "clients/1", "--by", "sex,age");
+  expect(shown).toMatch(/income +all +600 +0 % +600 +1059 +1299 +1539 /);
+  expect(shown).toMatch(/sex f +300 +0 % +300 /);
+  expect(shown).toContain('no attribute "age" is declared; there are sex');
+  const hidden = await done("viewer", "show", "clients/1", "--by", "sex");
+  expect(hidden).toMatch(/income +all +600 /);
+  expect(hidden).not.toMatch(/sex f/);
+});
+
 test("what can't be a version is refused with file, line and what was expected, and nothing is kept", async () => {
   writeFileSync(join(folder, "ragged.csv"), "id,sex\n1,f\n2\n");
   writeFileSync(join(folder, "twice.csv"), "id,sex,good,income\np1,f,1,2\np1,m,1,3\n");
