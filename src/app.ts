@@ -42,7 +42,7 @@ import {
 } from "./api/index.ts";
 import { DecisionLog, Sinks, type Ack } from "./decisions/index.ts";
 import { Blame, Reasons } from "./diagnosis/index.ts";
-import { Alerts, ExpectationWatch, GuardrailEvaluator } from "./monitoring/index.ts";
+import { Alerts, ExpectationWatch, GuardrailEvaluator, RequestTally } from "./monitoring/index.ts";
 import { StepOutcomes } from "./pipelines/index.ts";
 import { LET_GO_WITHIN_MS, assertFree, handOverTo, takeOver } from "./hand-over.ts";
 import { egressOf, containersOf } from "./outside.ts";
@@ -251,7 +251,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
-    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const conditions = new AlertConditions({
+      clock: runtime.clock,
+      releases,
+      incidents,
+      control,
+      drills,
+      sinks,
+      expectations,
+      recorded: () => log.recorded(),
+    });
     const alerts = new Alerts({
       store,
       audit,
@@ -271,6 +280,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       await rollouts.tick();
       await ab.tick();
     });
+    const requests = new RequestTally(store);
+    const countRequests = () => requests.write(releases.rooms().map(({ name }) => ({ endpoint: name, ...gateway.counts(name) })));
+    const counting = repeat(COUNT_REQUESTS_EVERY_MS, "requests", countRequests);
+    undo.push(() => countRequests().catch((error: unknown) => onError(asError(error), "requests")));
     // Apart from the looks: whoever is to be told never delays what is done.
     const telling = repeat(2 * lookEveryMs, "alerts", () => alerts.tick());
     // Apart from the looks: a drill on live traffic takes two seconds.
@@ -283,11 +296,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       audit,
       registry,
       releases,
-      sinks,
-      alerts,
       control,
       incidents,
-      rollbacks,
       expectations,
       redress,
       drills,
@@ -374,10 +384,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({
         ...ui,
+        expectations,
         version: VERSION,
         log,
         sinks,
-        expectations,
         clockWatch,
         dropped: options.dropped ?? (() => 0),
       }),
@@ -458,6 +468,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await openLineage.settled();
       await telling.settled();
       await alerts.settled();
+      await counting.settled();
+      await countRequests();
       await log.flush();
     };
     return { url, firstAdmin, settled, stop, replaced };
@@ -470,6 +482,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 const CLOCK_EVERY_MS = 1000;
 /** Evidence that proves nothing yet is stored this often; what a crash loses of it is formed anew from the counts. */
 const EVIDENCE_EVERY_MS = 5000;
+const COUNT_REQUESTS_EVERY_MS = 2000;
 /** A scheduled report is made so soon after its period is over. */
 const REPORTS_EVERY_MS = 60_000;
 /** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */

@@ -1,7 +1,7 @@
 /** Metrics of one endpoint, computed from tallies when they are asked for. */
-import { mayDo } from "../access/index.ts";
+import { mayDo, type Principal } from "../access/index.ts";
 import { readTotals, type Arm } from "../decisions/index.ts";
-import { groupAnswers, hiddenGroups, readCells, withoutSmallCells, type MetricAnswer } from "../monitoring/index.ts";
+import { readAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
 import { metricTerms, placesOf, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import type { Store } from "../store/index.ts";
@@ -20,66 +20,81 @@ export interface EndpointMetricsParts {
 
 const MINUTE_MS = 60_000;
 
-export const endpointMetricsRoutes =
-  ({ store, releases }: EndpointMetricsParts) =>
-  (app: Server) => {
-    const { roomOf, releaseOf } = routeCommander(releases);
-    app.get(
-      "/v1/endpoints/:endpoint/metrics",
-      {
-        config: { right: "read" },
-        schema: {
-          summary: "Metrics of one release, by group",
-          description:
-            "Computed from tallies, for one look at one window: to watch all the time, use guardrails. What can't be computed is null with a reason. Readers without protected:read get letters for groups, whole days, and no small cells.",
-          tags: ["endpoints"],
-          params: EndpointParams,
-          querystring: MetricsQuery,
-          response: { 200: EndpointMetricsView },
-        },
+export const endpointMetricsRoutes = (parts: EndpointMetricsParts) => (app: Server) => {
+  const { roomOf, releaseOf } = routeCommander(parts.releases);
+  app.get(
+    "/v1/endpoints/:endpoint/metrics",
+    {
+      config: { right: "read" },
+      schema: {
+        summary: "Metrics of one release, by group",
+        description:
+          "Computed from tallies, for one look at one window: to watch all the time, use guardrails. What can't be computed is null with a reason. Readers without protected:read get letters for groups, whole days, and no small cells.",
+        tags: ["endpoints"],
+        params: EndpointParams,
+        querystring: MetricsQuery,
+        response: { 200: EndpointMetricsView },
       },
-      async (request): Promise<EndpointMetricsView> => {
-        const room = roomOf(request.params.endpoint);
-        const { query } = request;
-        const { spec } = room.definition;
-        const declared = spec.groups ?? {};
-        const terms = metricTerms(spec.metrics);
-        const seesGroups = mayDo(principalOf(request), "protected:read");
-        const nowMs = store.runtime.clock.nowMs();
-        const issues: Issue[] = [];
-        const metrics = metricsAsked(query.metric, issues);
-        const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
-        const window = windowAsked(query, nowMs, !seesGroups, issues);
-        if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
-        const release = query.release === undefined ? liveOf(room) : releaseOf(room, query.release);
-        const arm = query.arm ?? armOf(room, release);
-        const favourable = Object.keys(spec.actions).filter((action) => spec.actions[action]?.favourable);
-        const filter = { endpoint: room.name, release: release.id, arm, ...(window ? { window } : {}) };
-        const cells = await readCells(store.db, filter, new Set(favourable));
-        const { tables, answers } = groupAnswers(cells, { declared, sets, metrics, terms });
-        const shown = seesGroups
-          ? answers
-          : withoutSmallCells(answers, tables, hiddenGroups(cells, declared, sets, terms.smallCell), terms.smallCell);
-        const names = namesIn(room, principalOf(request));
-        const asked = {
-          from: window?.fromMinute == null ? null : iso(window.fromMinute * MINUTE_MS),
-          to: iso(window ? window.toMinute * MINUTE_MS : nowMs),
-        };
-        return {
-          endpoint: room.name,
-          release: `r${release.number}`,
-          arm,
-          arms: await armsOf(store, room, release),
-          window: asked,
-          favourable,
-          labels: terms.labels,
-          minimum: terms.minimum,
-          answers: shown.map((answer) => ({ ...withNames(answer, names), window: asked })),
-          notices: [...new Set(shown.flatMap((answer) => noticeOf(answer, (group) => names.label(group))))],
-        };
-      },
-    );
+    },
+    async (request) => {
+      const room = roomOf(request.params.endpoint);
+      const release = request.query.release === undefined ? liveOf(room) : releaseOf(room, request.query.release);
+      return metricsView(parts, { room, release, principal: principalOf(request), query: request.query });
+    },
+  );
+};
+
+interface Asked {
+  readonly room: EndpointRoom;
+  readonly release: ReleaseInfo;
+  readonly principal: Principal;
+  readonly query: MetricsQuery;
+}
+
+async function metricsView({ store }: EndpointMetricsParts, { room, release, principal, query }: Asked): Promise<EndpointMetricsView> {
+  const { spec } = room.definition;
+  const declared = spec.groups ?? {};
+  const seesGroups = mayDo(principal, "protected:read");
+  const nowMs = store.runtime.clock.nowMs();
+  const issues: Issue[] = [];
+  const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
+  const { metrics, service } = metricsAsked(query.metric, issues);
+  const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
+  const window = windowAsked(query, nowMs, !seesGroups, issues);
+  if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
+  const arm = query.arm ?? armOf(room, release);
+  const favourable = Object.keys(spec.actions).filter((action) => spec.actions[action]?.favourable);
+  const found = await readAnswers(store.db, {
+    endpoint: room.name,
+    release: release.id,
+    arm,
+    ...(window ? { window } : {}),
+    declared,
+    sets,
+    metrics,
+    service,
+    terms,
+    favourable: new Set(favourable),
+    hideBelow: seesGroups ? null : terms.smallCell,
+  });
+  const names = namesIn(room, principal);
+  const inWords = (of: Window | undefined) => ({
+    from: of === undefined || of.fromMinute === null ? null : iso(of.fromMinute * MINUTE_MS),
+    to: iso(of ? of.toMinute * MINUTE_MS : nowMs),
+  });
+  return {
+    endpoint: room.name,
+    release: `r${release.number}`,
+    arm,
+    arms: await armsOf(store, room, release),
+    window: inWords(window),
+    favourable,
+    labels: terms.labels,
+    minimum: terms.minimum,
+    answers: found.map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
+    notices: [...new Set(found.flatMap(({ answer }) => noticeOf(withNames(answer, names))))],
   };
+}
 
 function liveOf(room: EndpointRoom): ReleaseInfo {
   const info = room.releases.get(room.table.live);
@@ -101,11 +116,11 @@ async function armsOf(store: Store, room: EndpointRoom, { id }: ReleaseInfo): Pr
 }
 
 /** Silence isn't fairness: what keeps a whole attribute from being compared is said aloud. */
-function noticeOf({ reason, reference, attributes }: MetricAnswer, label: (group: Readonly<Record<string, string>>) => string): string[] {
-  if (reason === "reference_missing" && attributes !== null)
-    return [
-      `Nobody in the reference group ${reference ? label(reference) : `of ${attributes.join("/")}`} yet: nothing is compared with it.`,
-    ];
+function noticeOf({ reason, reference, attributes }: MetricAnswer): string[] {
+  if (reason === "reference_missing" && attributes !== null) {
+    const group = reference ? Object.values(reference).join("/") : `of ${attributes.join("/")}`;
+    return [`Nobody in the reference group ${group} yet: nothing is compared with it.`];
+  }
   if (reason === "selective_labels")
     return ["Outcomes exist only for people with a favourable answer: what needs those of others is told as bounds."];
   return [];

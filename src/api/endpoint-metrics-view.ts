@@ -1,7 +1,16 @@
 /** Metrics of an endpoint as a reader gets them, and what may be asked. */
 import { Type, type Static } from "typebox";
 import { nearest } from "../checked.ts";
-import { GROUP_METRICS, MetricAnswer, isGroupMetric, type GroupMetricName, type Window } from "../monitoring/index.ts";
+import {
+  GROUP_METRICS,
+  MetricAnswer,
+  SERVICE_METRICS,
+  isGroupMetric,
+  isServiceMetric,
+  type GroupMetricName,
+  type ServiceMetricName,
+  type Window,
+} from "../monitoring/index.ts";
 import type { Issue } from "../std.ts";
 import type { GroupNames } from "./group-names.ts";
 
@@ -43,14 +52,16 @@ export const EndpointMetricsView = Type.Object(
 export type EndpointMetricsView = Static<typeof EndpointMetricsView>;
 
 /** Which metrics, in the order of asking. */
-export function metricsAsked(text: string | undefined, issues: Issue[]): readonly GroupMetricName[] {
-  const known = namesOf(GROUP_METRICS);
-  if (text === undefined) return known;
-  return namesIn(text).flatMap((name) => {
-    if (isGroupMetric(name)) return [name];
-    issues.push({ path: "/metric", expected: `a metric: ${known.join(", ")}`, got: name, ...meant(name, known) });
-    return [];
-  });
+export function metricsAsked(
+  text: string | undefined,
+  issues: Issue[],
+): { readonly metrics: readonly GroupMetricName[]; readonly service: readonly ServiceMetricName[] } {
+  const known = [...namesOf(SERVICE_METRICS), ...namesOf(GROUP_METRICS)];
+  const names = text === undefined ? known : namesIn(text);
+  for (const name of names)
+    if (!isGroupMetric(name) && !isServiceMetric(name))
+      issues.push({ path: "/metric", expected: `a metric: ${known.join(", ")}`, got: name, ...meant(name, known) });
+  return { metrics: names.filter(isGroupMetric), service: names.filter(isServiceMetric) };
 }
 
 /** Which tables of groups. @param intersections - shown besides the single attributes where nothing is asked for */

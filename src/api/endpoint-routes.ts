@@ -320,7 +320,10 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   );
 };
 
-export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
+/** What an endpoint is shown by. */
+export type EndpointViewParts = Pick<EndpointRouteParts, "releases" | "control" | "incidents" | "expectations">;
+
+export async function endpointView(parts: EndpointViewParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
   const [tests, open, warnings] = [
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),

@@ -22,6 +22,7 @@ export type DecisionTuple = readonly [
   idempotencyKey: string | null,
   bodyHash: string | null,
   source: string,
+  inputBins: string | null,
 ];
 
 export type ShadowTuple = readonly [
@@ -45,6 +46,8 @@ export interface Batch {
    * was used before with another body stays out.
    */
   readonly wholes?: readonly (readonly [from: number, to: number])[];
+  /** Write, in the same transaction, what earlier batches add to the tables by bin. */
+  readonly countBins?: true;
 }
 
 /** What became of one decision of a batch: its number, the reply recorded before, a key used with another body, or left out with such a one. */
@@ -88,6 +91,7 @@ export const decisionTuple = (record: DecisionRecord): DecisionTuple => [
   record.idempotencyKey,
   record.bodyHash,
   record.source,
+  record.inputBins ?? null,
 ];
 
 export const shadowTuple = (answer: ShadowAnswer): ShadowTuple => [

@@ -6,12 +6,14 @@
 import { sql, type Transaction } from "kysely";
 import { StorageError, type PostgresStore, type Schema } from "../store/index.ts";
 import type { Batch, BatchReply, Committer, DecisionTuple, Settled } from "./batch.ts";
+import { PostgresBins, countLeftBehind } from "./bins-postgres.ts";
 import { NO_DIGEST, batchDigest } from "./digest.ts";
 import { findKnown, keyOf, refusedWholes } from "./postgres-known.ts";
 import { insertDecisions, insertShadows, insertTallies, markCounted, shadowedDecisions, type Insertable } from "./postgres-rows.ts";
 import { isOwnAnswer } from "./rows.ts";
 import { recordedIds } from "./recorded-ids.ts";
 import { storedReply } from "./stored-reply.ts";
+import type { CountedAnswer } from "./tally.ts";
 
 type Tx = Transaction<Schema>;
 
@@ -28,16 +30,25 @@ const SETTLE_POLL_MS = 250;
 
 export class PostgresCommitter implements Committer {
   readonly #store: PostgresStore;
+  readonly #bins: PostgresBins;
   #chain: Chain | undefined;
   #transactionId = "0";
 
   private constructor(store: PostgresStore) {
     this.#store = store;
+    this.#bins = new PostgresBins(store.writer);
   }
 
   static async open(store: PostgresStore): Promise<PostgresCommitter> {
     const committer = new PostgresCommitter(store);
     committer.#chain = await committer.#readChain();
+    // Its cursor is there before its first batch, so that whoever comes after it finds what it left uncounted.
+    await store.db
+      .insertInto("bin_cursor")
+      .values({ writer: store.writer, from_batch: 0, batch: 0, revision: 0 })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    await countLeftBehind(store.db, (work) => store.transaction(work));
     return committer;
   }
 
@@ -45,14 +56,16 @@ export class PostgresCommitter implements Committer {
     for (let attempt = 1; ; attempt++) {
       let isWritten = false;
       try {
-        const { reply, chain } = await this.#store.transaction(async (tx) => {
+        const { reply, chain, answers } = await this.#store.transaction(async (tx) => {
           const written = await this.#write(tx, batch);
           isWritten = true;
           return written;
         });
         this.#chain = chain;
+        this.#bins.committed(answers);
         return reply;
       } catch (error) {
+        this.#bins.forget();
         if (isWritten && error instanceof StorageError) {
           this.#chain = undefined;
           throw new StorageError("outcome-unknown", `the commit wasn't answered: ${error.message}`, { cause: error });
@@ -86,8 +99,12 @@ export class PostgresCommitter implements Committer {
     return last ? { lastBatch: last.batch, digest: last.digest } : { lastBatch: 0, digest: NO_DIGEST };
   }
 
-  async #write(tx: Tx, batch: Batch): Promise<{ readonly reply: BatchReply; readonly chain: Chain }> {
+  async #write(
+    tx: Tx,
+    batch: Batch,
+  ): Promise<{ readonly reply: BatchReply; readonly chain: Chain; readonly answers: readonly CountedAnswer[] }> {
     const chain = this.#chain ?? (await this.#readChain());
+    if (batch.countBins) await this.#bins.write(tx, chain.lastBatch);
     const known = await findKnown(tx, batch.decisions);
     this.#transactionId = known.transactionId;
     const fresh = new Map<string, DecisionTuple>();
@@ -173,6 +190,7 @@ export class PostgresCommitter implements Committer {
     return {
       reply: { settled: batch.decisions.map(settle), shadowsDropped: batch.shadows.length - shadows.texts.length },
       chain: end,
+      answers: [...decisions.answers, ...shadows.answers],
     };
   }
 }

@@ -3,6 +3,7 @@ import type { Schema, SqliteProcedure } from "../store/index.ts";
 import type { Batch, BatchReply, DecisionTuple, Settled, ShadowTuple } from "./batch.ts";
 import { ERASED_CELL, NO_DIGEST, batchDigest, commitmentOf, decisionText, shadowText } from "./digest.ts";
 import type { ArmClass } from "./decision-record.ts";
+import { BinWriter } from "./bins-sqlite.ts";
 import { answerOf, decisionRow, flipOf, isOwnAnswer, shadowAnswerOf, shadowRow, type ShadowedDecision } from "./rows.ts";
 import { storedReply } from "./stored-reply.ts";
 import { SubjectIndex } from "./subject-index.ts";
@@ -27,13 +28,17 @@ class BatchWriter {
   /** Spares the log's index for those who come again and again, of whom it would otherwise read every decision of the day. */
   readonly #lastCountedMs = new Map<string, number>();
   readonly #subjects: SubjectIndex;
+  readonly #bins: BinWriter;
   /** The latest decisions by id, oldest first. */
   readonly #latest = new Map<string, RecordedDecision>();
   #chain: Chain;
+  /** Of the batch under way. */
+  #answers: readonly CountedAnswer[] = [];
 
   constructor(db: Database) {
     this.#statements = prepare(db);
     this.#subjects = new SubjectIndex(db);
+    this.#bins = new BinWriter(db);
     this.#chain = this.#readChain();
     const transaction = db.transaction((batch: Batch) => this.#write(batch));
     this.#transaction = (batch) => transaction.immediate(batch);
@@ -42,9 +47,12 @@ class BatchWriter {
   commit(batch: Batch): BatchReply {
     const before = { ...this.#chain };
     try {
-      return this.#transaction(batch);
+      const reply = this.#transaction(batch);
+      this.#bins.committed(this.#answers);
+      return reply;
     } catch (error) {
       this.#chain = before;
+      this.#bins.forget();
       this.#lastCountedMs.clear();
       this.#latest.clear();
       this.#subjects.reload();
@@ -60,6 +68,8 @@ class BatchWriter {
 
   #write(batch: Batch): BatchReply {
     const written: Written = { batch: this.#chain.lastBatch + 1, texts: [], answers: [], flips: [], decisions: 0, shadows: 0 };
+    this.#answers = written.answers;
+    if (batch.countBins) this.#bins.write(batch.writer, this.#chain.lastBatch);
     const firstSeq = this.#chain.lastSeq + 1;
     const settled = this.#writeDecisions(batch, written);
     let shadowsDropped = 0;
@@ -99,7 +109,8 @@ class BatchWriter {
   }
 
   #writeDecision(tuple: DecisionTuple, written: Written): Settled {
-    const [id, endpoint, release, arm, , cell, subject, payload, salt, , action, , , , , decidedAtMs, , key, bodyHash, source] = tuple;
+    const [id, endpoint, release, arm, , cell, subject, payload, salt, , action, , , , , decidedAtMs, , key, bodyHash, source, inputBins] =
+      tuple;
     if (key !== null) {
       const known = this.#statements.byKey.get(endpoint, source, key);
       if (known) return known.body_hash === bodyHash ? storedReply(known) : "other-body";
@@ -134,13 +145,13 @@ class BatchWriter {
       row.commitment,
       written.batch,
     );
-    this.#statements.insertPayload.run(row.seq, subject, salt, payload);
+    this.#statements.insertPayload.run(row.seq, subject, salt, payload, inputBins);
     if (subject !== null) this.#subjects.add(subject, row.seq);
     this.#remember(id, { seq: row.seq, endpoint, cell, source, release, action, subject });
     this.#chain.lastSeq = row.seq;
     written.decisions++;
     written.texts.push(decisionText(row));
-    written.answers.push(answerOf(row));
+    written.answers.push(answerOf(row, inputBins));
     return row.seq;
   }
 
@@ -305,7 +316,7 @@ function prepare(db: Database) {
       `insert into decision (seq, id, endpoint, release, arm, generation, cell, score, action, favourable, reasons_json, answered_by, because,
        decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, batch) values (${marks(21)})`,
     ),
-    insertPayload: db.prepare("insert into decision_payload (seq, subject, salt, payload) values (?, ?, ?, ?)"),
+    insertPayload: db.prepare("insert into decision_payload (seq, subject, salt, payload, input_bins) values (?, ?, ?, ?, ?)"),
     hasPayload: db.prepare<[number], unknown>("select 1 from decision_payload where seq = ?"),
     shadowed: db.prepare<[string], RecordedDecision>(
       `select d.seq, d.endpoint, d.cell, d.source, d.release, d.action, p.subject

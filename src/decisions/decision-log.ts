@@ -45,6 +45,9 @@ interface Waiting {
   readonly answer: { resolve(outcome: AppendOutcome): void; reject(error: Error): void } | undefined;
 }
 
+/** How often what is counted by bin is written: with the next commit, or by itself when nothing more comes. */
+const COUNT_BINS_EVERY_MS = 2000;
+
 /** How long a failing disk or database is left alone before what was acknowledged from memory is tried again. */
 const RETRY_AFTER_MS = 200;
 
@@ -66,6 +69,10 @@ export class DecisionLog {
   #queue: Waiting[] = [];
   #shadows: ShadowTuple[] = [];
   #running: Promise<void> | undefined;
+  readonly #stopCounting: () => void;
+  /** Recorded answers that no write of bins has covered yet. */
+  #uncounted = false;
+  #isCountingDue = false;
   #isClosing = false;
   #committed = 0;
   #batches = 0;
@@ -84,6 +91,7 @@ export class DecisionLog {
     this.#maxWaitUs = (options.maxWaitMs ?? 2000) * 1000;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
     this.#wholes = new Wholes(store, this.#committer, { maxWaitUs: this.#maxWaitUs, recorded: this.#recorded, onTrouble: this.#onTrouble });
+    this.#stopCounting = store.runtime.timers.every(COUNT_BINS_EVERY_MS, () => this.#countBins());
   }
 
   /** One log for a store: it knows where the log ends. @throws StorageError when the database is the trouble */
@@ -171,15 +179,24 @@ export class DecisionLog {
     return this.#recorded.list();
   }
 
-  /** Resolves when all that waits now has been recorded or refused. */
+  /** Resolves when all that waits now has been recorded or refused, and counted by bin. */
   async flush(): Promise<void> {
+    while (this.#running) await this.#running;
+    this.#countBins();
     while (this.#running) await this.#running;
   }
 
   /** Records all that waits, and takes no more. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#stopCounting();
     await this.flush();
+  }
+
+  #countBins(): void {
+    if (!this.#uncounted) return;
+    this.#isCountingDue = true;
+    this.#start();
   }
 
   #start(): void {
@@ -188,7 +205,7 @@ export class DecisionLog {
   }
 
   get #hasWork(): boolean {
-    return this.#queue.length > 0 || this.#shadows.length > 0 || this.#wholes.areWaiting;
+    return this.#queue.length > 0 || this.#shadows.length > 0 || this.#wholes.areWaiting || this.#isCountingDue;
   }
 
   async #run(): Promise<void> {
@@ -198,7 +215,7 @@ export class DecisionLog {
         await new Promise(setImmediate);
         const shadows = this.#shadows.splice(0, this.#maxBatch);
         await this.#commit(this.#take(), shadows);
-        await this.#wholes.commitSome();
+        if (await this.#wholes.commitSome()) this.#uncounted = true;
       }
     } finally {
       this.#running = undefined;
@@ -219,9 +236,16 @@ export class DecisionLog {
   }
 
   async #commit(waiting: readonly Waiting[], shadows: readonly ShadowTuple[]): Promise<void> {
-    if (waiting.length === 0 && shadows.length === 0) return;
+    const isCounting = this.#isCountingDue;
+    if (waiting.length === 0 && shadows.length === 0 && !isCounting) return;
+    this.#isCountingDue = false;
+    const isEmpty = waiting.length + shadows.length === 0;
+    // What this very batch adds is for the next time.
+    this.#uncounted = !isEmpty;
     try {
-      const reply = await this.#committer.commit({ writer: this.#store.writer, decisions: waiting.map(({ tuple }) => tuple), shadows });
+      const batch = { writer: this.#store.writer, decisions: waiting.map(({ tuple }) => tuple), shadows };
+      const reply = await this.#committer.commit(isCounting ? { ...batch, countBins: true } : batch);
+      if (isEmpty) return;
       this.#batches++;
       this.#committed += waiting.length;
       this.#shadowsDropped += reply.shadowsDropped;
@@ -230,6 +254,7 @@ export class DecisionLog {
         answer?.resolve(outcomeOf(reply.settled[at]));
       }
     } catch (error) {
+      if (isCounting) this.#uncounted = true;
       const trouble = asError(error);
       if (!(trouble instanceof StorageError)) await this.#commitApart(waiting, shadows, trouble);
       else if (trouble.trouble === "outcome-unknown") await this.#lookUp(waiting, shadows, trouble);
@@ -239,7 +264,7 @@ export class DecisionLog {
 
   /** The program is wrong about one record: the others must not pay for it. */
   async #commitApart(waiting: readonly Waiting[], shadows: readonly ShadowTuple[], error: Error): Promise<void> {
-    if (waiting.length + shadows.length === 1) {
+    if (waiting.length + shadows.length <= 1) {
       for (const { answer } of waiting) answer?.reject(error);
       this.#lost += waiting.filter(({ answer }) => answer === undefined).length;
       this.#shadowsDropped += shadows.length;

@@ -47,6 +47,8 @@ export interface DecisionRecord {
   readonly bodyHash: string | null;
   /** Id of the token that sent the request. */
   readonly source: string;
+  /** Bins of the inputs by the release's input profile, one character each; left out where it has none. Erased with the request. */
+  readonly inputBins?: string;
 }
 
 /** What a shadow release would have answered to a recorded decision. The rest is taken from that decision's row. */

@@ -2,9 +2,9 @@
 import { sql, type Transaction } from "kysely";
 import type { Schema, Store } from "../store/index.ts";
 import { ERASED_CELL } from "./digest.ts";
-import { addOutcome, addOutcomeTallies, type OutcomeIncrement } from "./outcomes.ts";
+import { ERASED_WRITER, moveBins } from "./erase-bins.ts";
+import { OutcomeTallies, type OfDecision } from "./outcome-tallies.ts";
 import { seqsOfSubject } from "./read-decisions.ts";
-import { ERASED_WRITER } from "./recount.ts";
 import { answerOf, flipOf, shadowAnswerOf, type StoredShadow } from "./rows.ts";
 import { flipsUp, tallyUp, type CountedAnswer, type Flip, type TallyIncrement } from "./tally.ts";
 
@@ -42,7 +42,7 @@ async function eraseSome(tx: Tx, subject: string): Promise<number> {
     .innerJoin("decision as d", "d.seq", "p.seq")
     .innerJoin("decision_batch as b", "b.batch", "d.batch")
     .selectAll("d")
-    .select("b.writer")
+    .select(["b.writer", "p.input_bins"])
     .where("p.subject", "=", subject)
     .where("p.seq", "in", seqsOfSubject(subject))
     .orderBy("d.seq")
@@ -59,6 +59,10 @@ async function eraseSome(tx: Tx, subject: string): Promise<number> {
     .where("s.decision", "in", ids)
     .execute();
 
+  await moveBins(tx, [
+    ...decisions.map((row) => ({ writer: row.writer, batch: row.batch, answer: answerOf(row, row.input_bins) })),
+    ...shadows.map((row) => ({ writer: row.writer, batch: row.batch, answer: shadowAnswerOf(row) })),
+  ]);
   const answersOf = new Map<string, CountedAnswer[]>();
   const flipsOf = new Map<string, Flip[]>();
   for (const row of decisions) listOf(answersOf, row.writer).push(answerOf(row));
@@ -163,13 +167,9 @@ async function moveFlips(tx: Tx, flip: Flip, counted: number, writer: string): P
   }
 }
 
-async function moveOutcomes(
-  tx: Tx,
-  ids: readonly string[],
-  decisions: ReadonlyMap<string, Parameters<typeof addOutcome>[1]>,
-): Promise<void> {
+async function moveOutcomes(tx: Tx, ids: readonly string[], decisions: ReadonlyMap<string, OfDecision>): Promise<void> {
   const rows = await tx.selectFrom("outcome").select(["decision", "good", "writer"]).where("decision", "in", ids).orderBy("seq").execute();
-  const moved = new Map<string, OutcomeIncrement>();
+  const moved = new OutcomeTallies();
   for (const [id, history] of Map.groupBy(rows, ({ decision }) => decision)) {
     const decision = decisions.get(id);
     if (!decision) continue;
@@ -178,12 +178,12 @@ async function moveOutcomes(
       const by = before === undefined ? { count: 1, corrections: 0 } : { count: 0, corrections: 1 };
       if (before?.good === good) continue;
       if (before) {
-        addOutcome(moved, decision, before.good, before.writer, { count: 0, corrections: 1 });
-        addOutcome(moved, decision, before.good, ERASED_WRITER, { count: 0, corrections: -1 });
+        moved.add(decision, before.good, before.writer, { count: 0, corrections: 1 });
+        moved.add(decision, before.good, ERASED_WRITER, { count: 0, corrections: -1 });
       }
-      addOutcome(moved, decision, good, writer, { count: -by.count, corrections: -by.corrections });
-      addOutcome(moved, decision, good, ERASED_WRITER, by);
+      moved.add(decision, good, writer, { count: -by.count, corrections: -by.corrections });
+      moved.add(decision, good, ERASED_WRITER, by);
     }
   }
-  await addOutcomeTallies(tx, [...moved.values()]);
+  await moved.write(tx);
 }

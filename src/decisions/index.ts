@@ -17,6 +17,19 @@ export { ERASED_CELL } from "./digest.ts";
 export { eraseSubject, sweepErased } from "./erase.ts";
 export { matureOutcomes, readMatured, type MaturedRow, type MaturedState } from "./matured.ts";
 export { readOutcomes, recordOutcomes, type KnownOutcome, type Outcome, type RecordedOutcomes } from "./outcomes.ts";
+export { SCORE_BINS, hourOf, latencyBucketOf, scoreBinOf } from "./bin-counts.ts";
+export {
+  readInputWindow,
+  readLatencyTotals,
+  readLatencyWindow,
+  readScoreOutcomes,
+  readScoreTotals,
+  readScoreWindow,
+  type InputRow,
+  type LatencyRow,
+  type ScoreOutcomeRow,
+  type ScoreRow,
+} from "./read-bins.ts";
 export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
   isReplayable,

@@ -11,6 +11,7 @@ export interface LoggedDecision extends DecisionRow {
   /** Null where the person was erased, and so are `subject` and `payload`. */
   readonly salt: string | null;
   readonly payload: string | null;
+  readonly input_bins: string | null;
 }
 export interface LoggedShadow extends ShadowRow {
   readonly batch: number;
@@ -55,7 +56,7 @@ async function decisionsOf(db: Reader, heads: readonly LoggedBatch["head"][]): P
     .selectFrom("decision as d")
     .leftJoin("decision_payload as p", "p.seq", "d.seq")
     .selectAll("d")
-    .select(["p.subject", "p.salt", "p.payload"])
+    .select(["p.subject", "p.salt", "p.payload", "p.input_bins"])
     .where("d.seq", ">=", Math.min(...filled.map(({ first_seq }) => first_seq)))
     .where("d.seq", "<=", Math.max(...filled.map(({ last_seq }) => last_seq)))
     .orderBy("d.seq")

@@ -3,8 +3,8 @@ import type { Transaction } from "kysely";
 import type { DecisionId, EndpointName } from "../std.ts";
 import type { Schema, Store } from "../store/index.ts";
 import { ERASED_CELL } from "./digest.ts";
+import { OutcomeTallies, type OfDecision } from "./outcome-tallies.ts";
 import type { Reader } from "./read-tallies.ts";
-import { minuteOf } from "./tally.ts";
 
 type Tx = Transaction<Schema>;
 
@@ -65,7 +65,7 @@ export async function recordOutcomes(
     const unknown: DecisionId[] = [];
     const rows: Omit<Schema["outcome"], "seq">[] = [];
     const correctedIds: DecisionId[] = [];
-    const tallies = new Map<string, OutcomeIncrement>();
+    const tallies = new OutcomeTallies();
     // One order everywhere, so that two gateways that record the same decisions don't wait for each other.
     const ids = [...new Set(outcomes.map(({ decision }) => decision))].toSorted();
     const decisions = await lockDecisions(tx, ids, store.kind);
@@ -94,14 +94,14 @@ export async function recordOutcomes(
       latest.set(outcome.decision, { value: outcome.value, good, writer: store.writer });
       if (before === undefined) {
         recorded++;
-        addOutcome(tallies, decision, good, store.writer, { count: 1, corrections: 0 });
+        tallies.add(decision, good, store.writer, { count: 1, corrections: 0 });
         continue;
       }
       corrected++;
       correctedIds.push(outcome.decision);
       if (before.good === good) continue;
-      addOutcome(tallies, decision, before.good, before.writer, { count: 0, corrections: -1 });
-      addOutcome(tallies, decision, good, store.writer, { count: 0, corrections: 1 });
+      tallies.add(decision, before.good, before.writer, { count: 0, corrections: -1 });
+      tallies.add(decision, good, store.writer, { count: 0, corrections: 1 });
     }
     // Before any row is written, as the audit log wants it.
     if (correctedIds.length > 0) await onCorrected?.(tx, correctedIds);
@@ -110,7 +110,7 @@ export async function recordOutcomes(
         .insertInto("outcome")
         .values(rows.slice(at, at + CHUNK))
         .execute();
-    await addOutcomeTallies(tx, [...tallies.values()]);
+    await tallies.write(tx);
     return { recorded, corrected, unchanged, unknown: [...new Set(unknown)] };
   });
 }
@@ -127,45 +127,13 @@ export async function readOutcomes(db: Reader, decision: DecisionId): Promise<re
   }));
 }
 
-export type OutcomeIncrement = Schema["outcome_tally"];
-export type OfDecision = Pick<OutcomeIncrement, "endpoint" | "release" | "arm" | "cell" | "action"> & { readonly decided_at_ms: number };
-
-/** What one outcome does to the tallies. */
-export function addOutcome(
-  tallies: Map<string, OutcomeIncrement>,
-  { decided_at_ms, endpoint, release, arm, cell, action }: OfDecision,
-  good: 0 | 1,
-  writer: string,
-  by: { readonly count: number; readonly corrections: number },
-): void {
-  const minute = minuteOf(decided_at_ms);
-  const key = [endpoint, release, arm, cell, minute, action, good, writer].join("\0");
-  const row = tallies.get(key) ?? { endpoint, release, arm, cell, minute, action, good, writer, count: 0, corrections: 0 };
-  tallies.set(key, { ...row, count: row.count + by.count, corrections: row.corrections + by.corrections });
-}
-
-export async function addOutcomeTallies(tx: Tx, rows: readonly OutcomeIncrement[]): Promise<void> {
-  for (let at = 0; at < rows.length; at += CHUNK) {
-    await tx
-      .insertInto("outcome_tally")
-      .values(rows.slice(at, at + CHUNK))
-      .onConflict((conflict) =>
-        conflict.columns(["endpoint", "release", "arm", "cell", "minute", "action", "good", "writer"]).doUpdateSet((eb) => ({
-          count: eb("outcome_tally.count", "+", eb.ref("excluded.count")),
-          corrections: eb("outcome_tally.corrections", "+", eb.ref("excluded.corrections")),
-        })),
-      )
-      .execute();
-  }
-}
-
 /** On PostgreSQL the rows stay locked, so that a decision's first outcome can't be recorded twice at once. */
 async function lockDecisions(tx: Tx, ids: readonly string[], kind: Store["kind"]): Promise<ReadonlyMap<string, OfDecision>> {
   const found = new Map<string, OfDecision>();
   for (let at = 0; at < ids.length; at += CHUNK) {
     const query = tx
       .selectFrom("decision")
-      .select(["id", "endpoint", "release", "arm", "cell", "action", "decided_at_ms"])
+      .select(["id", "endpoint", "release", "arm", "cell", "action", "decided_at_ms", "score"])
       .where("id", "in", ids.slice(at, at + CHUNK))
       .orderBy("id");
     for (const row of await (kind === "postgres" ? query.forUpdate() : query).execute()) found.set(row.id, row);

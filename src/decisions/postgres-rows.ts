@@ -80,10 +80,10 @@ export async function insertDecisions(tx: Tx, batch: number, rows: readonly Inse
       select * from unnest(${texts(column(0))}, ${texts(column(1))}, ${texts(column(2))}, ${texts(column(3))}, ${ints(column(4))},
         ${texts(column(5))}, ${texts(column(6))}, ${texts(column(7))}, ${texts(column(8))}, ${reals(column(9))}, ${texts(column(10))},
         ${ints(column(11))}, ${texts(column(12))}, ${texts(column(13))}, ${texts(column(14))}, ${ints(column(15))}, ${ints(column(16))},
-        ${texts(column(17))}, ${texts(column(18))}, ${texts(column(19))}, ${ints(rows.map(({ counted }) => (counted ? 1 : 0)))},
-        ${texts(commitments)}) with ordinality
+        ${texts(column(17))}, ${texts(column(18))}, ${texts(column(19))}, ${texts(column(20))},
+        ${ints(rows.map(({ counted }) => (counted ? 1 : 0)))}, ${texts(commitments)}) with ordinality
       as i (id, endpoint, release, arm, generation, cell, subject, payload, salt, score, action, favourable, reasons_json, answered_by,
-        because, decided_at_ms, latency_us, idempotency_key, body_hash, source, counted, commitment, n)
+        because, decided_at_ms, latency_us, idempotency_key, body_hash, source, input_bins, counted, commitment, n)
     ), gone_in as (
       insert into decision (id, endpoint, release, arm, generation, cell, score, action, favourable, reasons_json, answered_by, because,
         decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, batch)
@@ -91,17 +91,21 @@ export async function insertDecisions(tx: Tx, batch: number, rows: readonly Inse
         decided_at_ms, latency_us, source, idempotency_key, body_hash, counted, commitment, ${batch} from input order by n
       on conflict do nothing returning seq, id
     ), payloads as (
-      insert into decision_payload (seq, subject, salt, payload)
-      select gone_in.seq, input.subject, input.salt, input.payload from gone_in join input on input.id = gone_in.id
+      insert into decision_payload (seq, subject, salt, payload, input_bins)
+      select gone_in.seq, input.subject, input.salt, input.payload, input.input_bins from gone_in join input on input.id = gone_in.id
     )
     select seq, id from gone_in order by seq`.execute(tx);
   const byId = new Map(rows.map((row, at) => [row.tuple[0], { ...row, commitment: commitments[at] ?? "" }]));
   const stored = inserted.map(({ seq, id }) => {
     const row = byId.get(id);
     if (!row) throw new Error(`PostgreSQL gave back a decision that wasn't sent: ${id}`);
-    return decisionRow(row.tuple, { seq, counted: row.counted, commitment: row.commitment });
+    return { tuple: row.tuple, row: decisionRow(row.tuple, { seq, counted: row.counted, commitment: row.commitment }) };
   });
-  return { rows: stored, texts: stored.map((row) => decisionText(row)), answers: stored.map((row) => answerOf(row)) };
+  return {
+    rows: stored.map(({ row }) => row),
+    texts: stored.map(({ row }) => decisionText(row)),
+    answers: stored.map(({ row, tuple }) => answerOf(row, tuple[20])),
+  };
 }
 
 export interface Shadowed {

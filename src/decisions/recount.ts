@@ -3,16 +3,26 @@ import { sql } from "kysely";
 import type { EndpointName } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import { ERASED_CELL } from "./digest.ts";
+import { ERASED_WRITER } from "./erase-bins.ts";
 import { loggedBatches } from "./log-rows.ts";
 import type { Reader } from "./read-tallies.ts";
+import { binDifferences, scoreOutcomeDifferences } from "./recount-bins.ts";
 import { answerOf, shadowAnswerOf } from "./rows.ts";
 import { tallyUp, type Counts, type TallyIncrement } from "./tally.ts";
 
-/** Counts of erased people stay under this writer's name: they hold nothing personal, and the log can't be counted for them. */
-export const ERASED_WRITER = "erased";
-
 export interface TallyDifference {
-  readonly table: "tally" | "tally_total" | "tally_day" | "flip_total" | "outcome_tally";
+  readonly table:
+    | "tally"
+    | "tally_total"
+    | "tally_day"
+    | "flip_total"
+    | "outcome_tally"
+    | "latency_tally"
+    | "latency_total"
+    | "score_tally"
+    | "score_total"
+    | "score_outcome_tally"
+    | "input_tally";
   /** Which row. */
   readonly key: string;
   readonly message: string;
@@ -39,7 +49,8 @@ export async function recount(store: Store, endpoint?: EndpointName): Promise<Re
     if (!isDisturbed || attempt === ATTEMPTS) {
       const others = [...(await totalDifferences(store.db, endpoint)), ...(await dayDifferences(store.db, endpoint))];
       const pairs = [...(await flipDifferences(store.db, endpoint)), ...(await outcomeDifferences(store.db, endpoint))];
-      const all = [...differences, ...others, ...pairs];
+      const bins = [...(await binDifferences(store.db, endpoint)), ...(await scoreOutcomeDifferences(store.db, endpoint))];
+      const all = [...differences, ...others, ...pairs, ...bins];
       return { ok: all.length === 0, counted, differences: all.slice(0, MAX_DIFFERENCES) };
     }
   }

@@ -43,8 +43,11 @@ export function decisionRow(
   };
 }
 
-/** What a tally needs to know of a stored decision. */
-export const answerOf = (row: Omit<StoredDecision, "arm" | "answered_by"> & { arm: string; answered_by: string }): CountedAnswer => ({
+/** What a tally needs to know of a stored decision, and of its request where that is at hand. */
+export const answerOf = (
+  row: Omit<StoredDecision, "arm" | "answered_by"> & { arm: string; answered_by: string },
+  inputBins: string | null = null,
+): CountedAnswer => ({
   endpoint: row.endpoint,
   release: row.release,
   arm: asServingArm(row.arm),
@@ -56,6 +59,7 @@ export const answerOf = (row: Omit<StoredDecision, "arm" | "answered_by"> & { ar
   isFallback: row.answered_by === "fallback" || row.answered_by === "standby",
   score: row.score,
   latencyUs: row.latency_us,
+  inputBins,
 });
 /** `decision.arm` holds nothing but what records had. */
 const asServingArm = (arm: string): ServingArm => arm as ServingArm;
@@ -110,6 +114,7 @@ export const shadowAnswerOf = (row: StoredShadow): CountedAnswer => ({
   isFallback: row.because !== null,
   score: row.score,
   latencyUs: row.latency_us,
+  inputBins: null,
 });
 
 /** The pair of answers, where the shadow's counts; undefined where it doesn't. */

@@ -14,6 +14,7 @@ const answer = fc.record<CountedAnswer>({
   isFallback: fc.boolean(),
   score: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
   latencyUs: fc.nat(10_000),
+  inputBins: fc.constant(null),
 });
 
 const keyOf = ({ endpoint, release, arm, cell, source, action, minute }: TallyIncrement) =>

@@ -24,6 +24,8 @@ export interface CountedAnswer {
   readonly isFallback: boolean;
   readonly score: number | null;
   readonly latencyUs: number;
+  /** One character an input of the release's input profile; null where nothing is counted. */
+  readonly inputBins: string | null;
 }
 
 /** Integer counts that only grow and add up over any of their keys. */

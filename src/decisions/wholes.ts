@@ -66,10 +66,11 @@ export class Wholes {
     return new Promise((resolve, reject) => void this.#queue.push({ tuples, sinceUs, resolve, reject }));
   }
 
-  /** Commits the next ones, if any wait, in one transaction. */
-  async commitSome(): Promise<void> {
+  /** Commits the next ones, if any wait, in one transaction. @returns whether there were any */
+  async commitSome(): Promise<boolean> {
     const some = this.#take();
     if (some.length > 0) await this.#commit(some);
+    return some.length > 0;
   }
 
   #take(): readonly Whole[] {

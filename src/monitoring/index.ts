@@ -65,14 +65,17 @@ export {
   type TestKind,
   type TestState,
 } from "./sequential-test.ts";
+export { RequestTally } from "./request-tally.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
 export { GROUP_METRICS, groupAnswers, isGroupMetric, type GroupMetricName, type GroupQuestion } from "./values/group-metrics.ts";
 export { countCells, type CellCounts } from "./values/groups.ts";
+export { readAnswers, type MetricsQuestion, type WindowedAnswer } from "./values/read-answers.ts";
 export { readCells, type Window } from "./values/read-cells.ts";
-export type { Labels, Terms } from "./values/rates.ts";
 export { hiddenGroups, withoutSmallCells } from "./values/small-cells.ts";
+export { SERVICE_METRICS, isServiceMetric, latencyQuantile, type ServiceMetricName } from "./values/service.ts";
+export type { Labels, Terms } from "./values/rates.ts";
 export {
   evidenceWithoutEach,
   restsOnWriter,

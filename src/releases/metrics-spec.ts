@@ -1,5 +1,6 @@
 /** What an endpoint says of its metrics: whom groups are compared with, whose outcomes become known, which cells are too small. */
 import { Type, type Static } from "typebox";
+import { SCORE_BINS } from "../decisions/index.ts";
 import type { GroupValues, Terms } from "../monitoring/index.ts";
 import type { GroupsSpec } from "../serving/index.ts";
 import type { Issue } from "../std.ts";
@@ -32,6 +33,14 @@ export const MetricsSpec = Type.Object(
     min_group_share: Type.Optional(
       Type.Number({ minimum: 0, maximum: 0.5, description: "Smaller groups aren't a reference by being best off; 0 by default" }),
     ),
+    score: Type.Optional(
+      Type.Enum(["probability", "points"], {
+        description: "What scores are: chances of a good outcome (the default of models), or anything else (the default of rules)",
+      }),
+    ),
+    score_step: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1, description: "All scores are multiples of it, as points are: 0.01" }),
+    ),
     small_cell: Type.Optional(
       Type.Integer({ minimum: 5, maximum: 1000, description: "Fewer are hidden from readers who may not see groups; 10 by default" }),
     ),
@@ -48,17 +57,22 @@ const DEFAULTS = { minimum: 30, labels: "favourable_only", smallCell: 10 } as co
 /** The terms that an endpoint's metrics are computed on, whether it says any or not. */
 export interface MetricTerms extends Terms {
   readonly smallCell: number;
+  /** Attributes that are looked at together, besides each alone. */
   readonly intersections: readonly (readonly string[])[];
 }
 
-export function metricTerms(spec: MetricsSpec = {}): MetricTerms {
+
+/** @param scorer - kind of the release's scorer: a rule's scores aren't chances of anything, unless the endpoint says so */
+export function metricTerms(spec: MetricsSpec = {}, scorer = ""): MetricTerms {
   const references = new Map(Object.entries(spec.references ?? {}).map(([key, value]) => [key, groupOf(key, value)]));
   return {
     minimum: spec.minimum ?? DEFAULTS.minimum,
     labels: spec.labels ?? DEFAULTS.labels,
     minGroupShare: spec.min_group_share ?? 0,
-    smallCell: spec.small_cell ?? DEFAULTS.smallCell,
+    isProbability: spec.score === undefined ? scorer !== "rules" : spec.score === "probability",
     intersections: spec.intersections ?? [],
+    hasFineScores: spec.score_step !== undefined && isWhole(spec.score_step * SCORE_BINS),
+    smallCell: spec.small_cell ?? DEFAULTS.smallCell,
     referenceOf(attributes) {
       const own = references.get(attributes.join(TOGETHER));
       if (own || attributes.length < 2) return own;
@@ -68,6 +82,8 @@ export function metricTerms(spec: MetricsSpec = {}): MetricTerms {
     },
   };
 }
+
+const isWhole = (value: number): boolean => value >= 1 && Math.abs(value - Math.round(value)) < 1e-9;
 
 function groupOf(key: string, value: string): GroupValues {
   const values = value.split(TOGETHER);

@@ -97,11 +97,14 @@ export interface GatewayStats {
   readonly shadows: ShadowStats;
 }
 
-/** Valid requests of one endpoint since the gateway was made. */
+/** Requests of one endpoint since the gateway was made. */
 export interface RequestCounts {
+  /** Valid ones. */
   readonly answered: number;
   /** Refused as too many, too late or beyond every release, or failed in the log. A reused key or a wrong body is the caller's. */
   readonly unanswered: number;
+  /** Malformed ones. */
+  readonly rejected: number;
 }
 
 /** Even when all time is spent, the last in line gets this much: mostly it is a rule, which needs none. */
@@ -119,7 +122,7 @@ export class Gateway {
   readonly #subjectHash: SubjectHash;
   readonly #failures = new FailureWatch();
   readonly #expected = new ExpectationCounts();
-  readonly #counts = new Map<string, { answered: number; unanswered: number }>();
+  readonly #counts = new Map<string, { -readonly [K in keyof RequestCounts]: number }>();
   readonly #durations = new Map<string, Durations>();
   readonly #door: Door;
   /** The last beat; null where nobody beats. */
@@ -181,8 +184,8 @@ export class Gateway {
   counts(endpoint: string): RequestCounts {
     return { ...this.#countsOf(endpoint) };
   }
-  #countsOf(endpoint: string): { answered: number; unanswered: number } {
-    const counts = this.#counts.get(endpoint) ?? { answered: 0, unanswered: 0 };
+  #countsOf(endpoint: string): { -readonly [K in keyof RequestCounts]: number } {
+    const counts = this.#counts.get(endpoint) ?? { answered: 0, unanswered: 0, rejected: 0 };
     this.#counts.set(endpoint, counts);
     return counts;
   }
@@ -283,9 +286,15 @@ export class Gateway {
     if (!table) return err({ kind: "unknown-endpoint" });
     const counts = this.#countsOf(endpoint);
     const request = table.view.endpoint.parse(body);
-    if (!request.ok) return err({ kind: "invalid", issues: request.error });
+    if (!request.ok) {
+      counts.rejected++;
+      return err({ kind: "invalid", issues: request.error });
+    }
     const unexpected = this.#expected.look(table.view.endpoint, request.value.inputs, meta.pinned === undefined);
-    if (unexpected !== null) return err({ kind: "invalid", issues: unexpected });
+    if (unexpected !== null) {
+      counts.rejected++;
+      return err({ kind: "invalid", issues: unexpected });
+    }
     this.#inFlight++;
     table.enter();
     try {
@@ -338,7 +347,10 @@ export class Gateway {
     try {
       const { endpoint: compiled } = table.view;
       const requests = await parseAll(table, applications, ({ inputs }) => this.#expected.look(compiled, inputs, pinned === null));
-      if (!requests.ok) return err({ kind: "invalid", issues: requests.error });
+      if (!requests.ok) {
+        counts.rejected += count;
+        return err({ kind: "invalid", issues: requests.error });
+      }
       const done = await decideAll(
         {
           log,

@@ -53,6 +53,15 @@ export interface Schema {
   flip_total: FlipTotalTable;
   outcome: OutcomeTable;
   outcome_tally: OutcomeTallyTable;
+  latency_tally: LatencyTallyTable;
+  latency_total: LatencyTotalTable;
+  score_tally: ScoreTallyTable;
+  score_total: ScoreTotalTable;
+  score_outcome_tally: ScoreOutcomeTallyTable;
+  input_tally: InputTallyTable;
+  input_profile: InputProfileTable;
+  bin_cursor: BinCursorTable;
+  request_tally: RequestTallyTable;
   matured_outcome: MaturedOutcomeTable;
   matured_cursor: MaturedCursorTable;
   sink: SinkTable;
@@ -427,6 +436,8 @@ export interface DecisionPayloadTable {
   subject: string | null;
   salt: string;
   payload: string;
+  /** One character an input of the release's `input_profile`; null where its inputs aren't counted. */
+  input_bins: string | null;
 }
 /**
  * Decisions about a subject, on SQLite, up to the number in setting `subject_indexed_up_to` (and some beyond it). Rows of people who
@@ -551,6 +562,84 @@ export interface OutcomeTallyTable {
   good: Flag;
   count: number;
   corrections: number;
+}
+interface SeriesKey {
+  endpoint: string;
+  release: string;
+  arm: string;
+  writer: string;
+}
+/** Latencies of a release in an hour (whole hours since 1970, UTC). `bucket` i is up to 2^(i/8) seconds. Only grows. */
+export interface LatencyTallyTable extends SeriesKey {
+  hour: number;
+  bucket: number;
+  count: number;
+}
+/** The same over all hours. */
+export interface LatencyTotalTable extends SeriesKey {
+  bucket: number;
+  count: number;
+}
+/** Scores of a release's people in a day, in 100 bins. */
+export interface ScoreTallyTable extends SeriesKey {
+  day: number;
+  cell: string;
+  bin: number;
+  count: number;
+  /** Sum of round(score · 10⁶). */
+  sum_u6: number;
+}
+/** The same over all days. */
+export interface ScoreTotalTable extends SeriesKey {
+  cell: string;
+  bin: number;
+  count: number;
+  sum_u6: number;
+}
+/** Known outcomes by the score that their decisions had, corrections included: for display, never for tests. */
+export interface ScoreOutcomeTallyTable extends SeriesKey {
+  /** Of the decision. */
+  day: number;
+  cell: string;
+  bin: number;
+  good: Flag;
+  count: number;
+  sum_u6: number;
+  /** Sum of round(score² · 10⁶). */
+  sumsq_u6: number;
+}
+/** Inputs of decisions in an hour, by their bin in the release's `input_profile`. */
+export interface InputTallyTable extends SeriesKey {
+  hour: number;
+  /** Its place in the profile. */
+  input: number;
+  bin: number;
+  count: number;
+}
+/** Requests for decisions in a minute, answered or not: written every few seconds, so a crash loses the last ones. */
+export interface RequestTallyTable {
+  endpoint: string;
+  minute: number;
+  writer: string;
+  requests: number;
+  /** Malformed. */
+  rejected: number;
+  /** Got no answer: too many, too late, beyond every release, or not recorded. */
+  failed: number;
+}
+/** How a release's inputs are put into bins, and how its training data lies in them. Never changes. */
+export interface InputProfileTable {
+  release: string;
+  profile_json: string;
+  made_at_ms: number;
+}
+/** Of a writer's batches, those above `from_batch` and up to `batch` are in the tables by bin. */
+export interface BinCursorTable {
+  writer: string;
+  from_batch: number;
+  batch: number;
+  /** Grows when somebody changes what isn't counted yet: whoever has counted it in memory counts it again. */
+  revision: number;
 }
 
 /** What had become of counted decisions when they reached an age: `good`, `bad` or `missing`. Only grows; later outcomes aren't tested. */

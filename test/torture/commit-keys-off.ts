@@ -8,9 +8,9 @@ const commitWithoutKeys: typeof commitBatches = (db) => {
       ...batch,
       decisions: batch.decisions.map(([...tuple]) => {
         const [id, endpoint, release, arm, generation, cell, subject, payload, salt, score, action, favourable, reasons, ...rest] = tuple;
-        const [answeredBy, because, decidedAtMs, latencyUs, , , source] = rest;
+        const [answeredBy, because, decidedAtMs, latencyUs, , , source, inputBins] = rest;
         const head = [id, endpoint, release, arm, generation, cell, subject, payload, salt, score, action, favourable, reasons] as const;
-        return [...head, answeredBy, because, decidedAtMs, latencyUs, null, null, source] as const;
+        return [...head, answeredBy, because, decidedAtMs, latencyUs, null, null, source, inputBins] as const;
       }),
     });
 };

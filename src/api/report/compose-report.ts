@@ -8,7 +8,7 @@ import type { Registry } from "../../registry/index.ts";
 import { madeOf, metricTerms, placesOf, type Drills, type EndpointRoom, type IncidentHead, type Transition } from "../../releases/index.ts";
 import type { ReleaseId } from "../../std.ts";
 import type { Store } from "../../store/index.ts";
-import { endpointView, type EndpointRouteParts } from "../endpoint-routes.ts";
+import { endpointView, type EndpointViewParts } from "../endpoint-routes.ts";
 import { warningView } from "../expectation-routes.ts";
 import { detailView } from "../incident-routes.ts";
 import { iso } from "../iso.ts";
@@ -19,7 +19,7 @@ import { groupTables } from "./group-tables.ts";
 import { limitsOf } from "./limits.ts";
 import { EVERYBODY, type Figure, type ReportIncidentView, type ReportView } from "./report-view.ts";
 
-export interface ReportParts extends EndpointRouteParts {
+export interface ReportParts extends EndpointViewParts {
   readonly store: Store;
   readonly audit: Audit;
   readonly registry: Registry;

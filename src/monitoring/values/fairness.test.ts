@@ -13,11 +13,13 @@ const terms = (changes: Partial<Terms> = {}): Terms => ({
   minimum: 1,
   labels: "all",
   minGroupShare: 0,
+  isProbability: true,
+  hasFineScores: false,
   referenceOf: () => undefined,
   ...changes,
 });
 const counts = (of: Partial<GroupCounts>): GroupCounts => ({ ...noCounts(), ...of });
-const cell = (groups: Record<string, string>, of: Partial<GroupCounts>): CellCounts => ({ groups, counts: counts(of) });
+const cell = (groups: Record<string, string>, of: Partial<GroupCounts>): CellCounts => ({ cell: "", groups, counts: counts(of) });
 /** A group by its four outcomes. */
 const quad = (groups: Record<string, string>, [tp, fp, fn, tn]: readonly [number, number, number, number]) =>
   cell(groups, { n: tp + fp + fn + tn, x: tp + fp, tp, fp, fn, tn });
@@ -280,6 +282,7 @@ describe("30,000 card clients and a rule (§14.1)", () => {
   const declared = { sex: ["male", "female"], education: ["graduate", "university", "high_school"] };
   const everybody = [...cells.values()];
   const withoutUnknown = everybody.map(({ groups, counts: of }) => ({
+    cell: "",
     groups: { ...groups, ...(groups["education"] === "other_unknown" ? { education: "unknown" } : {}) },
     counts: of,
   }));
@@ -352,7 +355,7 @@ describe("30,000 card clients and a rule (§14.1)", () => {
   });
 
   test("with outcomes of the approved only, bounds hold the true rate", () => {
-    const lent = everybody.map(({ groups, counts: of }) => ({ groups, counts: { ...of, fn: 0, tn: 0 } }));
+    const lent = everybody.map(({ groups, counts: of }) => ({ cell: "", groups, counts: { ...of, fn: 0, tn: 0 } }));
     const answers = groupMetric("true_positive_rate", groupTable(lent, declared, ["sex"]), own("favourable_only"));
     const bounds = (sex: string) => one(answers, { sex })?.bounds;
     expect(bounds("female")).toEqual({ low: expect.closeTo(0.741415, 6), high: 1 });

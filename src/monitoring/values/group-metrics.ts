@@ -5,6 +5,7 @@ import { averageOdds } from "./conditional.ts";
 import type { DeclaredGroups } from "../guardrail.ts";
 import { groupTable, type CellCounts, type GroupTable } from "./groups.ts";
 import { RATES, balancedAccuracy, rateAnswer, type RateName, type Terms } from "./rates.ts";
+import { scoreMetrics } from "./scores.ts";
 import { equalizedOdds, parity } from "./spreads.ts";
 
 interface GroupMetric {
@@ -13,6 +14,8 @@ interface GroupMetric {
   readonly text: string;
   /** Whether it needs outcomes. */
   readonly usesOutcomes: boolean;
+  /** Whether it needs scores by bin, which are counted by day. */
+  readonly usesBins: boolean;
   readonly of: (table: GroupTable, terms: Terms) => readonly MetricAnswer[];
 }
 
@@ -20,9 +23,24 @@ const rate = (name: RateName): GroupMetric => ({
   about: "group",
   text: RATES[name].text,
   usesOutcomes: RATES[name].needs !== "decisions",
+  usesBins: false,
   of: (table, terms) => table.rows.map((row) => rateAnswer(name, row, terms)),
 });
-const compared = (text: string, of: GroupMetric["of"]): GroupMetric => ({ about: "comparison", text, usesOutcomes: false, of });
+const compared = (text: string, of: GroupMetric["of"]): GroupMetric => ({
+  about: "comparison",
+  text,
+  usesOutcomes: false,
+  usesBins: false,
+  of,
+});
+/** From scores by bin; `about` everybody too, unless groups are compared. */
+const scored = (text: string, of: GroupMetric["of"], usesOutcomes = false): GroupMetric => ({
+  about: "group",
+  text,
+  usesOutcomes,
+  usesBins: true,
+  of,
+});
 const judged = (text: string, of: GroupMetric["of"]): GroupMetric => ({ ...compared(text, of), usesOutcomes: true });
 
 /** In the order in which they are shown. */
@@ -52,6 +70,7 @@ export const GROUP_METRICS = {
   balanced_accuracy_score: {
     about: "group",
     usesOutcomes: true,
+    usesBins: false,
     text: "How often the answer was right, those who turn out well and badly weighing alike",
     of: (table, terms) => table.rows.map((row) => balancedAccuracy(row, terms)),
   },
@@ -80,6 +99,41 @@ export const GROUP_METRICS = {
   predictive_parity_ratio: judged("The lowest positive predictive value of the groups over the highest", (table, terms) => [
     parity("predictive_parity", "ratio", table, terms),
   ]),
+  mean_score: scored("The mean of the scores", scoreMetrics.mean_score),
+  mean_score_difference: {
+    ...scored("The group's mean score less that of the reference", scoreMetrics.mean_score_difference),
+    about: "comparison",
+  },
+  ks_statistic: {
+    ...scored("The largest gap between the cumulative scores of group and reference", scoreMetrics.ks_statistic),
+    about: "comparison",
+  },
+  wasserstein_distance: {
+    ...scored("How far scores of the group have to be moved to be those of the reference", scoreMetrics.wasserstein_distance),
+    about: "comparison",
+  },
+  scoring_rate: scored("What share of the group scores above the median of everybody", scoreMetrics.scoring_rate),
+  impact_ratio: { ...scored("That share over the highest of all groups", scoreMetrics.impact_ratio), about: "comparison" },
+  roc_auc_score: scored(
+    "Chance that somebody who turns out well scores higher than one who turns out badly",
+    scoreMetrics.roc_auc_score,
+    true,
+  ),
+  brier_score_loss: scored("Mean squared error of the probability; 0 is perfect", scoreMetrics.brier_score_loss, true),
+  calibration_in_the_large: scored("On average, does it promise what happens", scoreMetrics.calibration_in_the_large, true),
+  expected_calibration_error: scored(
+    "By how much does it over- or understate, on average over ten bands of the score",
+    scoreMetrics.expected_calibration_error,
+    true,
+  ),
+  max_calibration_error: scored("The worst band of those with at least 30", scoreMetrics.max_calibration_error, true),
+  estimated_accuracy_score: scored("How often would it be right, were the score honest", scoreMetrics.estimated_accuracy_score),
+  estimated_true_positive_rate: scored("The true positive rate, were the score honest", scoreMetrics.estimated_true_positive_rate),
+  estimated_positive_predictive_value: scored(
+    "The positive predictive value, were the score honest",
+    scoreMetrics.estimated_positive_predictive_value,
+  ),
+  estimated_roc_auc_score: scored("The area under the curve, were the score honest", scoreMetrics.estimated_roc_auc_score),
 } satisfies Record<string, GroupMetric>;
 export type GroupMetricName = keyof typeof GROUP_METRICS;
 

@@ -1,5 +1,13 @@
 /** From tallies of cells to counts of groups: a group is the sum of its cells, so singles and intersections agree always. Pure. */
-import { UNKNOWN_GROUP, groupsOf, type OutcomeTotalRow, type TotalRow } from "../../decisions/index.ts";
+import {
+  SCORE_BINS,
+  UNKNOWN_GROUP,
+  groupsOf,
+  type OutcomeTotalRow,
+  type ScoreOutcomeRow,
+  type ScoreRow,
+  type TotalRow,
+} from "../../decisions/index.ts";
 import type { DeclaredGroups } from "../guardrail.ts";
 import type { GroupValues } from "./answer.ts";
 
@@ -10,6 +18,7 @@ export interface GroupCounts {
   /** Those with a favourable action. */
   x: number;
   fallback: number;
+  latencySumUs: number;
   readonly actions: Map<string, number>;
   /** Decisions with a score, and the sum of round(score · 10⁶). */
   scored: number;
@@ -19,12 +28,47 @@ export interface GroupCounts {
   fp: number;
   fn: number;
   tn: number;
+  /** Of the scored, those with a favourable action. */
+  scoredX: number;
+  scoreSumXU6: number;
+  /** Scores by bin; null where they weren't read. */
+  bins: ScoreBins | null;
+}
+
+/** Scores in bins, and known outcomes by the score that their decisions had. */
+export interface ScoreBins {
+  readonly n: Float64Array;
+  readonly sumU6: Float64Array;
+  readonly pos: Float64Array;
+  readonly neg: Float64Array;
+  /** Of those with a known outcome. */
+  readonly labelledSumU6: Float64Array;
+  posSumU6: number;
+  labelledSumsqU6: number;
+}
+
+export const noBins = (): ScoreBins => ({
+  n: new Float64Array(SCORE_BINS),
+  sumU6: new Float64Array(SCORE_BINS),
+  pos: new Float64Array(SCORE_BINS),
+  neg: new Float64Array(SCORE_BINS),
+  labelledSumU6: new Float64Array(SCORE_BINS),
+  posSumU6: 0,
+  labelledSumsqU6: 0,
+});
+
+function addBins(to: ScoreBins, from: ScoreBins): void {
+  for (const name of ["n", "sumU6", "pos", "neg", "labelledSumU6"] as const)
+    for (const [i, value] of from[name].entries()) to[name][i] = (to[name][i] ?? 0) + value;
+  to.posSumU6 += from.posSumU6;
+  to.labelledSumsqU6 += from.labelledSumsqU6;
 }
 
 export const noCounts = (): GroupCounts => ({
   n: 0,
   x: 0,
   fallback: 0,
+  latencySumUs: 0,
   actions: new Map(),
   scored: 0,
   scoreSumU6: 0,
@@ -32,12 +76,16 @@ export const noCounts = (): GroupCounts => ({
   fp: 0,
   fn: 0,
   tn: 0,
+  scoredX: 0,
+  scoreSumXU6: 0,
+  bins: null,
 });
 
 function add(to: GroupCounts, from: GroupCounts): void {
   to.n += from.n;
   to.x += from.x;
   to.fallback += from.fallback;
+  to.latencySumUs += from.latencySumUs;
   for (const [action, count] of from.actions) to.actions.set(action, (to.actions.get(action) ?? 0) + count);
   to.scored += from.scored;
   to.scoreSumU6 += from.scoreSumU6;
@@ -45,10 +93,15 @@ function add(to: GroupCounts, from: GroupCounts): void {
   to.fp += from.fp;
   to.fn += from.fn;
   to.tn += from.tn;
+  to.scoredX += from.scoredX;
+  to.scoreSumXU6 += from.scoreSumXU6;
+  if (from.bins) addBins((to.bins ??= noBins()), from.bins);
 }
 
 /** Counts by the finest that is counted. */
 export interface CellCounts {
+  /** As tallies call it. */
+  readonly cell: string;
   readonly groups: GroupValues;
   readonly counts: GroupCounts;
 }
@@ -66,7 +119,7 @@ export function countCells(
   const cells = new Map<string, CellCounts>();
   const of = (cell: string): GroupCounts => {
     let known = cells.get(cell);
-    if (!known) cells.set(cell, (known = { groups: groupsOf(cell), counts: noCounts() }));
+    if (!known) cells.set(cell, (known = { cell, groups: groupsOf(cell), counts: noCounts() }));
     return known.counts;
   };
   for (const row of rows) {
@@ -74,9 +127,13 @@ export function countCells(
     counts.n += row.decisions;
     if (favourable.has(row.action)) counts.x += row.decisions;
     counts.fallback += row.fallback;
+    counts.latencySumUs += row.latencySumUs;
     counts.actions.set(row.action, (counts.actions.get(row.action) ?? 0) + row.decisions);
     counts.scored += row.scored;
     counts.scoreSumU6 += row.scoreSumU6;
+    if (!favourable.has(row.action)) continue;
+    counts.scoredX += row.scored;
+    counts.scoreSumXU6 += row.scoreSumU6;
   }
   for (const row of outcomes) {
     const counts = of(row.cell);
@@ -85,6 +142,38 @@ export function countCells(
     else counts[row.good ? "fn" : "tn"] += known;
   }
   return [...cells.values()];
+}
+
+/** The same cells with their scores. Cells of which only scores were counted have no decisions in this window. */
+export function withScores(
+  cells: readonly CellCounts[],
+  scores: readonly ScoreRow[],
+  outcomes: readonly ScoreOutcomeRow[],
+): readonly CellCounts[] {
+  const byCell = new Map<string, ScoreBins>();
+  const of = (cell: string): ScoreBins => {
+    let known = byCell.get(cell);
+    if (!known) byCell.set(cell, (known = noBins()));
+    return known;
+  };
+  const plus = (to: Float64Array, bin: number, value: number) => (to[bin] = (to[bin] ?? 0) + value);
+  for (const { cell, bin, count, sumU6 } of scores) {
+    plus(of(cell).n, bin, count);
+    plus(of(cell).sumU6, bin, sumU6);
+  }
+  for (const { cell, bin, good, count, sumU6, sumsqU6 } of outcomes) {
+    const bins = of(cell);
+    plus(good ? bins.pos : bins.neg, bin, count);
+    plus(bins.labelledSumU6, bin, sumU6);
+    if (good) bins.posSumU6 += sumU6;
+    bins.labelledSumsqU6 += sumsqU6;
+  }
+  const known = new Set(cells.map(({ cell }) => cell));
+  const others = [...byCell].filter(([cell]) => !known.has(cell));
+  return [
+    ...cells.map(({ cell, groups, counts }) => ({ cell, groups, counts: { ...counts, bins: byCell.get(cell) ?? noBins() } })),
+    ...others.map(([cell, bins]) => ({ cell, groups: groupsOf(cell), counts: { ...noCounts(), bins } })),
+  ];
 }
 
 export interface GroupRow {

@@ -127,6 +127,10 @@ export interface Terms {
   readonly labels: Labels;
   /** Groups of a smaller share of all decisions aren't a reference by being best off. */
   readonly minGroupShare: number;
+  /** Whether a score is the probability of a good outcome: of a rule's it isn't. */
+  readonly isProbability: boolean;
+  /** Scores are multiples of a step, and bins are as fine. */
+  readonly hasFineScores: boolean;
   /** Whom the groups of these attributes are compared with, where that is declared. */
   readonly referenceOf: (attributes: readonly string[]) => Readonly<Record<string, string>> | undefined;
 }

@@ -34,7 +34,7 @@ describe("tables beside each other", () => {
     declared,
     sets: [["sex"], ["education"], ["sex", "education"]],
     metrics: ["selection_rate", "adverse_impact_ratio", "demographic_parity_difference", "selection_shortfall"],
-    terms: { minimum: 30, labels: "all", minGroupShare: 0, referenceOf: () => undefined },
+    terms: { minimum: 30, labels: "all", minGroupShare: 0, isProbability: true, hasFineScores: false, referenceOf: () => undefined },
   };
   const { tables, answers } = groupAnswers(cells, question);
   const shown = withoutSmallCells(answers, tables, hiddenGroups(cells, declared, question.sets, 10), 10);
@@ -77,8 +77,8 @@ describe("tables beside each other", () => {
 
   test("outcomes of so few that a rate would tell of single people are hidden, though the group is large", () => {
     const lent = [
-      { groups: { sex: "female" }, counts: { ...noCounts(), n: 82, x: 60, tp: 59, fp: 1, fn: 20, tn: 2 } },
-      { groups: { sex: "male" }, counts: { ...noCounts(), n: 100, x: 60, tp: 30, fp: 30, fn: 20, tn: 20 } },
+      { cell: "", groups: { sex: "female" }, counts: { ...noCounts(), n: 82, x: 60, tp: 59, fp: 1, fn: 20, tn: 2 } },
+      { cell: "", groups: { sex: "male" }, counts: { ...noCounts(), n: 100, x: 60, tp: 30, fp: 30, fn: 20, tn: 20 } },
     ];
     const asked: GroupQuestion = {
       ...question,
@@ -97,5 +97,5 @@ describe("tables beside each other", () => {
 });
 
 function cellOf(groups: Record<string, string>, n: number): CellCounts {
-  return { groups, counts: { ...noCounts(), n, x: Math.floor(n / 2) } };
+  return { cell: "", groups, counts: { ...noCounts(), n, x: Math.floor(n / 2) } };
 }

@@ -7,6 +7,7 @@ import * as mlflow from "./0005-mlflow.ts";
 import * as data from "./0006-data.ts";
 import * as lineage from "./0007-lineage.ts";
 import * as pipelines from "./0008-pipelines.ts";
+import * as bins from "./0009-bins.ts";
 import * as alerts from "./0010-alerts.ts";
 import * as matured from "./0011-matured.ts";
 import * as report from "./0012-report.ts";
@@ -22,6 +23,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0006-data": data,
   "0007-lineage": lineage,
   "0008-pipelines": pipelines,
+  "0009-bins": bins,
   "0010-alerts": alerts,
   "0011-matured": matured,
   "0012-report": report,
