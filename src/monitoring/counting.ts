@@ -1,5 +1,14 @@
 /** From tallies to the cumulative counts of a test's cells. Pure; integers only, so the order of rows and writers doesn't matter. */
-import { SCORE_BINS, UNKNOWN_GROUP, groupsOf, type FlipRow, type LatencyRow, type MaturedRow, type ScoreRow, type TotalRow } from "../decisions/index.ts";
+import {
+  SCORE_BINS,
+  UNKNOWN_GROUP,
+  groupsOf,
+  type FlipRow,
+  type LatencyRow,
+  type MaturedRow,
+  type ScoreRow,
+  type TotalRow,
+} from "../decisions/index.ts";
 import { assert, type ReleaseId } from "../std.ts";
 import { isMean } from "./any-test.ts";
 import type { Cumulative } from "./blocks.ts";
@@ -67,7 +76,8 @@ export function scoresOf(rows: readonly ScoreRow[], edges: readonly number[]): C
   const cells = new Map<string, { count: number[]; sum: number[] }>();
   for (const { cell, bin, count, sumU6 } of rows) {
     let values = cells.get(cell);
-    if (!values) cells.set(cell, (values = { count: Array.from({ length: buckets }, () => 0), sum: Array.from({ length: buckets }, () => 0) }));
+    if (!values)
+      cells.set(cell, (values = { count: Array.from({ length: buckets }, () => 0), sum: Array.from({ length: buckets }, () => 0) }));
     const bucket = Math.floor((bin * buckets) / SCORE_BINS);
     values.count[bucket] = (values.count[bucket] ?? 0) + count;
     values.sum[bucket] = (values.sum[bucket] ?? 0) + sumU6 / 1e6;

@@ -157,7 +157,11 @@ function mayComparePrevious({ metric, direction }: GuardrailSpec): boolean {
 }
 
 /** What some metrics need said, and others don't. */
-function extraIssues({ metric, actions, slower_than, matures_after }: GuardrailSpec, known: readonly string[], hasOutcomes: boolean): Issue[] {
+function extraIssues(
+  { metric, actions, slower_than, matures_after }: GuardrailSpec,
+  known: readonly string[],
+  hasOutcomes: boolean,
+): Issue[] {
   const { counts } = metricOf(metric);
   const issues: Issue[] = [];
   const needs = (path: string, value: unknown, isNeeded: boolean, expected: string) => {

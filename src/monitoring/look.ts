@@ -1,9 +1,30 @@
 /** What one look at an endpoint reads: for each release what its tests count, as cumulative counts by cell. */
-import { armClassOf, matureOutcomes, readFlips, readLatencyTotals, readMatured, readScoreTotals, type FlipRow, type MaturedRow, type TotalRow } from "../decisions/index.ts";
+import {
+  armClassOf,
+  matureOutcomes,
+  readFlips,
+  readLatencyTotals,
+  readMatured,
+  readScoreTotals,
+  type FlipRow,
+  type MaturedRow,
+  type TotalRow,
+} from "../decisions/index.ts";
 import { millisecondsOf } from "../duration.ts";
 import { assert, unreachable, type ReleaseId } from "../std.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
-import { actionsAmong, flips, matured, netFlips, scoresOf, selections, shadowFailures, slowAmong, substitutions, type Tallied } from "./counting.ts";
+import {
+  actionsAmong,
+  flips,
+  matured,
+  netFlips,
+  scoresOf,
+  selections,
+  shadowFailures,
+  slowAmong,
+  substitutions,
+  type Tallied,
+} from "./counting.ts";
 import type { Counted, PlannedTest } from "./plan.ts";
 import type { TestOwner } from "./test-record.ts";
 import { edgesOf } from "./value-buckets.ts";

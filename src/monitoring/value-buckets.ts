@@ -6,4 +6,5 @@ const SCORES = Array.from({ length: 21 }, (_, i) => i / 20);
 const FLIPS = [-1, 0, 1];
 
 /** Of what is counted with a value; undefined for what is only counted. */
-export const edgesOf = (counts: string): readonly number[] | undefined => (counts === "scores" ? SCORES : counts === "net-flips" ? FLIPS : undefined);
+export const edgesOf = (counts: string): readonly number[] | undefined =>
+  counts === "scores" ? SCORES : counts === "net-flips" ? FLIPS : undefined;
