@@ -121,7 +121,7 @@ function bucketsIssues({ edges, limit, blocks }: BucketsCase): Issue[] {
   const issues: Issue[] = [];
   for (const [b, edge] of edges.entries())
     if (b > 0 && !(edge > (edges[b - 1] ?? edge)))
-      issues.push({ path: `/edges/${b}`, expected: `more than ${edges[b - 1]}, the edge before`, got: String(edge) });
+      issues.push({ path: `/edges/${b}`, expected: `more than ${edges[b - 1] ?? edge}, the edge before`, got: String(edge) });
   if (!(limit > first && limit < last))
     issues.push({ path: "/limit", expected: `a mean between ${first} and ${last}, both excluded`, got: String(limit) });
   const buckets = edges.length - 1;

@@ -422,9 +422,9 @@ export function guardrailKindsSuite(open: () => Promise<FreshStore & { readonly 
       ["sex=female", "approve", "missing", 4],
       ["sex=female", "deny", "missing", 1],
     ];
-    expect((await maturedCounts()).toSorted()).toEqual(first.toSorted());
+    expect(new Set(await maturedCounts())).toEqual(new Set(first));
     await matureOutcomes(store, age);
-    expect((await maturedCounts()).toSorted()).toEqual(first.toSorted());
+    expect(new Set(await maturedCounts())).toEqual(new Set(first));
     await runtime.advance(10 * DAY_MS);
     await matureOutcomes(store, age);
     expect((await maturedCounts()).at(-1)).toEqual(["sex=male", "approve", "good", 7]);

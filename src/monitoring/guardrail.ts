@@ -164,7 +164,7 @@ function extraIssues(
 ): Issue[] {
   const { counts } = metricOf(metric);
   const issues: Issue[] = [];
-  const needs = (path: string, value: unknown, isNeeded: boolean, expected: string) => {
+  const needs = (path: string, value: string | readonly string[] | undefined, isNeeded: boolean, expected: string) => {
     if (isNeeded && value === undefined) issues.push({ path, expected, got: "nothing" });
     if (!isNeeded && value !== undefined) issues.push({ path, expected: `nothing: ${metric} has none`, got: String(value) });
   };
