@@ -15,6 +15,7 @@ import {
   nextPivot,
   startTest,
   type TestDefinition,
+  type TestKind,
   type TestState,
 } from "./sequential-test.ts";
 
@@ -26,7 +27,7 @@ const Id = Type.String({ minLength: 1, maxLength: 200 });
 const CountsCase = object({
   id: Id,
   fn: Type.Literal("v1"),
-  kind: Type.Union(TEST_KINDS.map((kind) => Type.Literal(kind))),
+  kind: Type.Unsafe<TestKind>(Type.Enum([...TEST_KINDS])),
   limit: Type.Number(),
   options: Type.Optional(
     object({

@@ -61,7 +61,6 @@ export interface MetricTerms extends Terms {
   readonly intersections: readonly (readonly string[])[];
 }
 
-
 /** @param scorer - kind of the release's scorer: a rule's scores aren't chances of anything, unless the endpoint says so */
 export function metricTerms(spec: MetricsSpec = {}, scorer = ""): MetricTerms {
   const references = new Map(Object.entries(spec.references ?? {}).map(([key, value]) => [key, groupOf(key, value)]));

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { freshServer, problemOf, type FreshServer } from "../../test/server.ts";
-import { tarOf } from "../cli/tar-writer.ts";
-import { listFolder } from "../registry/index.ts";
-import { unpackTar } from "./tar.ts";
+import { freshServer, problemOf, type FreshServer } from "./server.ts";
+import { tarOf } from "../src/cli/tar-writer.ts";
+import { listFolder } from "../src/registry/index.ts";
+import { unpackTar } from "../src/api/tar.ts";
 
 const BLOCK = 512;
 
