@@ -1,13 +1,5 @@
 /** A server with something of everything on it: two endpoints that decide, an incident of each, a dataset, a model, a run, a sink. */
-import type {
-  AlertView,
-  BlobView,
-  DecisionReplyView,
-  ModelVersionView,
-  NewTokenView,
-  RunView,
-  SilenceView,
-} from "../src/api/index.ts";
+import type { AlertView, BlobView, DecisionReplyView, ModelVersionView, NewTokenView, RunView, SilenceView } from "../src/api/index.ts";
 import { freshServer, type FreshServer } from "./server.ts";
 import { logisticModel } from "./fixtures/onnx-models.ts";
 import { endpoint, harmfulRelease } from "./lender.ts";
@@ -116,7 +108,12 @@ async function lendTo(server: FreshServer, name: string, { group, subject }: Wor
     const { incidents } = await admin.get<{ readonly incidents: readonly { readonly n: number }[] }>("/v1/incidents", { endpoint: name });
     const [incident] = incidents;
     if (incident) {
-      const { id: silence } = await admin.post<SilenceView>("/v1/alert-silences", { endpoint: name, kind: "drill", for: "1h", reason: "tests" });
+      const { id: silence } = await admin.post<SilenceView>("/v1/alert-silences", {
+        endpoint: name,
+        kind: "drill",
+        for: "1h",
+        reason: "tests",
+      });
       // Waited for, or it would be written to the database while tests look that nothing does.
       const alert = await alertOf(admin, incident.n);
       return { endpoint: name, release: "r1", "decisions/id": decision, n: String(incident.n), alert, silence };
