@@ -32,5 +32,5 @@ export default {
     "playwright-core", // tests in a browser, `*.e2e.test.ts`
     "@fontsource-variable/inter", // by a style sheet
   ],
-  ignoreBinaries: ["mount", "umount", "strace", "taskset", "promtool"], // of the system: what needs them is skipped, and says so, where they are missing
+  ignoreBinaries: ["mount", "umount", "strace", "taskset", "promtool", "openssl"], // of the system: what needs them is skipped, and says so, where they are missing
 } satisfies KnipConfig;

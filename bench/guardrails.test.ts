@@ -11,7 +11,8 @@ test("in a short simulation every bar but those of time is reached, and the same
   expect(report.bars.filter(({ what, isReached }) => !isReached && !timed.has(what))).toEqual([]);
   expect(report.fair).toHaveLength(fairScenarios.length + 2);
   const text = reportText(report);
-  for (const heading of ["FAIR RELEASES", "HARM FROM THE START", "HARM THAT BEGINS LATE", "ATTACKERS", "COSTS"]) expect(text).toContain(heading);
+  for (const heading of ["FAIR RELEASES", "HARM FROM THE START", "HARM THAT BEGINS LATE", "ATTACKERS", "COSTS"])
+    expect(text).toContain(heading);
   const job = { part: "fair", index: 0, from: 3, to: 5, decisions: 5000, seed: 7 } as const;
   expect(runJob(job)).toEqual(runJob(job));
   // Rivals that look all the time accuse the fair: that is what the comparison is for.

@@ -13,6 +13,7 @@ import {
   decisionRoutes,
   endpointMetricsRoutes,
   endpointRoutes,
+  guardrailRoutes,
   eventRoutes,
   expectationRoutes,
   handOverRoutes,
@@ -252,20 +253,25 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const rollbacks = new Rollbacks({ store, releases, incidents });
-    const control = new GuardrailControl({
-      store,
-      releases,
-      incidents,
-      evaluator: new GuardrailEvaluator(store),
-      rollbacks,
-    });
+    const evaluator = new GuardrailEvaluator(store, { storeEveryMs: EVIDENCE_EVERY_MS });
+    undo.push(() => evaluator.flush().catch((error: unknown) => onError(asError(error), "guardrails")));
+    const control = new GuardrailControl({ store, releases, incidents, evaluator, rollbacks });
     failures = new FailureControl({ releases, rollbacks });
     const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
     const ab = new AbControl({ store, releases });
     const drills = new Drills({ store, audit, releases, gateway, incidents, onTrouble: (error) => onError(error, "drills") });
     const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: (error) => onError(error, "incidents") });
-    const conditions = new AlertConditions({ clock: runtime.clock, releases, incidents, control, drills, sinks });
+    const conditions = new AlertConditions({
+      clock: runtime.clock,
+      releases,
+      incidents,
+      control,
+      drills,
+      sinks,
+      expectations,
+      recorded: () => log.recorded(),
+    });
     const alerts = new Alerts({
       store,
       audit,
@@ -301,11 +307,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       audit,
       registry,
       releases,
-      sinks,
-      alerts,
       control,
       incidents,
-      rollbacks,
       expectations,
       redress,
       drills,
@@ -363,6 +366,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       decisionRoutes({
         gateway,
         store,
+        audit,
         reads,
         isCondemned: protocols.isCondemned,
         reasons,
@@ -391,6 +395,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       alertRoutes({ alerts, clock: runtime.clock }),
       metricsRoutes({
         ...ui,
+        expectations,
         version: VERSION,
         log,
         sinks,
@@ -399,6 +404,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       }),
       rolloutRoutes({ store, releases, rollouts, drills }),
       abRoutes({ releases, ab }),
+      guardrailRoutes({ store, releases, control }),
       incidentRoutes({ incidents, releases, blame, redress, reads }),
       registryRoutes({ store, registry, reads, steps: new StepOutcomes(store), onError }),
       lineageRoutes({ registry, releases }),
@@ -487,6 +493,8 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 const CLOCK_EVERY_MS = 1000;
 const COUNT_REQUESTS_EVERY_MS = 2000;
+/** Evidence that proves nothing yet is stored this often; what a crash loses of it is formed anew from the counts. */
+const EVIDENCE_EVERY_MS = 5000;
 /** Between two looks for releases whose inputs aren't counted yet. */
 const PROFILES_EVERY_MS = 1000;
 /** A scheduled report is made so soon after its period is over. */
@@ -498,7 +506,7 @@ const BEAT_MS = 250;
 /** Between two looks for what is to be delivered: a batch is what was recorded meanwhile. */
 const DELIVER_EVERY_MS = 500;
 /** As in `package.json`. */
-const VERSION = "0.1.0";
+export const VERSION = "0.1.0";
 
 /** The secret that subjects are hashed with: made once, kept in the database, the same for all gateways. */
 async function subjectKey(store: Store): Promise<Buffer> {

@@ -13,8 +13,16 @@ import { applied, caughtUp } from "./sinks.ts";
 const RULES = new URL("../deploy/prometheus/rules/", import.meta.url);
 const LOANS = "/v1/endpoints/loans";
 
-/** What this story has nothing of: no rollout, no model that takes memory or fails. */
-const EMPTY_HERE = ["Failures A", "Memory A", "Rollouts A", "Rollouts B"];
+/** What this story has nothing of: no day before, no warning of inputs, no rollout, no model that takes memory or fails, no channel. */
+const EMPTY_HERE = [
+  "Answers, against the day before A",
+  "Warned of, and refused A",
+  "Failures A",
+  "Memory A",
+  "Rollouts A",
+  "Rollouts B",
+  "Notices of Evenkeel's own alerts A",
+];
 
 interface Notification {
   readonly status: string;
@@ -59,7 +67,7 @@ describe.skipIf(!hasPrometheus)("with the real Prometheus and Alertmanager", { t
     await applied(
       admin,
       [
-        JSON.stringify({ ...endpoint, drills: { every: "1d" } }),
+        JSON.stringify({ ...endpoint, drills: { every: "1d" }, expectations: [{ input: "income", max: 95, on_breach: "count" }] }),
         JSON.stringify({ kind: "sink", name: "archive", target: { kind: "ndjson" } }),
       ].join("\n---\n"),
     );

@@ -56,6 +56,10 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
       value: { outcomes: [{ decision: known["decisions/id"] ?? "", value: "repaid", at: "2026-01-02T03:04:05Z" }] },
       optional: ["/outcomes/0/at"],
     },
+    "POST /v1/endpoints/{endpoint}/guardrails/simulation": {
+      value: { guardrails: [], budget: 0.01, release: "r1", from: "2026-01-02T00:00:00Z", to: "2026-01-03T00:00:00Z" },
+      optional: ["/guardrails", "/budget", "/release", "/from", "/to"],
+    },
     "POST /v1/apply": { value: { yaml: "kind: endpoint", dryRun: false }, optional: ["/dryRun"] },
     "POST /v1/endpoints/{endpoint}/releases": {
       value: {

@@ -73,7 +73,11 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
 }
 
 /** An endpoint whose release turned some people down until its guardrail found out. */
-async function lendTo(server: FreshServer, name: string, { group, subject }: Words): Promise<Record<string, string>> {
+export async function lendTo(
+  server: Pick<FreshServer, "admin" | "as">,
+  name: string,
+  { group, subject }: Words = PLAIN,
+): Promise<Record<string, string>> {
   const { admin } = server;
   const educations = ["university", "high_school"] as const;
   const values = educations.map(group);

@@ -12,6 +12,7 @@ export const hasPrometheus = isThere;
 
 export interface RealPrometheus {
   readonly url: string;
+  readonly alertmanager: string;
   /** What an expression gives now. @throws Error for one that Prometheus refuses */
   query(expr: string): Promise<readonly Found[]>;
   down(): Promise<void>;
@@ -36,6 +37,7 @@ export async function startPrometheus(options: {
   const url = await run("up", ...settings);
   return {
     url,
+    alertmanager: await run("url", "alertmanager"),
     async query(expr) {
       const answer = await fetch(`${url}/api/v1/query`, { method: "POST", body: new URLSearchParams({ query: expr }) });
       const said = asAnswer(await answer.json());

@@ -48,7 +48,9 @@ export function costs(): readonly Cost[] {
     const definition = { kind, limit, dependence: 1, prior: null, priorN: 2 };
     let state = startTest(definition);
     const next = uniformStream(1, 1);
-    const value = 1000 * cpuMs(20_000, () => (state = closeBlock(definition, state, { n, k: k.map((count) => Math.max(0, count - (next() < 0.5 ? 1 : 0))) })));
+    const value =
+      1000 *
+      cpuMs(20_000, () => (state = closeBlock(definition, state, { n, k: k.map((count) => Math.max(0, count - (next() < 0.5 ? 1 : 0))) })));
     return { what: `one block, ${kind}`, unit: "µs", value, most };
   });
   const band = cpuMs(50, (i) => void ratioBand({ n: 2000 + i, k: 900 }, { n: 8000, k: 5600 }, 0.05));
@@ -61,10 +63,12 @@ const GUARDRAILS = 5;
 /** One look at a release with many groups and guardrails while all counts have moved: from tallies to closed blocks, without storing. */
 function tick(): Cost {
   const groups = { region: Array.from({ length: GROUPS }, (_, i) => `g${i}`) };
-  const specs = Array.from(
-    { length: GUARDRAILS },
-    (_, i): GuardrailSpec => ({ name: `g${i}`, metric: "adverse_impact_ratio", limit: 0.5 + i / 20, action: "warn" }),
-  );
+  const specs = Array.from({ length: GUARDRAILS }, (_, i): GuardrailSpec => ({
+    name: `g${i}`,
+    metric: "adverse_impact_ratio",
+    limit: 0.5 + i / 20,
+    action: "warn",
+  }));
   const plans = planTests(specs, groups, 0.01, "serving");
   const [endpoint, release] = ["loans" as EndpointName, "rel:a" as ReleaseId];
   const favourable = new Set(["approve"]);

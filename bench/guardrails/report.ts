@@ -101,7 +101,14 @@ export function harmRows(index: number, ends: readonly JobEnd[]): readonly Delay
   const bounds = harmBounds(index);
   return [
     ...BUDGETS.map(({ name }, i) => delayRow(what, name, column(ends, i), bounds[i] ?? 0)),
-    ...RIVALS.map((rival, i) => delayRow(what, rival, ends.map(({ rivals }) => rivals?.[i] ?? Number.NaN), bounds[0] ?? 0)),
+    ...RIVALS.map((rival, i) =>
+      delayRow(
+        what,
+        rival,
+        ends.map(({ rivals }) => rivals?.[i] ?? Number.NaN),
+        bounds[0] ?? 0,
+      ),
+    ),
   ];
 }
 
@@ -138,17 +145,22 @@ export function barsOf({ fair, harm, late, costs }: Pick<Report, "fair" | "harm"
     if (bar) bars.push(...delayBars(row, { median: bar.median * room, p90: bar.p90 * room }));
   }
   const lateMedian = (ratio: number, after: number) =>
-    late.find(({ what, budget }) => budget === "0.05" && what === `ratio ${ratio} after ${after.toLocaleString("en")} good decisions`)?.median;
+    late.find(({ what, budget }) => budget === "0.05" && what === `ratio ${ratio} after ${after.toLocaleString("en")} good decisions`)
+      ?.median;
   for (const ratio of [0.7, 0.5]) {
     const [early, old] = [lateMedian(ratio, 0), lateMedian(ratio, 1_000_000)];
     if (early !== undefined && old !== undefined)
       bars.push(atMost(`ratio ${ratio}: delay after 1,000,000 good decisions over the delay from the start`, old / early, 5));
   }
-  for (const { what, value, unit, most } of costs) bars.push({ ...atMost(`${what}, ${unit}`, value, most), bar: `at most ${most} ${unit}` });
+  for (const { what, value, unit, most } of costs)
+    bars.push({ ...atMost(`${what}, ${unit}`, value, most), bar: `at most ${most} ${unit}` });
   return bars;
 }
 
-function delayBars({ what, budget, medianOverBound, p90OverBound }: DelayRow, most: { readonly median: number; readonly p90: number }): readonly Bar[] {
+function delayBars(
+  { what, budget, medianOverBound, p90OverBound }: DelayRow,
+  most: { readonly median: number; readonly p90: number },
+): readonly Bar[] {
   return [
     atMost(`${what}, budget ${budget}: median over the bound`, medianOverBound, most.median),
     atMost(`${what}, budget ${budget}: 90 % point over the bound`, p90OverBound, most.p90),

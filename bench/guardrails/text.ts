@@ -6,7 +6,8 @@ type Cell = string | number | null;
 function table(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const text = rows.map((row) => row.map((cell) => (cell === null ? "–" : typeof cell === "number" ? cell.toLocaleString("en") : cell)));
   const widths = columns.map((column, i) => Math.max(column.length, ...text.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: readonly string[]) => cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ");
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ");
   return [line(columns), ...text.map(line)].join("\n");
 }
 
@@ -51,7 +52,10 @@ export function reportText({ seed, seconds, rivals, fair, harm, late, attacks, c
     table(["attack", "value", "bar", ""], attacks.map(barCells)),
     "",
     "COSTS (user and system time)",
-    table(["what", "value", "at most"], costs.map(({ what, value, unit, most }) => [what, `${value.toFixed(2)} ${unit}`, `${most} ${unit}`])),
+    table(
+      ["what", "value", "at most"],
+      costs.map(({ what, value, unit, most }) => [what, `${value.toFixed(2)} ${unit}`, `${most} ${unit}`]),
+    ),
     "",
     missed.length === 0
       ? `all ${bars.length} bars reached, ${seconds.toFixed(0)} s`

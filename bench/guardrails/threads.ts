@@ -6,7 +6,11 @@ import { runJob, type Job, type JobEnd } from "./jobs.ts";
 export type Progress = (done: number, all: number) => void;
 
 /** @returns how the lives of every job ended, in the order of the jobs: the same whatever the number of threads */
-export async function runJobs(jobs: readonly Job[], onProgress: Progress, width = availableParallelism()): Promise<readonly (readonly JobEnd[])[]> {
+export async function runJobs(
+  jobs: readonly Job[],
+  onProgress: Progress,
+  width = availableParallelism(),
+): Promise<readonly (readonly JobEnd[])[]> {
   const ends: (readonly JobEnd[])[] = jobs.map(() => []);
   let [next, done] = [0, 0];
   const finished = (at: number, end: readonly JobEnd[]) => {

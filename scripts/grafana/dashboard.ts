@@ -41,7 +41,7 @@ export function dashboard(): Dashboard {
     .annotation(
       happening("Changes of the route table", "blue", `max by (endpoint) (changes(evenkeel_route_generation{${HERE}}[1m])) > 0`, "Changed"),
     );
-  for (const add of [harm, traffic, latency, models, control, sinks, server]) add(builder);
+  for (const add of [harm, traffic, drift, latency, models, control, sinks, server]) add(builder);
   return numbered({ ...builder.build(), schemaVersion: SCHEMA_VERSION });
 }
 
@@ -240,6 +240,57 @@ function traffic(dashboard: DashboardBuilder): void {
     );
 }
 
+function drift(dashboard: DashboardBuilder): void {
+  const decisions = (by: string, past = "") => `sum by (${by}) (rate(evenkeel_decisions_total{${HERE}}[1h]${past}))`;
+  const share = (past = "") => `${decisions("action", past)} / on () group_left () (${decisions("", past)} > 0)`;
+  dashboard
+    .withRow(new RowBuilder("Drift"))
+    .withPanel(
+      timeseries({
+        title: "Scores",
+        about: "Quartiles by release, of the last hour. They move when people apply who differ from those before, or when the model does.",
+        queries: [0.25, 0.5, 0.75].map((q) => ({
+          expr: `histogram_quantile(${q}, sum by (release, le) (rate(evenkeel_decision_score_bucket{${HERE}}[1h])))`,
+          legend: `{{release}} ${q * 100} %`,
+        })),
+        unit: "percentunit",
+      }),
+    )
+    .withPanel(
+      timeseries({
+        title: "Answers, against the day before",
+        about:
+          "How far the mix of actions of the last hour is from that of the hour a day before: the share of people who would have to get another answer (total variation).",
+        queries: [{ expr: `sum(abs(${share()} - ${share(" offset 1d")})) / 2`, legend: "distance" }],
+        unit: "percentunit",
+      }),
+    )
+    .withPanel(
+      timeseries({
+        title: "Share beyond what is expected",
+        about: "Of the requests that were looked at, by expectation and way of breach. Only what is proven beyond its limit is warned of.",
+        queries: [
+          {
+            expr: `sum by (expectation, breach) (rate(evenkeel_expectation_breaches_total{${HERE}}[${RATE}])) / on (expectation) group_left () (sum by (expectation) (rate(evenkeel_expectation_checked_total{${HERE}}[${RATE}])) > 0)`,
+            legend: "{{expectation}} {{breach}}",
+          },
+        ],
+        unit: "percentunit",
+      }),
+    )
+    .withPanel(
+      timeseries({
+        title: "Warned of, and refused",
+        about: "Ways of breach that were proven today, and valid requests a second that were refused for one.",
+        queries: [
+          { expr: `max by (expectation, breach) (evenkeel_expectation_warned{${HERE}})`, legend: "{{expectation}} {{breach}}" },
+          { expr: `sum(rate(evenkeel_expectation_refused_total{${HERE}}[${RATE}]))`, legend: "refused" },
+        ],
+        unit: "short",
+      }),
+    );
+}
+
 function latency(dashboard: DashboardBuilder): void {
   const quantile = (q: number, metric: string, by = "le") => `histogram_quantile(${q}, sum by (${by}) (rate(${metric}[${RATE}])))`;
   dashboard
@@ -360,14 +411,14 @@ function control(dashboard: DashboardBuilder): void {
 
 function sinks(dashboard: DashboardBuilder): void {
   dashboard
-    .withRow(new RowBuilder("Sinks"))
+    .withRow(new RowBuilder("Sinks and notices"))
     .withPanel(
       timeseries({
         title: "Behind",
         about: "The age of the oldest entry that isn't delivered.",
         queries: [{ expr: "max by (sink) (evenkeel_sink_lag_seconds)", legend: "{{sink}}" }],
         unit: "s",
-        width: 8,
+        width: 6,
       }),
     )
     .withPanel(
@@ -379,7 +430,7 @@ function sinks(dashboard: DashboardBuilder): void {
           { expr: "max by (sink) (evenkeel_sink_lag_outcomes)", legend: "{{sink}} outcomes" },
         ],
         unit: "short",
-        width: 8,
+        width: 6,
       }),
     )
     .withPanel(
@@ -391,7 +442,16 @@ function sinks(dashboard: DashboardBuilder): void {
           { expr: `max by (sink) (rate(evenkeel_sink_failures_total[${RATE}]))`, legend: "{{sink}} failures" },
         ],
         unit: "ops",
-        width: 8,
+        width: 6,
+      }),
+    )
+    .withPanel(
+      timeseries({
+        title: "Notices of Evenkeel's own alerts",
+        about: "Those that wait for a channel, and those that it never took.",
+        queries: [{ expr: "max by (channel, state) (evenkeel_alert_notices)", legend: "{{channel}} {{state}}" }],
+        unit: "short",
+        width: 6,
       }),
     );
 }

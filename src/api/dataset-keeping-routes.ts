@@ -18,6 +18,9 @@ export const SweepView = Type.Object(
     removed: Type.Array(SweptView, { description: "Versions whose bytes went, or would go" }),
     kept: Type.Array(Type.Object({ ...SweptView.properties, because: Type.Array(Type.String()) })),
     freeBytes: Type.Integer({ description: "Of chunks that no version needed any more before" }),
+    freeLaterBytes: Type.Integer({
+      description: "Of packs that were written anew, since little of them is needed: the old ones go an hour later",
+    }),
   },
   { title: "DatasetSweep" },
 );
@@ -151,12 +154,13 @@ export async function datasetKeepingRoutes(app: Server, { registry }: RegistryRo
     },
     async (request) => {
       const { isTrial, olderThanDays = 30 } = request.body;
-      const { removed, kept, freeBytes } = await keeping.sweep({ isTrial, olderThanDays }, actorOf(principalOf(request)));
+      const { removed, kept, freeBytes, freeLaterBytes } = await keeping.sweep({ isTrial, olderThanDays }, actorOf(principalOf(request)));
       return {
         isTrial,
         removed: removed.map(({ createdAtMs, ...version }) => ({ ...version, createdAt: iso(createdAtMs) })),
         kept: kept.map(({ createdAtMs, because, ...version }) => ({ ...version, because: [...because], createdAt: iso(createdAtMs) })),
         freeBytes,
+        freeLaterBytes,
       };
     },
   );

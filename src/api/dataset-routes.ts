@@ -22,7 +22,7 @@ import { datasetDiffRoutes, within } from "./dataset-diff-routes.ts";
 import { unpackTar } from "./tar.ts";
 import { blobIdAt, orProblem, readsRegistry, writesRegistry, type RegistryRouteParts } from "./registry-parts.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
-import { TAR, uploadRoutes } from "./uploads.ts";
+import { TAR, uploadRoutes, assertRoom } from "./uploads.ts";
 
 const DatasetParams = Type.Object({ dataset: Type.String() });
 export const reasonText = Type.String({ minLength: 1, maxLength: 2000, description: "Kept with the move and in the audit log" });
@@ -74,6 +74,7 @@ export async function datasetRoutes(app: Server, { store, registry, reads }: Reg
           if (known && bytes > 0)
             throw new ProblemError("invalid", undefined, [{ path: "/blob", expected: "a blob or a body", got: "both" }]);
           if (!isFolder || known) return datasets.add({ ...rest, source: known ? { blob: known } : { path } }, actorOf(principal));
+          await assertRoom(path, bytes); // once more, file by file
           return withFolder(`${path}.files`, async (folder) => {
             const entries = await unpackTar(createReadStream(path), folder);
             if (!entries.ok) return err({ kind: "invalid" as const, issues: entries.error });

@@ -2,7 +2,7 @@
 import { iso } from "./iso.ts";
 import { orNull } from "../checked.ts";
 import { Type, type Static } from "typebox";
-import { mayDo, type ProtectedReads } from "../access/index.ts";
+import { actorOf, mayDo, type Audit, type ProtectedReads } from "../access/index.ts";
 import {
   groupsOf,
   readDecision,
@@ -114,6 +114,7 @@ export type DecisionDetailView = Static<typeof DecisionDetailView>;
 export interface DecisionRouteParts extends Pick<AskedReleaseParts, "isCondemned"> {
   readonly gateway: Gateway;
   readonly store: Store;
+  readonly audit: Audit;
   readonly reads: ProtectedReads;
   readonly reasons: Pick<Reasons, "of">;
   /** Told of what failed when an answer had already been given. */
@@ -125,8 +126,11 @@ export interface DecisionRouteParts extends Pick<AskedReleaseParts, "isCondemned
   readonly releaseId: (endpoint: string, name: string) => ReleaseId | undefined;
 }
 
+/** Decisions that an entry of the audit log about corrected outcomes names. */
+const CORRECTIONS_NAMED = 100;
+
 export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
-  const { gateway, store, reads } = parts;
+  const { gateway, store, audit, reads } = parts;
   app.post(
     "/v1/endpoints/:endpoint/decisions",
     {
@@ -205,6 +209,13 @@ export const decisionRoutes = (parts: DecisionRouteParts) => (app: Server) => {
       const recorded = await recordOutcomes(store, outcomes, {
         source: principalOf(request).tokenId,
         endpoint: asEndpointName(request.params.endpoint),
+        onCorrected: (tx, decisions) =>
+          audit.append(tx, {
+            actor: actorOf(principalOf(request)),
+            action: "outcome.corrected",
+            object: `endpoint/${request.params.endpoint}`,
+            payload: { count: decisions.length, decisions: decisions.slice(0, CORRECTIONS_NAMED) },
+          }),
       });
       return { ...recorded, unknown: [...recorded.unknown] };
     },

@@ -2,23 +2,15 @@
 import { Type } from "typebox";
 import { mayDo, reaches, type Principal } from "../access/index.ts";
 import { shown } from "../checked.ts";
-import { guardrailState, type ExpectationWatch, type RunningTest } from "../monitoring/index.ts";
+import type { ExpectationWatch } from "../monitoring/index.ts";
 import type { EndpointRoom, GuardrailControl, Incidents, Releases, Rollbacks } from "../releases/index.ts";
-import {
-  ChangeView,
-  EndpointView,
-  GuardrailStateView,
-  type MemoryView,
-  ReleaseView,
-  SwitchView,
-  TransitionRecordView,
-} from "./endpoint-view.ts";
+import { ChangeView, EndpointView, type MemoryView, ReleaseView, SwitchView, TransitionRecordView } from "./endpoint-view.ts";
 import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
-import { warningView } from "./expectation-routes.ts";
+import { warningView } from "./expectation-view.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
-import { GroupNames, SMALL_CELL } from "./group-names.ts";
+import { guardrailViews } from "./guardrail-views.ts";
 import { routeCommander } from "./route-commander.ts";
 import { namesIn, releaseView, routeView, transitionView } from "./route-views.ts";
 import { ProblemError } from "./problem.ts";
@@ -328,7 +320,10 @@ export const endpointRoutes = (parts: EndpointRouteParts) => (app: Server) => {
   );
 };
 
-export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
+/** What an endpoint is shown by. */
+export type EndpointViewParts = Pick<EndpointRouteParts, "releases" | "control" | "incidents" | "expectations">;
+
+export async function endpointView(parts: EndpointViewParts, room: EndpointRoom, principal: Principal): Promise<EndpointView> {
   const [tests, open, warnings] = [
     await parts.control.tests(room),
     await parts.incidents.list({ endpoint: room.name, states: ["open", "contained", "in_review"] }),
@@ -339,7 +334,7 @@ export async function endpointView(parts: EndpointRouteParts, room: EndpointRoom
     name: room.name,
     description: room.definition.spec.description ?? "",
     route: routeView(room, names),
-    guardrails: tests.map((test) => guardrailView(room, test, names)),
+    guardrails: guardrailViews(room, tests, names),
     openIncidents: open.map(({ n }) => n),
     inputWarnings: warnings.map(warningView),
     memory: memoryView(parts.releases, room.name),
@@ -352,31 +347,6 @@ function memoryView({ memory }: Releases, endpoint: string): MemoryView {
     budgetBytes: Number.isFinite(memory.limitBytes) ? memory.limitBytes : null,
     usedBytes: memory.usedBytes(),
     loaded: loaded.map(({ number, ownBytes, residentBytes, isAtRest }) => ({ release: `r${number}`, ownBytes, residentBytes, isAtRest })),
-  };
-}
-
-function guardrailView(room: EndpointRoom, test: RunningTest, names: GroupNames): GuardrailStateView {
-  const state = guardrailState(test);
-  const isHidden = !names.areVisible && (state.groupN < SMALL_CELL || (state.reference !== null && state.referenceN < SMALL_CELL));
-  return {
-    guardrail: state.guardrail,
-    metric: state.metric,
-    action: state.action,
-    release: room.nameOf(test.release),
-    arm: test.armClass,
-    group: names.label(state.group),
-    reference: names.reference(state.group, state.reference),
-    limit: state.limit,
-    state: state.word,
-    groupDecisions: isHidden ? null : state.groupN,
-    referenceDecisions: isHidden ? null : state.referenceN,
-    estimate: isHidden ? null : state.estimate,
-    band: isHidden || state.estimate === null ? null : { low: state.band[0], high: state.band[1] },
-    likeForLike: isHidden ? null : state.likeForLike,
-    evidence: Math.exp(Math.min(state.logE, 700)),
-    threshold: Math.exp(state.threshold),
-    forecastDecisions: state.forecastDecisions,
-    paused: state.paused,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Endpoints, their releases, route tables and guardrails, as the API gives them. Releases are named as people name them: `r12`. */
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
-import { ExpectationWarningView } from "./expectation-routes.ts";
+import { ExpectationWarningView } from "./expectation-view.ts";
 
 const Time = Type.String({ description: "ISO 8601, UTC" });
 const ReleaseName = Type.String({ description: "r12" });
@@ -89,12 +89,23 @@ export const GuardrailStateView = Type.Object(
     group: Type.String({ description: "A letter for readers without protected:read" }),
     reference: Type.String(),
     limit: Type.Number(),
+    direction: Type.Enum(["at_least", "at_most"]),
     state: Type.Enum(["no-data", "not-comparable", "not-identifiable", "ok", "watched", "breached", "paused"]),
     groupDecisions: orNull(Type.Integer({ description: "null where fewer than 10 and the reader may not see groups" })),
     referenceDecisions: orNull(Type.Integer()),
     estimate: orNull(Type.Number()),
     band: orNull(Type.Object({ low: Type.Number(), high: orNull(Type.Number()) })),
-    likeForLike: orNull(Type.Number()),
+    likeForLike: orNull(Type.Number({ description: "Ratio of people compared with people of the same minutes" })),
+    likeForLikeInterval: orNull(
+      Type.Object({ low: Type.Number(), high: orNull(Type.Number()) }, { description: "Ordinary 95 %, as of one look" }),
+    ),
+    mixDiffers: Type.Boolean({
+      description: "The two ratios are more than 0.05 apart: the group applies more when fewer, or more, are approved",
+    }),
+    isNamed: Type.Boolean({ description: "Proven together with those that breached (Holm)" }),
+    isWarned: Type.Boolean({ description: "Worth a look: of all that are warned about one in ten is wrong at most (e-BH)" }),
+    why: orNull(Type.String({ description: "Why it can't be compared or identified" })),
+    odds: Type.String({ description: "The evidence in words" }),
     evidence: Type.Number({ description: "The bettor's wealth from one coin" }),
     threshold: Type.Number({ description: "What it takes for proof: 1/α" }),
     forecastDecisions: orNull(Type.Integer()),

@@ -1,5 +1,5 @@
 /** How groups are called for a reader: by their values for those who may see them, by letters, the same everywhere, for others. */
-import { REST, type Group } from "../monitoring/index.ts";
+import { PREVIOUS, REST, type Group } from "../monitoring/index.ts";
 
 /** Fewer people than this in a cell can be told apart: only those who may see groups get the number. */
 export const SMALL_CELL = 10;
@@ -48,7 +48,7 @@ export class GroupNames {
   /** Whom a group is compared with: nobody, `rest`, or another value of the same attribute. */
   reference(group: Group, reference: string | null): string {
     if (reference === null) return "nobody";
-    if (reference === REST) return reference;
+    if (reference === REST || reference === PREVIOUS) return reference;
     const [attribute] = Object.keys(group);
     return attribute === undefined ? reference : this.word(attribute, reference);
   }

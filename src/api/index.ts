@@ -13,6 +13,7 @@ export {
 export { endpointMetricsRoutes } from "./endpoint-metrics-routes.ts";
 export type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 export { endpointRoutes } from "./endpoint-routes.ts";
+export { guardrailRoutes, type GuardrailsView, type SimulationView } from "./guardrail-routes.ts";
 export type {
   ChangeView,
   EndpointView,
@@ -22,7 +23,8 @@ export type {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
-export { expectationRoutes, type ExpectationWarningView, type ExpectationsView } from "./expectation-routes.ts";
+export { expectationRoutes } from "./expectation-routes.ts";
+export type { ExpectationsView } from "./expectation-view.ts";
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";
@@ -41,6 +43,7 @@ export type {
   DatasetView,
 } from "./dataset-view.ts";
 export type { DatasetDiffView } from "./dataset-diff-view.ts";
+export type { SketchesView } from "./dataset-sketch-routes.ts";
 export type { RedactionView, SweepView, VerificationView } from "./dataset-keeping-routes.ts";
 export { ProtocolRow, roleOf, type Role } from "./protocol-rows.ts";
 export { csvValue } from "./scoring-tables.ts";

@@ -2,22 +2,24 @@
 import { Type } from "typebox";
 import { reaches, type Principal } from "../access/index.ts";
 import type { DecisionLog, Sinks } from "../decisions/index.ts";
-import { EXPOSITION_CONTENT_TYPE, exposition } from "../monitoring/index.ts";
+import { EXPOSITION_CONTENT_TYPE, exposition, type Alerts } from "../monitoring/index.ts";
 import { TransitionCounts, type Drills, type GuardrailControl, type Incidents, type Releases } from "../releases/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import { controlled } from "./metrics/control.ts";
 import { familiesOf, type Collected } from "./metrics/families.ts";
 import { GuardrailGauges } from "./metrics/guardrails.ts";
+import { expected, type InputParts } from "./metrics/inputs.ts";
 import { nothingOfProcess, ofProcess, type ProcessParts } from "./metrics/process.ts";
 import { scoring } from "./metrics/scorers.ts";
 import { served } from "./metrics/served.ts";
 import { delivered } from "./metrics/sinks.ts";
+import { told } from "./metrics/told.ts";
 import { namesIn } from "./route-views.ts";
 import { principalOf, type Server } from "./server.ts";
 import { isVisible } from "./sink-routes.ts";
 
-export interface MetricsParts extends Omit<ProcessParts, "clock" | "log" | "gateway" | "releases"> {
+export interface MetricsParts extends InputParts, Omit<ProcessParts, "clock" | "log" | "gateway" | "releases"> {
   readonly version: string;
   readonly store: Pick<Store, "db" | "runtime">;
   readonly log: DecisionLog;
@@ -27,6 +29,7 @@ export interface MetricsParts extends Omit<ProcessParts, "clock" | "log" | "gate
   readonly incidents: Incidents;
   readonly drills: Pick<Drills, "latest">;
   readonly sinks: Sinks;
+  readonly alerts: Pick<Alerts, "channels">;
 }
 
 export const metricsRoutes = (parts: MetricsParts) => (app: Server) => {
@@ -68,8 +71,10 @@ function collector(parts: MetricsParts): (principal: Principal) => Promise<strin
       ...served(parts, rooms),
       ...(await controlled({ ...parts, transitions }, rooms)),
       ...(await guardrails.collect(rooms, (room) => namesIn(room, principal))),
+      ...(await expected(parts, rooms)),
       ...scoring(parts, rooms),
       ...(principal.endpoints === null ? await ofProcess({ ...parts, clock }) : nothingOfProcess),
+      ...(principal.endpoints === null ? await told(parts) : { evenkeel_alert_notices: [] }),
       ...delivered((await sinks.list()).filter((sink) => isVisible(principal, sink))),
       evenkeel_metrics_hidden_series: [],
     };

@@ -2,6 +2,7 @@
 import { blobRoutes } from "./blob-routes.ts";
 import { datasetRoutes } from "./dataset-routes.ts";
 import { datasetKeepingRoutes } from "./dataset-keeping-routes.ts";
+import { datasetSketchRoutes } from "./dataset-sketch-routes.ts";
 import { featureSetRoutes } from "./feature-set-routes.ts";
 import { mlflowTrackingRoutes } from "./mlflow/index.ts";
 import { ModelIntake } from "./model-intake.ts";
@@ -15,6 +16,7 @@ export const registryRoutes = (parts: RegistryRouteParts) => async (app: Server)
   await blobRoutes(app, parts);
   await datasetRoutes(app, parts);
   await datasetKeepingRoutes(app, parts);
+  await datasetSketchRoutes(app, parts);
   featureSetRoutes(app, parts);
   runRoutes(app, parts);
   const intake = new ModelIntake(parts.store.blobs);

@@ -10,36 +10,51 @@ import { err, ok, type Issue, type Result } from "../std.ts";
 const BLOCK = 512;
 const HEADER_MAX = 64 * 1024;
 
-/** @param folder - empty, and removed by the caller in either case */
-export async function unpackTar(pieces: AsyncIterable<Buffer>, folder: string): Promise<Result<readonly FolderEntry[], readonly Issue[]>> {
+/**
+ * @param folder - empty, and removed by the caller in either case
+ * @param filesMax - more are refused as soon as they come
+ */
+export async function unpackTar(
+  pieces: AsyncIterable<Buffer>,
+  folder: string,
+  filesMax = FOLDER_FILES_MAX,
+): Promise<Result<readonly FolderEntry[], readonly Issue[]>> {
   const source = new ByteSource(pieces);
   const entries: FolderEntry[] = [];
   /** What a header before says of the next file. */
   let told: { readonly path?: string; readonly bytes?: number } = {};
+  let isBegun = false;
   for (;;) {
     const head = await source.take(BLOCK);
-    if (!head || head.every((byte) => byte === 0)) break;
-    if (!isHeader(head))
-      return refused("", "a tar archive", entries.length === 0 ? "something else" : `a broken header after ${entries.length} files`);
+    if (!head) return isBegun ? cut : refused("", "a tar archive", "something else");
+    if (head.every((byte) => byte === 0)) break;
+    if (!isHeader(head)) return refused("", "a tar archive", isBegun ? `a broken header after ${entries.length} files` : "something else");
+    isBegun = true;
     const type = head.toString("latin1", 156, 157);
-    const bytes = told.bytes ?? numberAt(head, 124, 12);
-    const path = (told.path ?? nameOf(head)).replace(/^(?:\.\/)+/, "");
+    const own = numberAt(head, 124, 12);
     if (type === "x" || type === "L") {
-      if (bytes > HEADER_MAX) return refused("", "names of at most 64 KiB", `${bytes} bytes`);
-      const text = (await source.take(bytes))?.toString("utf8");
-      await source.take(padding(bytes));
-      if (text === undefined) return cut;
-      told = type === "L" ? { ...told, path: text.replace(/\0+$/, "") } : { ...told, ...paxOf(text) };
+      if (own > HEADER_MAX) return refused("", "names of at most 64 KiB", `${own} bytes`);
+      const text = await source.take(own);
+      if (text === undefined || !(await source.skip(padding(own)))) return cut;
+      const more = type === "L" ? { path: text.toString("utf8").replace(/\0+$/, "") } : paxOf(text);
+      if (!more) return refused("", "a tar archive", `a broken pax header after ${entries.length} files`);
+      told = { ...told, ...more };
       continue;
     }
+    if (type === "g") {
+      if (!(await source.skip(own + padding(own)))) return cut;
+      continue;
+    }
+    const bytes = told.bytes ?? own;
+    const path = (told.path ?? nameOf(head)).replace(/^(?:\.\/)+/, "");
     told = {};
-    if (type === "g" || type === "5") {
+    if (type === "5") {
       if (!(await source.skip(bytes + padding(bytes)))) return cut;
       continue;
     }
     if (type !== "0" && type !== "\0")
       return refused(printable(path), "files and folders", type === "1" || type === "2" ? "a link" : "no file");
-    if (entries.length === FOLDER_FILES_MAX) return refused("", `at most ${FOLDER_FILES_MAX.toLocaleString("en")} files`, "more");
+    if (entries.length === filesMax) return refused("", `at most ${filesMax.toLocaleString("en")} files`, "more");
     const file = join(folder, String(entries.length));
     if (!(await source.copy(bytes, file)) || !(await source.skip(padding(bytes)))) return cut;
     entries.push({ path, file, mode: numberAt(head, 100, 8) & 0o111 ? "executable" : "file" });
@@ -77,11 +92,23 @@ function numberAt(head: Buffer, from: number, length: number): number {
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : 0;
 }
 
-/** `LENGTH KEY=VALUE` lines. */
-function paxOf(text: string): { readonly path?: string; readonly bytes?: number } {
-  const path = /^\d+ path=(.*)$/m.exec(text)?.[1];
-  const size = /^\d+ size=(\d+)$/m.exec(text)?.[1];
-  return { ...(path === undefined ? {} : { path }), ...(size === undefined ? {} : { bytes: Number(size) }) };
+/** Records of `LENGTH KEY=VALUE`, ended by a line feed; a value may hold some, too. undefined where they aren't that. */
+function paxOf(bytes: Buffer): { readonly path?: string; readonly bytes?: number } | undefined {
+  let told: { readonly path?: string; readonly bytes?: number } = {};
+  for (let at = 0; at < bytes.length;) {
+    const length = Number(/^([1-9]\d{0,5}) /.exec(bytes.toString("latin1", at, at + 8))?.[1] ?? 0);
+    const record = bytes.subarray(at, at + length);
+    if (length === 0 || record.length < length || record.at(-1) !== 0x0a) return undefined;
+    const [, key, value = ""] = /^\d+ ([^=]+)=(.*)\n$/s.exec(record.toString("utf8")) ?? [];
+    if (key === undefined) return undefined;
+    if (key === "path") told = { ...told, path: value };
+    if (key === "size") {
+      if (!/^\d{1,15}$/.test(value)) return undefined;
+      told = { ...told, bytes: Number(value) };
+    }
+    at += length;
+  }
+  return told;
 }
 
 /** Bytes as they come, taken in the lengths that are asked for. */

@@ -36,7 +36,8 @@ export const tracingDecisions =
   async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { config, url: route = "" } = request.routeOptions;
     if (config.right !== "decide") return;
-    const { endpoint } = request.params instanceof Object && "endpoint" in request.params ? request.params : {};
+    const { params } = request;
+    const endpoint = typeof params === "object" && params !== null && "endpoint" in params ? params.endpoint : undefined;
     const span = tracer.begin({
       method: request.method,
       route,

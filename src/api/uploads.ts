@@ -66,9 +66,10 @@ async function removeLeftovers(folder: string, nowMs: number): Promise<void> {
   }
 }
 
-async function assertRoom(path: string): Promise<void> {
+/** @param bytes - about to be written beside `path` @throws StorageError */
+export async function assertRoom(path: string, bytes = 0): Promise<void> {
   const { bavail, bsize } = await statfs(join(path, ".."));
-  if (bavail * bsize < ROOM_LEFT_BYTES)
+  if (bavail * bsize - bytes < ROOM_LEFT_BYTES)
     throw new StorageError("storage-full", "no room for the upload: a gigabyte of the disk is kept for decisions");
 }
 

@@ -3,7 +3,7 @@ import type { RedactionView, SweepView, VerificationView } from "../api/index.ts
 import { plural } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
 
-export function sweepText(io: Io, { isTrial, removed, kept, freeBytes }: SweepView): string {
+export function sweepText(io: Io, { isTrial, removed, kept, freeBytes, freeLaterBytes }: SweepView): string {
   const gone = removed.map(({ dataset, number, bytes }) => [`${dataset}/${number}`, bytes]);
   const stays = kept.map(({ dataset, number, because }) => [`${dataset}/${number}`, because.join("; ")]);
   return [
@@ -13,8 +13,12 @@ export function sweepText(io: Io, { isTrial, removed, kept, freeBytes }: SweepVi
     table(io, ["stays", "because"], stays, "no version"),
     "",
     `${plural(freeBytes, "byte")} in chunks that no version needs ${isTrial ? "would be" : "were"} freed${isTrial ? "; more once the versions above are gone" : ""}`,
+    ...(freeLaterBytes > 0 ? [laterText(freeLaterBytes, isTrial)] : []),
   ].join("\n");
 }
+
+const laterText = (bytes: number, isTrial: boolean) =>
+  `${plural(bytes, "byte")} between chunks that are needed ${isTrial ? "would be freed too, by the first gc an hour later" : "go with the first gc an hour from now"}`;
 
 export function verificationText(io: Io, dataset: string, { versions }: VerificationView): string {
   return versions

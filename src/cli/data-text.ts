@@ -48,11 +48,11 @@ export function datasetText(io: Io, view: DatasetDetailView): string {
 
 export function versionText(io: Io, version: DatasetVersionDetailView): string {
   const { dataset, number, rows, tags, columns, groups } = version;
-  const profile = columns.map(({ name, type, empty, distinct, numbers, top, isHidden }) => [
+  const profile = columns.map(({ name, type, empty, distinct, distinctAbout, numbers, top, isHidden }) => [
     name,
     type,
     empty,
-    distinct === null ? "many" : String(distinct),
+    distinct === null ? (distinctAbout === undefined ? "many" : `≈ ${distinctAbout.toLocaleString("en")}`) : String(distinct),
     numbers ? `${short(numbers.min)} … ${short(numbers.max)}` : "",
     numbers ? short(numbers.mean) : "",
     isHidden

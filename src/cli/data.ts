@@ -7,6 +7,7 @@ import type {
   DatasetVersionView,
   DatasetView,
   RedactionView,
+  SketchesView,
   SweepView,
   VerificationView,
 } from "../api/index.ts";
@@ -14,6 +15,7 @@ import { EvenkeelProblem, type EvenkeelClient } from "../client.ts";
 import { addPath, blobOfFile, getVersion } from "./data-files.ts";
 import { redactionText, sweepText, verificationText } from "./data-keeping.ts";
 import { datasetText, diffText, versionText } from "./data-text.ts";
+import { sketchesText } from "./sketches-text.ts";
 import { FileError, readYaml } from "./files.ts";
 import { moment } from "./format.ts";
 import { styled, table } from "./io.ts";
@@ -21,6 +23,8 @@ import { UsageError, verb, wholeNumber, type VerbContext } from "./verb.ts";
 
 /** Ten million rows take minutes. */
 const DIFF_MS = 3_600_000;
+/** What goes through all that is stored. */
+const READS_ALL = { timeoutMs: 24 * 3_600_000 };
 
 const path = (dataset: string) => `/v1/datasets/${encodeURIComponent(dataset)}`;
 
@@ -31,7 +35,7 @@ export const data = verb({
 usage: evenkeel data add <file or folder> --dataset <name> [--key <column>]… [--label <column>] [--protected <column>]… [--spec <file>]
                          [--format csv|ndjson|parquet] [--tag <tag>] [--reason <text>]
        evenkeel data ls
-       evenkeel data show <name> | <version>
+       evenkeel data show <name> | <version> [--by <attribute>]
        evenkeel data status <file> [--read]
        evenkeel data get <version> [--out <path>]
        evenkeel data diff <version> <version> [--by <attribute>,…] [--key <column>]… [--rows <file.csv>]
@@ -46,6 +50,7 @@ usage: evenkeel data add <file or folder> --dataset <name> [--key <column>]… [
   <version>    credit/2, credit@clean, tbl:… or its file's sha256:…
   --key        names a row, so that it is followed from version to version; may be given more than once
   --protected  a column whose groups are watched
+  --by         shows each column by the groups of an attribute; of a diff, looks at these attributes only
   --rows       writes the rows that differ: missing, new, and as they were before and are after
   --read       hash a file that isn't known; status reads none otherwise, however large
   --expect     move the tag only if it still points there: of two people, one wins, and the other is told who won
@@ -125,7 +130,17 @@ examples:
         if (!/[/@:]/.test(first)) show(await client().get<DatasetDetailView>(path(first)), (view) => datasetText(io, view));
         else {
           const { dataset, number } = await versionNamed(client(), first);
-          show(await client().get<DatasetVersionDetailView>(`${path(dataset)}/versions/${number}`), (view) => versionText(io, view));
+          const place = `${path(dataset)}/versions/${number}`;
+          const { by } = values;
+          if (by)
+            show(await client().get<SketchesView>(`${place}/sketches`), (view) =>
+              sketchesText(
+                io,
+                view,
+                by.flatMap((one) => one.split(",")),
+              ),
+            );
+          else show(await client().get<DatasetVersionDetailView>(place), (view) => versionText(io, view));
         }
         return 0;
       }
@@ -198,7 +213,7 @@ examples:
         const one = /[/@:]/.test(first) ? await versionNamed(client(), first) : undefined;
         const dataset = one?.dataset ?? first;
         const query = { number: one?.number };
-        const checks = await client().get<VerificationView>(`${path(dataset)}/verification`, query);
+        const checks = await client().get<VerificationView>(`${path(dataset)}/verification`, query, READS_ALL);
         show(checks, (view) => verificationText(io, dataset, view));
         return checks.versions.every(({ problems }) => problems.length === 0) ? 0 : 1;
       }
@@ -214,7 +229,11 @@ examples:
           values["older-than"] === undefined
             ? {}
             : { olderThanDays: wholeNumber("--older-than", values["older-than"], { min: 0, max: 36_500 }) };
-        const swept = await client().post<SweepView>("/v1/dataset-sweep", { isTrial: values["dry-run"] ?? false, ...olderThanDays });
+        const swept = await client().post<SweepView>(
+          "/v1/dataset-sweep",
+          { isTrial: values["dry-run"] ?? false, ...olderThanDays },
+          READS_ALL,
+        );
         show(swept, (view) => sweepText(io, view));
         return 0;
       }
@@ -222,11 +241,7 @@ examples:
         if (!values.subject || !values.reason) throw new UsageError("--subject and --reason, the reference of the request, are needed");
         const { subject, reason: reference, dataset, column } = values;
         const within = { ...(dataset === undefined ? {} : { dataset }), ...(column === undefined ? {} : { column }) };
-        const redacted = await client().post<RedactionView>(
-          "/v1/dataset-redactions",
-          { subject, reference, ...within },
-          { timeoutMs: 24 * 3_600_000 },
-        );
+        const redacted = await client().post<RedactionView>("/v1/dataset-redactions", { subject, reference, ...within }, READS_ALL);
         show(redacted, (view) => redactionText(io, view));
         return 0;
       }

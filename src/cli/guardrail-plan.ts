@@ -53,7 +53,7 @@ export function parseDelayQuestion(words: DelayWords): DelayQuestion {
   const trouble = limitTrouble(kind, limit);
   if (trouble) throw new UsageError(`--limit takes ${trouble}, not "${words.limit}"`);
   const rate = number("--rate", words.rate ?? (cellsOf(kind) === 1 ? words.harm : undefined), { min: 0, max: 1 });
-  const harm = number("--harm", words.harm, { min: -1, max: 1000 });
+  const harm = number("--harm", words.harm, { min: 0, max: 1000 });
   const share = number("--share", words.share ?? "0.5", { min: 1e-6, max: 1 - 1e-6 });
   const budget = number("--alpha", words.alpha ?? "0.01", { min: 1e-12, max: 0.5 });
   const tests = wholeNumber("--tests", words.tests ?? "1", { min: 1, max: 100_000 });
@@ -101,7 +101,7 @@ interface Asked {
   readonly share: number;
 }
 
-/** Rates and shares of the cells; a gap that has widened had been none before, seen by two releases on half the decisions each. */
+/** Rates and shares of the cells. A difference is how far the group is behind; a gap that has widened had been none before, seen by two releases on half the decisions each. */
 function truthOf(kind: TestKind, { rate, harm, share }: Asked): Truth {
   switch (kind) {
     case "rate_min":
@@ -110,9 +110,9 @@ function truthOf(kind: TestKind, { rate, harm, share }: Asked): Truth {
     case "ratio_min":
       return { rates: [harm * rate, rate], shares: [share, 1 - share] };
     case "diff_min":
-      return { rates: [rate + harm, rate], shares: [share, 1 - share] };
+      return { rates: [rate - harm, rate], shares: [share, 1 - share] };
     case "did_min":
-      return { rates: [rate + harm, rate, rate, rate], shares: [share / 2, (1 - share) / 2, share / 2, (1 - share) / 2] };
+      return { rates: [rate - harm, rate, rate, rate], shares: [share / 2, (1 - share) / 2, share / 2, (1 - share) / 2] };
   }
 }
 

@@ -1,14 +1,19 @@
 import { evaluateCase, parseCases, type CaseResult } from "../monitoring/index.ts";
 import { brokenText, readJson, readStandardInput } from "./files.ts";
 import { delayPlan, delayPlanText, parseDelayQuestion, type DelayWords } from "./guardrail-plan.ts";
+import { showGuardrails } from "./guardrail-show.ts";
 import { UsageError, verb, type VerbContext } from "./verb.ts";
 
-const HELP = `try guardrails: check a proof, ask how long one takes
+const HELP = `see how guardrails stand and who feeds them; check a proof, ask how long one takes, see how they would have done
 
-usage: evenkeel guardrail evaluate [--file <json>] < cases.json
+usage: evenkeel guardrail show <endpoint>
+       evenkeel guardrail evaluate [--file <json>] < cases.json
        evenkeel guardrail plan --limit <l> --rate <r> --harm <h> [--share <s>] [--alpha <a>] [--tests <n>] [--kind <kind>] [--within <decisions>]
                                [--dependence <m>] [--runs <n>] [--look <n>] [--seed <n>]
+       evenkeel guardrail simulate <endpoint> [--file <yaml>] [--release <r12>] [--from <time>] [--to <time>]
 
+show      every test with its evidence and what is needed, pooled beside like for like, warnings, whose group isn't known, and who sends
+          the decisions. Exits 3 when one is breached.
 evaluate  feeds the blocks of each case to the sequential test and prints its evidence. A case is
           {"id","fn":"v1","kind","limit","options"?:{"dependence","prior","priorN"},"blocks":[{"n":[..],"k":[..],"times"?}],"alpha"?} or
           {"id","fn":"buckets","edges","limit","harm":"up"|"down","blocks":[{"count":[..],"sum":[..],"times"?}],"alpha"?}.
@@ -16,15 +21,19 @@ evaluate  feeds the blocks of each case to the sequential test and prints its ev
           band (null: no upper end). Needs no server.
 plan      how many decisions (of both sides) a proof takes: by the bound that no test can beat, and by simulation. Needs no server.
           --rate      of the reference; of a single group for rate_min and rate_max
-          --harm      what really is: the ratio, or the difference (-0.1), or the rate
+          --harm      what really is: the ratio; how far the group is behind, or further behind than before (diff_min, did_min); or the rate
           --share     of the decisions that are the group's (default 0.5)
           --tests     groups and guardrails that share the budget: each gets nine tenths of alpha over this (1: all of alpha)
           --kind      ratio_min (the default), diff_min, did_min, rate_min, rate_max
           --within    tells how small a group can be guarded within so many decisions (default 100,000)
+simulate  how an endpoint's guardrails (or those of a file that declares an endpoint) would have done on its recorded decisions, a block
+          for each minute: which would have been proven, when, and after how many decisions. Asks the server, or reads a data folder
+          (--data) on which none runs. Changes nothing.
 
 examples:
   echo '[{"id":"mine","fn":"v1","kind":"ratio_min","limit":0.8,"blocks":[{"n":[40,160],"k":[14,112]}],"alpha":0.01}]' | evenkeel guardrail evaluate
-  evenkeel guardrail plan --limit 0.8 --rate 0.7 --harm 0.6 --share 0.1 --tests 12`;
+  evenkeel guardrail plan --limit 0.8 --rate 0.7 --harm 0.6 --share 0.1 --tests 12
+  evenkeel guardrail simulate loans --file loans.yaml --json`;
 
 export const guardrail = verb({
   name: "guardrail",
@@ -44,6 +53,9 @@ export const guardrail = verb({
     runs: { type: "string" },
     look: { type: "string" },
     seed: { type: "string" },
+    release: { type: "string" },
+    from: { type: "string" },
+    to: { type: "string" },
   },
   async run({ positionals: [act, endpoint], values }, context) {
     switch (act) {
@@ -53,10 +65,17 @@ export const guardrail = verb({
       case "plan":
         if (endpoint !== undefined) throw new UsageError(`"${endpoint}" is too much: plan takes options`);
         return plan(context, values);
+      case "show":
+        if (endpoint === undefined) throw new UsageError("which endpoint?");
+        return showGuardrails(context, endpoint, values.json);
+      case "simulate":
+        if (endpoint === undefined) throw new UsageError("which endpoint?");
+        // Brings what reads a folder along, which the others need not wait for.
+        return (await import("./guardrail-simulate.ts")).simulate(context, endpoint, values);
       case undefined:
-        throw new UsageError("evaluate or plan?");
+        throw new UsageError("show, evaluate, plan or simulate?");
       default:
-        throw new UsageError(`"${act}" is neither evaluate nor plan`);
+        throw new UsageError(`guardrail takes show, evaluate, plan or simulate, not "${act}"`);
     }
   },
 });

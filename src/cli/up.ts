@@ -1,13 +1,14 @@
 import { url as inspectorUrl } from "node:inspector";
 import { resolve } from "node:path";
 import { parseEgress } from "../access/index.ts";
-import { startApp } from "../app.ts";
+import { VERSION, startApp } from "../app.ts";
 import { giveBackMemory } from "../give-back-memory.ts";
 import type { OpenLineageTarget } from "../releases/index.ts";
 import { engineSocket } from "./engine-socket.ts";
 import { styled } from "./io.ts";
 import { defaultMemoryBudget, memorySize } from "./memory-size.ts";
 import { startTrouble } from "./start-trouble.ts";
+import { tracingAsked } from "./tracing.ts";
 import { UsageError, verb, wholeNumber } from "./verb.ts";
 import { startWatchdog } from "./watchdog.ts";
 
@@ -38,6 +39,7 @@ usage: evenkeel up [--data <folder>] [--port <n>] [--host <address>] [--allowed-
   --public-url  where people reach the server (or EVENKEEL_PUBLIC_URL): links in alerts begin with it; without it alerts have none
   --container-engine  the socket of Docker or Podman, for models in containers; by default DOCKER_HOST, or the usual places
 
+Traces of decisions go by OTLP where OpenTelemetry's variables say so: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
 Headers of calls to model servers, and containers' environments, may name secrets: EVENKEEL_SECRET_LITSERVE in the environment is the secret litserve.
 The first start prints an admin token, once. Ctrl+C finishes what is under way and stops.
 
@@ -74,6 +76,8 @@ examples:
       throw new UsageError(`--public-url takes an address that begins with https:// or http://, not "${publicUrl}"`);
     const budget = values["memory-budget"];
     const containerEngine = engineSocket(values["container-engine"], env);
+    const onError = (error: Error, reference: string) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`);
+    const tracing = await tracingAsked(env, { version: VERSION, onTrouble: (error) => onError(error, "traces") });
     const start = (portNow: number, takeOver: boolean) =>
       startApp({
         folder,
@@ -88,7 +92,8 @@ examples:
         secrets: secretsIn(env),
         ...(publicUrl === undefined ? {} : { publicUrl }),
         ...(values.openlineage === undefined ? {} : { openLineage: receiverNamed(values.openlineage, cwd, env) }),
-        onError: (error, reference) => io.note(`${new Date().toISOString()} ${reference}: ${error.message}`),
+        ...(tracing ? { tracer: tracing.tracer } : {}),
+        onError,
         dropped: () => io.dropped(),
         onFatal: (why) => {
           io.note(`evenkeel up: ${why}. What was acknowledged is safe; ending so that a supervisor can start afresh.`);
@@ -124,6 +129,7 @@ examples:
     process.once("SIGINT", end).once("SIGTERM", end);
     const deadline = setTimeout(end, STOP_WITHIN_MS);
     await app.stop();
+    await tracing?.close();
     clearTimeout(deadline);
     stopWatching();
     return 0;

@@ -64,6 +64,7 @@ export {
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
 export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
+export { SCORE_BOUNDS, addScores, type ScoreCounts } from "./score-counts.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";

@@ -38,24 +38,33 @@ export interface KnownOutcome {
   readonly source: string;
 }
 
+/** Who tells outcomes, of whose decisions. */
+export interface OutcomeSender {
+  /** Id of the token. */
+  readonly source: string;
+  readonly endpoint: EndpointName;
+  /** Told, in the same transaction, of decisions whose known outcome is changed: whoever can change outcomes can move what is shown. */
+  readonly onCorrected?: (tx: Transaction<Schema>, decisions: readonly DecisionId[]) => Promise<unknown>;
+}
+
 const CHUNK = 500;
 
 /**
  * Records outcomes in one transaction. The first of a decision counts; later ones that differ are corrections, which displays add
  * and tests ignore. The same outcome twice changes nothing, so a batch may be sent again.
- * @param from.source - id of the token that sent them
- * @param from.endpoint - whose decisions they are about: another endpoint's are unknown to it
+ * @param from - whose decisions they are about, too: another endpoint's are unknown to it
  */
 export async function recordOutcomes(
   store: Store,
   outcomes: readonly Outcome[],
-  { source, endpoint }: { readonly source: string; readonly endpoint: EndpointName },
+  { source, endpoint, onCorrected }: OutcomeSender,
 ): Promise<RecordedOutcomes> {
   return store.transaction(async (tx) => {
     const recordedAtMs = store.runtime.clock.nowMs();
     let [recorded, corrected, unchanged] = [0, 0, 0];
     const unknown: DecisionId[] = [];
     const rows: Omit<Schema["outcome"], "seq">[] = [];
+    const correctedIds: DecisionId[] = [];
     const tallies = new OutcomeTallies();
     // One order everywhere, so that two gateways that record the same decisions don't wait for each other.
     const ids = [...new Set(outcomes.map(({ decision }) => decision))].toSorted();
@@ -89,10 +98,13 @@ export async function recordOutcomes(
         continue;
       }
       corrected++;
+      correctedIds.push(outcome.decision);
       if (before.good === good) continue;
       tallies.add(decision, before.good, before.writer, { count: 0, corrections: -1 });
       tallies.add(decision, good, store.writer, { count: 0, corrections: 1 });
     }
+    // Before any row is written, as the audit log wants it.
+    if (correctedIds.length > 0) await onCorrected?.(tx, correctedIds);
     for (let at = 0; at < rows.length; at += CHUNK)
       await tx
         .insertInto("outcome")

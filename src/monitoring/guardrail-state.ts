@@ -3,6 +3,7 @@ import type { Band } from "./confidence-sequence.ts";
 import { decisionsToProof, meterOf, oddsText, thresholdOf, watchedFrom } from "./evidence.ts";
 import { BAND_ALPHA, figuresOf, sidesOf } from "./figures.ts";
 import { differenceBand, rateBand, ratioBand } from "./confidence-sequence.ts";
+import { PREVIOUS } from "./guardrail.ts";
 import { likeForLike } from "./intervals.ts";
 import { kindOf, type Direction, type MetricName } from "./metrics.ts";
 import { ebh, holm } from "./multiplicity.ts";
@@ -87,7 +88,7 @@ export function guardrailState(test: RunningTest): GuardrailState {
     limit: plan.limit,
     direction: plan.direction,
     word: wordOf(test, group.n + reference.n, seen.estimate),
-    why: breach || paused !== null ? null : (state.obstacle?.why ?? null),
+    why: breach || paused !== null ? null : isAlone(test) ? "no other release answers beside it" : (state.obstacle?.why ?? null),
     groupN: group.n,
     groupK: group.k,
     referenceN: reference.n,
@@ -174,9 +175,14 @@ export function breachFigures({ metric, direction, groupN, groupK, referenceN, r
   return { estimate, band: { low, high } };
 }
 
-function wordOf({ breach, paused, state, plan }: RunningTest, decisions: number, estimate: number | null): GuardrailWord {
+/** Compared with a release beside, while there is none. */
+const isAlone = ({ plan, state }: RunningTest): boolean => plan.reference === PREVIOUS && state.context === null;
+
+function wordOf(test: RunningTest, decisions: number, estimate: number | null): GuardrailWord {
+  const { breach, paused, state, plan } = test;
   if (breach) return "breached";
   if (paused !== null) return "paused";
+  if (isAlone(test)) return "no-data";
   if (state.obstacle) return state.obstacle.word;
   if (decisions < DECISIONS_TO_SAY) return "no-data";
   if (state.test.logE >= watchedFrom(plan.alpha)) return "watched";

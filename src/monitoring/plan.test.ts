@@ -126,3 +126,55 @@ test("a guardrail as written is checked, with the nearest known word", () => {
     { path: "/metric", hint: 'did you mean "adverse_impact_ratio"?' },
   ]);
 });
+
+const lender = { actions: ["approve", "refer", "deny"], hasOutcomes: true };
+const odds: GuardrailSpec = { name: "odds", metric: "equalized_odds_difference", limit: 0.1, matures_after: "365d", action: "warn" };
+
+test.each<[string, Partial<GuardrailSpec> & { readonly slow?: never }, string, string | undefined]>([
+  ["a direction that the metric doesn't have", { ...failures, direction: "at_least" }, "/0/direction", undefined],
+  ["an at-most ratio below 1", { direction: "at_most", limit: 0.8 }, "/0/limit", undefined],
+  ["an unknown attribute, with the nearest", { groups: ["sexx"] }, "/0/groups/0", "did you mean sex?"],
+  ["an unknown reference, with the nearest", { groups: ["education"], reference: "graduat" }, "/0/reference", "did you mean graduate?"],
+  ["the previous release for a metric of outcomes", { ...odds, reference: "previous release" }, "/0/reference", undefined],
+  [
+    "the rest for a gap that is compared with the previous release",
+    { metric: "selection_gap_increase", reference: "rest", limit: 0.1 },
+    "/0/reference",
+    undefined,
+  ],
+  ["shares of no actions", { metric: "action_rate", limit: 0.2 }, "/0/actions", undefined],
+  [
+    "an unknown action, with the nearest",
+    { metric: "action_rate", limit: 0.2, actions: ["refers"] },
+    "/0/actions/0",
+    "did you mean refer?",
+  ],
+  ["actions where none are counted", { actions: ["refer"] }, "/0/actions", undefined],
+  ["outcomes without an age", { metric: "equalized_odds_difference", limit: 0.1 }, "/0/matures_after", undefined],
+  ["an age where there are no outcomes", { matures_after: "30d" }, "/0/matures_after", undefined],
+  ["a mean beyond its values", { metric: "net_flips_to_worse", limit: 1 }, "/0/limit", undefined],
+])("%s is refused", (_what, change, path, hint) => {
+  const issue = guardrailIssues([{ ...parity, ...change }], groups, lender).find((one) => one.path === path);
+  expect(issue).toBeDefined();
+  expect(issue?.hint).toBe(hint);
+});
+
+test("a metric with outcomes needs outcomes that are declared, and a group needs somebody to be compared with", () => {
+  expect(guardrailIssues([odds], groups, { ...lender, hasOutcomes: false })).toMatchObject([{ path: "/0/metric" }]);
+  expect(guardrailIssues([parity], { sex: ["female"] }, lender)).toMatchObject([{ path: "/0/groups", got: "sex" }]);
+  expect(guardrailIssues([{ ...parity, metric: "selection_rate", limit: 0.2 }], { sex: ["female"] }, lender)).toEqual([]);
+});
+
+test("parts of a metric and pairs of groups are tests that share the budget", () => {
+  const plans = planTests([odds, { ...parity, groups: ["education"], reference: "every pair" }], groups, 0.01, "serving");
+  expect(plans.filter(({ guardrail }) => guardrail === "odds")).toHaveLength(2 * 5);
+  expect(plans.filter(({ guardrail }) => guardrail === "parity").map(({ groupLabel, reference }) => `${groupLabel} ${reference}`)).toEqual([
+    "education=graduate university",
+    "education=graduate high_school",
+    "education=university graduate",
+    "education=university high_school",
+    "education=high_school graduate",
+    "education=high_school university",
+  ]);
+  expect(plans.reduce((sum, { alpha }) => sum + alpha, 0)).toBeCloseTo(0.009, 12);
+});

@@ -2,8 +2,8 @@
 import { canonicalJson, type Json } from "../store/index.ts";
 import { unreachable, type BlobId } from "../std.ts";
 import { isTree } from "./capture.ts";
-import { identityOf, type RecipeStep } from "./recipe.ts";
-import type { StepFacts, StepInput } from "./step-outcome.ts";
+import { identityOf, type RecipeStep, type StepInput } from "./recipe.ts";
+import type { StepFacts } from "./step-outcome.ts";
 
 export type StepChange =
   | {

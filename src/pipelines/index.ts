@@ -11,6 +11,7 @@ export {
   type MakingPlayer,
   type Recipe,
   type RecipeStep,
+  type StepInput,
   type StepKey,
 } from "./recipe.ts";
 export { KnownTables, type TableIds } from "./known-tables.ts";
@@ -29,15 +30,7 @@ export {
 } from "./run.ts";
 export { combinations, settingsOf, type Combination, type Setting } from "./sweep.ts";
 export { parseStepFacts, parseStepsOfRun, stepFactsOf, type StepOfRun } from "./step-facts.ts";
-export {
-  failureLine,
-  troubleText,
-  type StepFacts,
-  type StepFailure,
-  type StepInput,
-  type StepOutcome,
-  type StepTrouble,
-} from "./step-outcome.ts";
+export { failureLine, troubleText, type StepFacts, type StepFailure, type StepOutcome, type StepTrouble } from "./step-outcome.ts";
 export { BytesRefused, WORK_MARK, type PipelineStore } from "./step-work.ts";
 export { changeText, codeDifferences, paramChanges, variableChanges, type StepChange } from "./changes.ts";
 export { statusOf, type StatusSources, type StepStatus } from "./status.ts";

@@ -5,7 +5,6 @@
 import { contentId, type Json } from "../store/index.ts";
 import { assert, type BlobId, type Brand } from "../std.ts";
 import type { DepSource, Out, StepRole } from "./declaration.ts";
-import type { StepInput } from "./step-outcome.ts";
 
 /** `step:` and a hash over all that a step's outcome may depend on. */
 export type StepKey = Brand<string, "StepKey">;
@@ -33,6 +32,19 @@ export interface RecipeStep {
   /** Variables of the environment as they were, null for one that wasn't set; left out when it names none. */
   readonly env?: Readonly<Record<string, string | null>>;
 }
+
+/** What goes into a step. */
+export type StepInput =
+  | (Exclude<DepSource, { readonly kind: "external" }> & {
+      readonly blob: BlobId;
+      /** Of a dataset: the version's id. */
+      readonly version?: string;
+      /** Of a dataset that is a folder. */
+      readonly layout?: "folder";
+      /** Where the order of rows doesn't matter to the step: the logical id of the table. */
+      readonly table?: string;
+    })
+  | Extract<DepSource, { readonly kind: "external" }>;
 
 /** A version of a dataset. */
 export interface KnownDataset {

@@ -1,11 +1,11 @@
 /** Runs a recipe: what isn't cached, in the order of what needs what, independent steps side by side. */
 import { assert, err, ok, type BlobId, type Result } from "../std.ts";
 import type { Out } from "./declaration.ts";
-import { stepKey, type Recipe, type RecipeStep, type StepKey } from "./recipe.ts";
+import { stepKey, type Recipe, type RecipeStep, type StepKey, type StepInput } from "./recipe.ts";
 import { KnownTables } from "./known-tables.ts";
 import { inputsByRows, inputsKnown } from "./step-inputs.ts";
 import type { Slots } from "../slots.ts";
-import type { StepFailure, StepInput, StepOutcome } from "./step-outcome.ts";
+import type { StepFailure, StepOutcome } from "./step-outcome.ts";
 import { runStep, type StepSurroundings, type StepWork } from "./step-work.ts";
 
 export interface RunOptions extends StepSurroundings {

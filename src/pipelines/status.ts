@@ -2,9 +2,8 @@
 import { changesSince, type StepChange } from "./changes.ts";
 import { stepKey, type Recipe, type StepKey } from "./recipe.ts";
 import type { TableIds } from "./known-tables.ts";
-import { inputsByRows, inputsKnown } from "./step-inputs.ts";
+import { inputsByRows, inputsKnown, type TableStore } from "./step-inputs.ts";
 import type { StepFacts, StepOutcome } from "./step-outcome.ts";
-import type { PipelineStore } from "./step-work.ts";
 
 export interface StepStatus {
   readonly step: string;
@@ -22,7 +21,7 @@ export interface StatusSources {
   readonly outcome: (key: StepKey) => Promise<StepOutcome | undefined>;
   /** What the newest outcome of a step was made of; `null` when that isn't recorded, undefined when it never ran. */
   readonly newest: (step: string) => Promise<StepFacts | null | undefined>;
-  readonly store: Pick<PipelineStore, "getFile">;
+  readonly store: TableStore;
   readonly tables: TableIds;
 }
 

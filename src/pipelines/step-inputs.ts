@@ -1,9 +1,8 @@
 /** What goes into a step. */
-import { assert } from "../std.ts";
+import { assert, type BlobId } from "../std.ts";
 import type { TableIds } from "./known-tables.ts";
-import type { Recipe, RecipeStep } from "./recipe.ts";
-import type { StepInput, StepOutcome } from "./step-outcome.ts";
-import type { PipelineStore } from "./step-work.ts";
+import type { Recipe, RecipeStep, StepInput } from "./recipe.ts";
+import type { StepOutcome } from "./step-outcome.ts";
 
 /** Pure. @param done - outcomes of steps, as far as there are any; what isn't there is waited for */
 export function inputsKnown(
@@ -33,11 +32,16 @@ export function inputsKnown(
   return { inputs, waitsFor };
 }
 
+/** Where tables are fetched from that nobody has read yet. */
+export interface TableStore {
+  getFile(id: BlobId, path: string): Promise<void>;
+}
+
 /** Where the order of rows doesn't matter to the step, inputs that are tables with the id of their rows; all others as they are. */
 export async function inputsByRows(
   step: RecipeStep,
   inputs: Readonly<Record<string, StepInput>>,
-  { recipe, store, tables }: { readonly recipe: Recipe; readonly store: Pick<PipelineStore, "getFile">; readonly tables: TableIds },
+  { recipe, store, tables }: { readonly recipe: Recipe; readonly store: TableStore; readonly tables: TableIds },
 ): Promise<Readonly<Record<string, StepInput>>> {
   if (step.order === undefined) return inputs;
   const known: Record<string, StepInput> = {};

@@ -1,9 +1,9 @@
 /** What became of a step: what it left, or why it left nothing. Pure. */
 import { unreachable, type BlobId } from "../std.ts";
 import type { Json } from "../store/index.ts";
-import type { DepSource, Out, StepRole } from "./declaration.ts";
+import type { Out, StepRole } from "./declaration.ts";
 import type { Ending } from "./executor.ts";
-import type { StepKey } from "./recipe.ts";
+import type { StepInput, StepKey } from "./recipe.ts";
 
 /** What became of a step once: kept under its key, so that it needn't run again. */
 export interface StepOutcome {
@@ -57,18 +57,6 @@ export interface StepLineage {
   /** Files that it read without having declared them: of the project relative to it, others absolute. */
   readonly undeclaredReads: readonly string[];
 }
-
-export type StepInput =
-  | (Exclude<DepSource, { readonly kind: "external" }> & {
-      readonly blob: BlobId;
-      /** Of a dataset: the version's id. */
-      readonly version?: string;
-      /** Of a dataset that is a folder. */
-      readonly layout?: "folder";
-      /** Where the order of rows doesn't matter to the step: the logical id of the table. */
-      readonly table?: string;
-    })
-  | Extract<DepSource, { readonly kind: "external" }>;
 
 /** Why a step has no outcome. */
 export type StepTrouble =

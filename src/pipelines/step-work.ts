@@ -9,17 +9,9 @@ import type { Out } from "./declaration.ts";
 import { undeclaredFiles, type UndeclaredFiles } from "./declared-files.ts";
 import type { Executor } from "./executor.ts";
 import { KnownTables } from "./known-tables.ts";
-import type { KnownDataset, Recipe, RecipeStep, StepKey } from "./recipe.ts";
+import type { KnownDataset, Recipe, RecipeStep, StepKey, StepInput } from "./recipe.ts";
 import { isReadByRows } from "./step-inputs.ts";
-import {
-  troubleText,
-  type StepFacts,
-  type StepFailure,
-  type StepInput,
-  type StepLineage,
-  type StepOutcome,
-  type StepTrouble,
-} from "./step-outcome.ts";
+import { troubleText, type StepFacts, type StepFailure, type StepLineage, type StepOutcome, type StepTrouble } from "./step-outcome.ts";
 import type { Observation } from "./watch.ts";
 
 /** The server takes no such bytes: they are too many, for example. The message says why. */

@@ -6,7 +6,7 @@ const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 /** So many digits a double holds, whatever they are. */
-const DIGITS_MAX = 15;
+export const DIGITS_MAX = 15;
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334] as const;
 
@@ -27,7 +27,7 @@ export function kindsOfBytes(bytes: Buffer, start: number, end: number): number 
 }
 
 export const INTEGER_FORM = 1;
-export const DECIMAL_FORM = 2;
+const DECIMAL_FORM = 2;
 
 /** Whether the bytes are digits, or digits with a point: 0 for all else, and for what needs a closer look. */
 export function numberForm(bytes: Buffer, start: number, end: number): number {
@@ -65,7 +65,8 @@ export function decimalOf(bytes: Buffer, start: number, end: number): number {
 
 /** Two digits; NaN for anything else. */
 function twoAt(bytes: Buffer, at: number): number {
-  const [tens, ones] = [bytes[at] ?? 0, bytes[at + 1] ?? 0];
+  const tens = bytes[at] ?? 0;
+  const ones = bytes[at + 1] ?? 0;
   return isDigit(tens) && isDigit(ones) ? (tens - ZERO) * 10 + (ones - ZERO) : Number.NaN;
 }
 
@@ -73,7 +74,8 @@ function twoAt(bytes: Buffer, at: number): number {
 export function dayOf(bytes: Buffer, at: number): number {
   if (bytes[at + 4] !== MINUS || bytes[at + 7] !== MINUS) return Number.NaN;
   const year = twoAt(bytes, at) * 100 + twoAt(bytes, at + 2);
-  const [month, day] = [twoAt(bytes, at + 5), twoAt(bytes, at + 8)];
+  const month = twoAt(bytes, at + 5);
+  const day = twoAt(bytes, at + 8);
   if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1)) return Number.NaN;
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const days = month === 2 ? (isLeap ? 29 : 28) : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
@@ -87,7 +89,9 @@ export function dayOf(bytes: Buffer, at: number): number {
 function momentMs(bytes: Buffer, start: number, end: number): number {
   const separator = bytes[start + 10];
   if (end - start < 20 || (separator !== 0x54 && separator !== 0x20)) return Number.NaN;
-  const [hour, minute, second] = [twoAt(bytes, start + 11), twoAt(bytes, start + 14), twoAt(bytes, start + 17)];
+  const hour = twoAt(bytes, start + 11);
+  const minute = twoAt(bytes, start + 14);
+  const second = twoAt(bytes, start + 17);
   if (bytes[start + 13] !== 58 || bytes[start + 16] !== 58 || !(hour < 24 && minute < 60 && second < 60)) return Number.NaN;
   const zoneAt = zoneStart(bytes, start, end);
   const offset = zoneAt === end - 1 && bytes[zoneAt] === 0x5a ? 0 : offsetMinutes(bytes, zoneAt, end);
@@ -108,7 +112,8 @@ function offsetMinutes(bytes: Buffer, at: number, end: number): number {
   const sign = bytes[at];
   const hasColon = end - at === 6 && bytes[at + 3] === 58;
   if (at < 0 || (sign !== 43 && sign !== MINUS) || (!hasColon && end - at !== 5)) return Number.NaN;
-  const [hours, minutes] = [twoAt(bytes, at + 1), twoAt(bytes, at + (hasColon ? 4 : 3))];
+  const hours = twoAt(bytes, at + 1);
+  const minutes = twoAt(bytes, at + (hasColon ? 4 : 3));
   if (!(hours < 24 && minutes < 60)) return Number.NaN;
   return (sign === MINUS ? -1 : 1) * (hours * 60 + minutes);
 }

@@ -1,11 +1,15 @@
 /** What is known of a table's columns and groups after its rows are gone: counts, moments, quantiles, frequent values. */
 import { Type, type Static } from "typebox";
-import type { Column, ColumnType, TypeGuess } from "./cell-types.ts";
+import type { Column, TypeGuess } from "./cell-types.ts";
+import type { ColumnPart } from "./column-part.ts";
+import { finite, momentsOf, mostFrequent, quantilesOf, sketchOf, type TableSketches } from "./column-sketch.ts";
 import { ColumnTally } from "./column-tally.ts";
 import type { Cell } from "./csv-parser.ts";
-import { Moments } from "./moments.ts";
-import { RawEncoder } from "./raw-row.ts";
+import { GroupSlots } from "./group-slots.ts";
+import { RawEncoder, type RawRow } from "./raw-row.ts";
+import { BLOCK_ROWS, RowBlock } from "./row-block.ts";
 import { RowHasher } from "./row-hash.ts";
+import { RowSample, type Sampled } from "./row-sample.ts";
 
 const Numbers = Type.Object({
   min: Type.Number(),
@@ -14,7 +18,7 @@ const Numbers = Type.Object({
   variance: Type.Number({ description: "Of the sample, with n - 1; 0 for one value" }),
   quantiles: Type.Record(Type.String(), Type.Number(), { description: "By their share, `0.25` for example; nearest rank" }),
   isExact: Type.Boolean({
-    description: "false: quantiles are of a sample of at least 65,536 rows, fewer in tables of more than 60 columns",
+    description: "false: quantiles are of a sample of at least 32,768 rows, fewer in tables of more than 120 columns",
   }),
   notFinite: Type.Integer({ description: "NaN and infinities, left out of all else here" }),
 });
@@ -31,6 +35,7 @@ export const ColumnProfile = Type.Object({
   ]),
   empty: Type.Integer(),
   distinct: Type.Union([Type.Integer(), Type.Null()], { description: "null where there are more than 1,000" }),
+  distinctAbout: Type.Optional(Type.Integer({ description: "Where there are more than 1,000: an estimate, within some 5 %" })),
   numbers: Type.Union([Numbers, Type.Null()], { description: "null for what isn't numeric or has no value" }),
   top: Type.Array(Type.Object({ value: Type.String(), count: Type.Integer() }), {
     description: "The twenty most frequent values, where there are at most 1,000",
@@ -40,97 +45,205 @@ export type ColumnProfile = Static<typeof ColumnProfile>;
 
 const TOP = 20;
 const SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
-/** Up to twice as many rows are kept for quantiles. */
-const SAMPLE_MIN = 65_536;
+/** Up to twice as many rows are kept for quantiles: a rank is within some 0.3 % of where it is among all rows. */
+const SAMPLE_MIN = 32_768;
+/** Up to so many of each group, fewer where attributes are many: within some 1 %. */
+const GROUP_SAMPLE = 4096;
+const GROUPS_SAMPLE = 32_768;
 /** Fewer where a table is wide. */
 const SAMPLE_CELLS_MAX = 8_000_000;
+/** Columns times combinations of groups, or groups: some kilobytes each. */
+const PARTS_MAX = 10_000;
+/** Longer texts are no frequent values. */
+const TEXT_BYTES_MAX = 64;
+const WHOLE_STEPS = 100;
+const GROUP_STEPS = 20;
+const NO_GROUPS: readonly number[] = [];
 
-const isNumeric = (type: ColumnType) => type === "integer" || type === "number";
-
-/** Takes every row once. Rows are sampled by a hash, so that the profile doesn't depend on their order. */
+/** Takes every row once. Rows are sampled by a hash, so that what is found doesn't depend on their order. */
 export class ColumnProfiler {
-  readonly #columns: readonly ColumnTally[];
+  readonly columns: readonly ColumnTally[];
+  readonly #block = new RowBlock();
+  readonly #placesByCell: Int32Array[] = [];
   readonly #numeric: readonly ColumnTally[];
-  readonly #limit: number;
-  /** Rows whose hash is below are in the sample. */
-  #below = 1;
-  #sampled = 0;
-  /** Of each row in the sample its hash, then the number of each numeric column. */
-  #sample = new Float64Array(1024);
+  readonly #texts: readonly { readonly column: ColumnTally; readonly place: number }[];
+  readonly #slots: GroupSlots;
+  readonly #sample: RowSample;
+  /** What the columns' parts are. */
+  #parts: "cells" | "groups" | "everybody" = "cells";
+  /** Of the row that is sampled. */
+  readonly #numbersOf: Float64Array;
+  readonly #textsOf: (string | null)[] = [];
   #encoder: RawEncoder | undefined;
   readonly #unhashed = new RowHasher();
 
-  /** @param guesses - where the types were found from some of the cells */
-  constructor(columns: readonly Column[], sampleMin = SAMPLE_MIN, guesses?: readonly TypeGuess[]) {
-    this.#columns = columns.map((column, i) => new ColumnTally(column, guesses?.[i]));
-    this.#numeric = this.#columns.filter(({ column }) => isNumeric(column.type));
-    this.#limit = Math.min(sampleMin * 2, Math.ceil(SAMPLE_CELLS_MAX / (1 + this.#numeric.length)));
+  /**
+   * @param guesses - where the types were found from some of the cells
+   * @param attributes - whose groups are told apart
+   */
+  constructor(columns: readonly Column[], sampleMin = SAMPLE_MIN, guesses?: readonly TypeGuess[], attributes: readonly string[] = []) {
+    this.columns = columns.map((column, i) => new ColumnTally(column, this.#block, guesses?.[i]));
+    this.#numeric = this.columns.filter(({ isNumeric }) => isNumeric);
+    this.#texts = this.columns.flatMap((column, place) => (column.isNumeric ? [] : [{ column, place }]));
+    this.#numbersOf = new Float64Array(this.#numeric.length);
+    this.#slots = new GroupSlots(attributes);
+    const limit = Math.min(sampleMin * 2, Math.ceil(SAMPLE_CELLS_MAX / (1 + columns.length)));
+    const ofGroups = Math.min(GROUP_SAMPLE, Math.floor(GROUPS_SAMPLE / Math.max(1, attributes.length)), Math.ceil(limit / 16));
+    this.#sample = new RowSample({
+      numbers: this.#numeric.length,
+      texts: this.#texts.length,
+      attributes: attributes.length,
+      limit,
+      groupLimit: ofGroups,
+    });
   }
 
   /** A row that comes as text. @param hash - as that of `endRow` */
   add(cells: readonly Cell[], hash: number): void {
-    this.#encoder ??= new RawEncoder(this.#columns.length);
-    const { bytes, starts, ends } = this.#encoder.encode(cells);
+    this.#encoder ??= new RawEncoder(this.columns.length);
+    const row = this.#encoder.encode(cells);
     this.#unhashed.start();
-    for (const [i, column] of this.#columns.entries()) column.add(bytes, starts[i] ?? 0, ends[i] ?? -1, this.#unhashed);
-    this.endRow(hash);
+    for (const [i, column] of this.columns.entries()) column.add(row.bytes, row.starts[i] ?? 0, row.ends[i] ?? -1, this.#unhashed);
+    this.endRow(hash, row, 0, NO_GROUPS);
   }
 
-  get columns(): readonly ColumnTally[] {
-    return this.#columns;
-  }
-
-  /** Ends a row whose cells were added to its columns. @param hash - of the row, spread evenly over 0…1 */
-  endRow(hash: number): void {
-    if (hash >= this.#below) return;
-    const width = 1 + this.#numeric.length;
-    let at = this.#sampled * width;
-    if (at + width > this.#sample.length) {
-      const larger = new Float64Array(this.#sample.length * 2 + width);
-      larger.set(this.#sample);
-      this.#sample = larger;
-    }
-    this.#sample[at++] = hash;
-    for (const { number } of this.#numeric) this.#sample[at++] = number;
-    this.#sampled++;
-    while (this.#sampled > this.#limit && this.#below > Number.EPSILON) this.#halve(width);
+  /**
+   * Counts a row whose cells were added to its columns.
+   * @param hash - of the row, spread evenly over 0…1
+   * @param cell - number of its combination of groups @param groups - of each attribute, the number of its group
+   */
+  endRow(hash: number, row: RawRow, cell: number, groups: ArrayLike<number>): void {
+    const slots = this.#slots.of(cell, groups);
+    const block = this.#block;
+    block.places[block.rows++] = this.#placesByCell[cell] ?? this.#newPlaces(cell, slots);
+    if (this.#sample.takes(hash, slots)) this.#keep(hash, row, slots);
+    if (block.rows === BLOCK_ROWS) this.#endBlock();
   }
 
   profiles(): ColumnProfile[] {
-    const width = 1 + this.#numeric.length;
-    return this.#columns.map((column) => {
-      const at = this.#numeric.indexOf(column);
-      if (at < 0) return profileOf(column, new Float64Array(), true);
-      const values = Float64Array.from({ length: this.#sampled }, (_, row) => this.#sample[row * width + 1 + at] ?? Number.NaN);
-      return profileOf(column, values.filter(Number.isFinite).toSorted(), this.#below === 1);
+    this.#endBlock();
+    return this.columns.map((column) => {
+      const sampled = column.isNumeric ? this.#sample.numbers(this.#numeric.indexOf(column)) : undefined;
+      return profileOf(column, column.sum(this.#everybody()), sampled);
     });
   }
 
-  #halve(width: number): void {
-    this.#below /= 2;
-    let kept = 0;
-    for (let row = 0; row < this.#sampled; row++) {
-      if ((this.#sample[row * width] ?? 1) >= this.#below) continue;
-      this.#sample.copyWithin(kept * width, row * width, (row + 1) * width);
-      kept++;
+  /** @param namesOf - an attribute's groups, by their numbers */
+  sketches(namesOf: (attribute: number) => readonly string[]): TableSketches {
+    this.#endBlock();
+    const isByGroup = this.#parts !== "everybody" && this.#fits(this.#slots.count);
+    const groups = isByGroup ? this.#slots.named(namesOf) : [];
+    const columns = this.columns.map((column, place) => ({
+      ...column.column,
+      all: sketchOf(column, column.sum(this.#everybody()), this.#sampled(column, place, undefined), WHOLE_STEPS),
+      groups: groups.map(({ slot, attribute, group }) => ({
+        attribute,
+        group,
+        sketch: sketchOf(column, column.sum(this.#placesOf(slot)), this.#sampled(column, place, slot), GROUP_STEPS),
+      })),
+    }));
+    return { isByGroup: groups.length > 0, columns };
+  }
+
+  #endBlock(): void {
+    for (const column of this.columns) column.endBlock();
+    this.#block.rows = 0;
+    this.#divide();
+  }
+
+  /** Columns are counted by combination of groups while those are few; by group, where they aren't; by neither, where even groups are many. */
+  #divide(): void {
+    if (this.#parts === "cells" && !this.#fits(this.#slots.cells.length)) {
+      const places = Array.from({ length: this.#slots.count }, (_, slot) => this.#placesOf(slot));
+      this.#regroup("groups", places);
     }
-    this.#sampled = kept;
+    if (this.#parts === "groups" && !this.#fits(this.#slots.count)) this.#regroup("everybody", [this.#everybody()]);
+  }
+
+  #regroup(parts: "groups" | "everybody", of: readonly (readonly number[])[]): void {
+    for (const column of this.columns) column.regroup(of);
+    this.#parts = parts;
+    this.#placesByCell.length = 0;
+  }
+
+  /** Where rows of a combination count. */
+  #newPlaces(cell: number, slots: Int32Array): Int32Array {
+    const places = this.#parts === "cells" ? Int32Array.of(cell) : this.#parts === "groups" ? slots : Int32Array.of(0);
+    this.#placesByCell[cell] = places;
+    return places;
+  }
+
+  #fits(parts: number): boolean {
+    return parts <= 1 || parts * this.columns.length <= PARTS_MAX;
+  }
+
+  /** Parts of the columns that have every row once between them. */
+  #everybody(): readonly number[] {
+    switch (this.#parts) {
+      case "cells":
+        return [...this.#slots.cells.keys()];
+      case "groups":
+        return this.#slots.everybody;
+      case "everybody":
+        return [0];
+    }
+  }
+
+  /** Parts of the columns that a group is made of. */
+  #placesOf(slot: number): readonly number[] {
+    if (this.#parts === "groups") return [slot];
+    return [...this.#slots.cells.keys()].filter((cell) => this.#slots.cells[cell]?.includes(slot));
+  }
+
+  #keep(hash: number, { bytes, starts, ends }: RawRow, slots: Int32Array): void {
+    for (let i = 0; i < this.#numeric.length; i++) this.#numbersOf[i] = this.#numeric[i]?.number ?? Number.NaN;
+    for (let i = 0; i < this.#texts.length; i++) {
+      const text = this.#texts[i];
+      if (!text) continue;
+      const { code, codes } = text.column;
+      const start = starts[text.place] ?? 0;
+      const end = ends[text.place] ?? -1;
+      if (codes) this.#textsOf[i] = code < 0 ? null : (codes.texts[code] ?? null);
+      else this.#textsOf[i] = end < 0 || end - start > TEXT_BYTES_MAX ? null : bytes.toString("utf8", start, end);
+    }
+    this.#sample.add(hash, slots, this.#numbersOf, this.#textsOf);
+  }
+
+  #sampled(column: ColumnTally, place: number, slot: number | undefined): Sampled<number | string> {
+    // What is counted needs no sample.
+    if (column.codes) return { values: [], rows: 0, isWhole: true };
+    if (column.isNumeric) return this.#sample.numbers(this.#numeric.indexOf(column), slot);
+    return this.#sample.texts(
+      this.#texts.findIndex((text) => text.place === place),
+      slot,
+    );
   }
 }
 
-function profileOf({ column, codes, empty, moments: running }: ColumnTally, sorted: Float64Array, isExact: boolean): ColumnProfile {
-  const counted = codes?.texts.map((value, code) => ({ value, count: codes.counts[code] ?? 0 })) ?? [];
-  const top = counted.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, TOP);
-  const moments = new Moments();
-  moments.merge(running);
-  if (codes && isNumeric(column.type)) moments.addCounts(codes.numbers, codes.counts);
-  const quantiles = SHARES.map((share) => [String(share), sorted[Math.ceil(share * sorted.length) - 1] ?? 0] as const);
-  const { count, min, max, mean, variance, notFinite } = moments;
+function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number> | undefined): ColumnProfile {
+  const { column, codes } = tally;
+  const counted = codes?.texts.map((value, code) => ({ value, count: part.counts[code] ?? 0 }));
+  const { count, min, max, mean, variance, notFinite } = momentsOf(tally, part);
+  const sorted = Float64Array.from(sampled?.values ?? []).sort();
+  const quantiles = quantilesOf(sorted, SHARES);
+  const isExact = sampled?.isWhole ?? true;
   return {
     ...column,
-    empty,
-    distinct: codes?.texts.length ?? null,
-    numbers: count === 0 ? null : { min, max, mean, variance, quantiles: Object.fromEntries(quantiles), isExact, notFinite },
-    top,
+    empty: part.empty,
+    distinct: counted?.length ?? null,
+    ...(counted ? {} : { distinctAbout: part.distinct?.estimate() ?? 0 }),
+    numbers:
+      count === 0 || !sampled
+        ? null
+        : {
+            min,
+            max,
+            mean,
+            variance: finite(variance),
+            quantiles: Object.fromEntries(SHARES.map((share, i) => [String(share), quantiles[i] ?? 0])),
+            isExact,
+            notFinite,
+          },
+    top: mostFrequent(counted ?? [], TOP),
   };
 }

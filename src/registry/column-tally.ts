@@ -1,7 +1,9 @@
 /** Takes the cells of one column from their bytes: checks that each is what the column is, hashes it into its row, and counts it. */
 import { BOOLEAN, NUMBER, type TypeGuess, plainText, type Column, type ColumnType } from "./cell-types.ts";
-import { DECIMAL_FORM, INTEGER_FORM, dayOf, decimalOf, kindsOfBytes, microsecondsOfBytes, numberForm } from "./cell-bytes.ts";
-import { Moments } from "./moments.ts";
+import { DIGITS_MAX, INTEGER_FORM, dayOf, decimalOf, kindsOfBytes, microsecondsOfBytes, numberForm } from "./cell-bytes.ts";
+import { ColumnPart } from "./column-part.ts";
+import { ValueHash } from "./distinct-sketch.ts";
+import { BLOCK_ROWS, type RowBlock } from "./row-block.ts";
 import { TAGS, type RowHasher } from "./row-hash.ts";
 import { ValueCodes } from "./value-codes.ts";
 
@@ -16,25 +18,41 @@ export const NO_CODE = -2;
 
 export class ColumnTally {
   readonly column: Column;
-  readonly moments = new Moments();
-  empty = 0;
+  readonly isNumeric: boolean;
   /** undefined once there are too many values. */
   codes: ValueCodes | undefined = new ValueCodes();
-  /** Of the cell that was added last: its number in a numeric column, NaN for none. */
+  /** Of the cell that was added last: the code of its value, and in a numeric column its number, NaN for none. */
+  code = NO_VALUE;
   number = Number.NaN;
+  readonly #hash = new ValueHash();
+  /** Of the rows of the block that aren't counted yet: codes, and where there is none, numbers and hashes. */
+  readonly #block: RowBlock;
+  readonly #codesOf = new Int32Array(BLOCK_ROWS);
+  readonly #numbersOf: Float64Array;
+  readonly #highs = new Int32Array(BLOCK_ROWS);
+  readonly #lows = new Int32Array(BLOCK_ROWS);
+  /** Rows of the block that are counted already. */
+  #counted = 0;
+  /** Of the rows, as the block's places divide them. */
+  #parts: (ColumnPart | undefined)[] = [];
   readonly #type: ColumnType;
+  readonly #tag: number;
   /** Of a column that is text for want of anything else: its next cell may tell more. */
   #isOpen: boolean;
 
-  /** @param guess - where the type was found from some of the cells */
-  constructor(column: Column, guess?: TypeGuess) {
+  /** @param block - that the rows are added to @param guess - where the type was found from some of the cells */
+  constructor(column: Column, block: RowBlock, guess?: TypeGuess) {
     this.column = column;
+    this.#block = block;
+    this.isNumeric = column.type === "integer" || column.type === "number";
+    this.#numbersOf = new Float64Array(this.isNumeric ? BLOCK_ROWS : 0);
     this.#type = column.type;
+    this.#tag = TAGS[column.type];
     this.#isOpen = guess !== undefined && !guess.isText && column.type === "string";
   }
 
   /**
-   * Adds a cell to the column, and to its row's hash.
+   * Adds a cell to its row's hash and to the block's next row; `count` counts it.
    * @returns the code of its value, or why it has none
    * @throws OtherType
    */
@@ -43,8 +61,7 @@ export class ColumnTally {
       into.reserve(1);
       into.buffer[into.length++] = TAGS.empty;
       this.number = Number.NaN;
-      this.empty++;
-      return NO_VALUE;
+      return this.#is(NO_VALUE);
     }
     const { codes } = this;
     if (codes) {
@@ -53,12 +70,68 @@ export class ColumnTally {
       codes.repeat(spelling, into);
       const code = codes.codeOf(spelling);
       this.number = codes.numbers[code] ?? Number.NaN;
-      codes.counts[code] = (codes.counts[code] ?? 0) + 1;
-      return code;
+      return this.#is(code);
     }
+    const from = into.length;
     this.#write(bytes, start, end, into);
-    if (this.#type === "integer" || this.#type === "number") this.moments.add(this.number);
-    return NO_CODE;
+    return this.#isHashed(into, from);
+  }
+
+  #is(code: number): number {
+    this.#codesOf[this.#block.rows] = code;
+    return (this.code = code);
+  }
+
+  /** Of a value without a code. @param from - where its bytes begin in those of the row */
+  #isHashed(into: RowHasher, from: number): number {
+    const row = this.#block.rows;
+    this.#hash.of(into.buffer, from, into.length);
+    this.#highs[row] = this.#hash.high;
+    this.#lows[row] = this.#hash.low;
+    if (this.isNumeric) this.#numbersOf[row] = this.number;
+    return this.#is(NO_CODE);
+  }
+
+  /** Counts the block's rows. */
+  count(): void {
+    const { rows, places } = this.#block;
+    for (let row = this.#counted; row < rows; row++) {
+      const of = places[row];
+      if (!of) continue;
+      const code = this.#codesOf[row] ?? NO_VALUE;
+      for (let i = 0; i < of.length; i++) {
+        const part = (this.#parts[of[i] ?? 0] ??= new ColumnPart());
+        part.rows++;
+        if (code >= 0) part.addCode(code);
+        else if (code === NO_VALUE) part.empty++;
+        else {
+          part.addHash(this.#highs[row] ?? 0, this.#lows[row] ?? 0);
+          if (this.isNumeric) part.moments.add(this.#numbersOf[row] ?? Number.NaN);
+        }
+      }
+    }
+    this.#counted = rows;
+  }
+
+  /** The block begins anew. */
+  endBlock(): void {
+    this.count();
+    this.#counted = 0;
+  }
+
+  /** What was counted in several parts that have no row in common. */
+  sum(places: readonly number[]): ColumnPart {
+    const sum = new ColumnPart();
+    for (const place of places) {
+      const part = this.#parts[place];
+      if (part) sum.merge(part);
+    }
+    return sum;
+  }
+
+  /** From now on the column has other parts. @param of - for each of them, which of the present ones it is made of */
+  regroup(of: readonly (readonly number[])[]): void {
+    this.#parts = of.map((places) => this.sum(places));
   }
 
   #fresh(codes: ValueCodes, bytes: Buffer, start: number, end: number, into: RowHasher): number {
@@ -66,44 +139,26 @@ export class ColumnTally {
     this.#write(bytes, start, end, into);
     const text = plainText(this.#type, bytes.toString("utf8", start, end));
     const code = codes.add({ bytes, start, end }, text, this.number, into.buffer.subarray(from, into.length));
-    if (code >= 0) {
-      codes.counts[code] = (codes.counts[code] ?? 0) + 1;
-      return code;
-    }
-    this.foldCodes();
-    if (this.#type === "integer" || this.#type === "number") this.moments.add(this.number);
-    return NO_CODE;
-  }
-
-  /** Counts of values become moments; in order of the values, so that the rows' order doesn't matter. */
-  foldCodes(): void {
-    const { codes } = this;
+    if (code >= 0) return this.#is(code);
+    this.count();
+    for (const part of this.#parts) part?.foldCodes(codes, this.isNumeric, this.#hash);
     this.codes = undefined;
-    if (codes) this.moments.addCounts(codes.numbers, codes.counts);
+    return this.#isHashed(into, from);
   }
 
   /** Writes the cell's type and value, as `row-hash.ts` has it, and sets `number`. */
   #write(bytes: Buffer, start: number, end: number, into: RowHasher): void {
     into.reserve(16 + end - start);
     const type = this.#type;
-    into.buffer[into.length++] = TAGS[type];
+    into.buffer[into.length++] = this.#tag;
     switch (type) {
-      case "integer": {
-        if (numberForm(bytes, start, end) !== INTEGER_FORM) throw new OtherType();
-        this.number = decimalOf(bytes, start, end) + 0;
-        const isMinusZero = this.number === 0 && end - start === 2;
-        writeText(bytes, isMinusZero ? start + 1 : start, end, into);
+      case "integer":
+        return this.#writeInteger(bytes, start, end, into);
+      case "number":
+        this.number = numberOf(bytes, start, end);
+        into.view.setFloat64(into.length, this.number);
+        into.length += 8;
         return;
-      }
-      case "number": {
-        const form = numberForm(bytes, start, end);
-        const isPlain = form === DECIMAL_FORM || (form === INTEGER_FORM && end - start <= 15);
-        if (!isPlain && (kindsOfBytes(bytes, start, end) & NUMBER) === 0) throw new OtherType();
-        // One zero and one NaN.
-        this.number = (form === 0 ? Number(bytes.toString("latin1", start, end)) : decimalOf(bytes, start, end)) + 0;
-        into.length = into.buffer.writeDoubleBE(Number.isNaN(this.number) ? Number.NaN : this.number, into.length);
-        return;
-      }
       case "boolean": {
         if (kindsOfBytes(bytes, start, end) !== BOOLEAN) throw new OtherType();
         // "true" has four letters.
@@ -116,7 +171,8 @@ export class ColumnTally {
       case "timestamp": {
         const microseconds = microsecondsOfBytes(bytes, start, end);
         if (microseconds === undefined) throw new OtherType();
-        into.length = into.buffer.writeBigInt64BE(microseconds, into.length);
+        into.view.setBigInt64(into.length, microseconds);
+        into.length += 8;
         return;
       }
       case "string":
@@ -127,6 +183,44 @@ export class ColumnTally {
         return writeText(bytes, start, end, into);
     }
   }
+
+  /** Digits are checked, added up and copied at once. */
+  #writeInteger(bytes: Buffer, start: number, end: number, into: RowHasher): void {
+    const isNegative = bytes[start] === MINUS;
+    const first = isNegative ? start + 1 : start;
+    if (first === end || (bytes[first] === ZERO && end - first > 1)) throw new OtherType();
+    const isMinusZero = isNegative && bytes[first] === ZERO;
+    const from = isMinusZero ? first : start;
+    const out = into.buffer;
+    const to = into.length + 4 - from;
+    let value = 0;
+    for (let at = first; at < end; at++) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) throw new OtherType();
+      value = value * 10 + digit;
+      out[to + at] = digit + ZERO;
+    }
+    if (isNegative && !isMinusZero) out[to + start] = MINUS;
+    into.view.setUint32(into.length, end - from);
+    into.length += 4 + end - from;
+    // More digits than a double holds would have been rounded at each step.
+    if (end - start > DIGITS_MAX) this.number = Number(bytes.toString("latin1", start, end));
+    else this.number = isNegative && !isMinusZero ? -value : value;
+  }
+}
+
+const MINUS = 45;
+const ZERO = 48;
+
+/** The double that is nearest to a cell; one zero and one NaN. @throws OtherType */
+function numberOf(bytes: Buffer, start: number, end: number): number {
+  const form = numberForm(bytes, start, end);
+  if (form === 0 || (form === INTEGER_FORM && end - start > DIGITS_MAX)) {
+    if ((kindsOfBytes(bytes, start, end) & NUMBER) === 0) throw new OtherType();
+    const value = Number(bytes.toString("latin1", start, end));
+    return Number.isNaN(value) ? Number.NaN : value + 0;
+  }
+  return decimalOf(bytes, start, end) + 0;
 }
 
 /** Below that a loop is faster than a call. */
@@ -136,12 +230,8 @@ const COPY_MIN = 48;
 function writeText(bytes: Buffer, start: number, end: number, into: RowHasher): void {
   const out = into.buffer;
   const length = end - start;
-  let to = into.length;
-  out[to] = length >>> 24;
-  out[to + 1] = length >>> 16;
-  out[to + 2] = length >>> 8;
-  out[to + 3] = length;
-  to += 4;
+  const to = into.length + 4;
+  into.view.setUint32(into.length, length);
   if (length >= COPY_MIN) bytes.copy(out, to, start, end);
   else for (let at = start; at < end; at++) out[to + at - start] = bytes[at] ?? 0;
   into.length = to + length;

@@ -83,25 +83,19 @@ export class CsvReader {
 
   #parse(isLast: boolean): void {
     const end = this.#checked;
-    let at = this.#start;
-    while (at < end) {
-      this.#lastLine = this.#line;
-      this.#lineStart = at;
-      const next = this.#record(at, end, isLast);
-      if (next < 0) break;
-      at = next;
-    }
-    this.#start = Math.min(at, this.#end);
+    while (this.#start < end && this.#record(end, isLast));
   }
 
-  /** Reads one record. @returns where the next begins; -1 when the bytes end within this one and more may come */
-  #record(from: number, end: number, isLast: boolean): number {
+  /** Reads the record that comes next. @returns whether it is there: false when the bytes end within it and more may come */
+  #record(end: number, isLast: boolean): boolean {
+    const from = this.#start;
+    this.#lastLine = this.#line;
+    this.#lineStart = from;
     const { bytes } = this.#row;
     let { starts, ends } = this.#row;
     const width = this.#width;
     let column = 0;
     let at = from;
-    this.#doubled.length = 0;
     for (;;) {
       if (column === starts.length || (column === width && width > 0)) {
         ({ starts, ends } = this.#widened(column, at));
@@ -109,7 +103,7 @@ export class CsvReader {
       let stop = at;
       if (bytes[at] === QUOTE && at < end) {
         const close = this.#closingQuote(at, end, isLast, column);
-        if (close < 0) return -1;
+        if (close < 0) return this.#again();
         starts[column] = at + 1;
         ends[column] = close;
         stop = close + 1;
@@ -118,7 +112,7 @@ export class CsvReader {
           const byte = bytes[stop] ?? 0;
           if (byte <= COMMA && (byte === COMMA || byte === LF || byte === CR || byte === QUOTE || byte === 0)) break;
         }
-        if (stop === end && !isLast) return -1;
+        if (stop === end && !isLast) return this.#again();
         starts[column] = at;
         ends[column] = stop === at ? -1 : stop;
         if (stop < end && bytes[stop] === QUOTE) throw strayQuote(this.#lastLine, this.#columnAt(stop));
@@ -128,22 +122,30 @@ export class CsvReader {
       const after = stop < end ? bytes[stop] : LF;
       if (after === COMMA) {
         at = stop + 1;
-        if (at === end && !isLast) return -1;
+        if (at === end && !isLast) return this.#again();
         continue;
       }
       if (after === LF) {
         this.#emit(column, stop);
-        return stop + 1;
+        this.#start = Math.min(stop + 1, end);
+        return true;
       }
-      if (after === CR && stop + 1 === end && !isLast) return -1;
+      if (after === CR && stop + 1 === end && !isLast) return this.#again();
       if (after !== CR || stop + 1 >= end || bytes[stop + 1] !== LF) throw this.#afterCell(stop);
       this.#emit(column, stop);
-      return stop + 2;
+      this.#start = stop + 2;
+      return true;
     }
   }
 
+  /** The record will be read from its beginning once more of it is there. */
+  #again(): false {
+    this.#doubled.length = 0;
+    return false;
+  }
+
   #emit(cells: number, end: number): void {
-    for (const column of this.#doubled) this.#undouble(column);
+    if (this.#doubled.length > 0) this.#undouble();
     if (this.#width === 0) {
       const { bytes, starts, ends } = this.#row;
       const names = Array.from({ length: cells }, (_, i) => {
@@ -197,18 +199,20 @@ export class CsvReader {
     return at;
   }
 
-  /** Takes one of each two quotes out of a cell. Those fill the rest, so that places in the line stay what they were. */
-  #undouble(column: number): void {
+  /** Takes one of each two quotes out of cells. Those fill the rest, so that places in the line stay what they were. */
+  #undouble(): void {
     const { bytes, starts, ends } = this.#row;
-    const end = ends[column] ?? 0;
-    let to = starts[column] ?? 0;
-    for (let at = to; at < end; at++) {
-      const byte = bytes[at] ?? 0;
-      bytes[to++] = byte;
-      if (byte === QUOTE) at++;
+    for (const column of this.#doubled.splice(0)) {
+      const end = ends[column] ?? 0;
+      let to = starts[column] ?? 0;
+      for (let at = to; at < end; at++) {
+        const byte = bytes[at] ?? 0;
+        bytes[to++] = byte;
+        if (byte === QUOTE) at++;
+      }
+      bytes.fill(QUOTE, to, end);
+      ends[column] = to;
     }
-    bytes.fill(QUOTE, to, end);
-    ends[column] = to;
   }
 
   /** Room for more cells of a header. @throws TableProblem for a row that has more than the header, and a header with too many */

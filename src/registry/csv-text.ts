@@ -68,7 +68,7 @@ export async function* textBytes(chunks: AsyncIterable<Uint8Array>, what: string
   for await (const chunk of chunks) {
     if (!first) yield chunk;
     else {
-      first = first.length > 0 ? Buffer.concat([first, chunk]) : chunk;
+      first = Buffer.concat([first, chunk]);
       if (first.length < 4) continue;
       yield begin(first);
       first = undefined;
@@ -94,7 +94,7 @@ export async function* decodedText(chunks: AsyncIterable<Uint8Array>, what = "a 
   for await (const chunk of textBytes(chunks, what)) {
     const bytes = carried.length > 0 ? Buffer.concat([carried, chunk]) : chunk;
     const end = lastBoundary(bytes);
-    carried = bytes.subarray(end);
+    carried = Uint8Array.from(bytes.subarray(end));
     yield take(bytes.subarray(0, end));
   }
   yield take(carried);

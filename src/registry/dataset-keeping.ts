@@ -27,6 +27,8 @@ export interface Sweep {
   readonly kept: readonly (SweptVersion & { readonly because: readonly string[] })[];
   /** Room in chunks that no version needs any more. */
   readonly freeBytes: number;
+  /** In packs that were written anew: the old ones go with the first sweep an hour later. */
+  readonly freeLaterBytes: number;
 }
 
 export interface VersionCheck {
@@ -158,7 +160,8 @@ export class DatasetKeeping {
       }
     }
     if (!asked.isTrial) await this.#dropBytes(gone);
-    return { removed, kept, freeBytes: await blobs.sweep({ olderThanMs: PACK_SETTLES_MS, nowMs, isTrial: asked.isTrial }) };
+    const settled = { olderThanMs: PACK_SETTLES_MS, nowMs, isTrial: asked.isTrial };
+    return { removed, kept, freeBytes: await blobs.sweep(settled), freeLaterBytes: await blobs.compact(settled) };
   }
 
   /** Reads every byte of the versions that have some, and says which aren't what was added. */

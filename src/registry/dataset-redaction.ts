@@ -12,6 +12,7 @@ import type { DatasetKeeping } from "./dataset-keeping.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { folderIn } from "./folder-manifest.ts";
 import { conflict, invalid, unknown, type Refusal } from "./refusal.ts";
+import { putSketches } from "./stored-sketches.ts";
 import { findRows, withoutRows, type FoundRows } from "./row-removal.ts";
 import { dropSource, keepSource, readSource, stageSource, type StagedSource, type TableReading } from "./table-intake.ts";
 
@@ -178,7 +179,6 @@ export class DatasetRedaction {
           rows: after.reading.facts?.rows ?? 0,
           columns_json: canonicalJson(after.reading.columns),
           profile_json: canonicalJson({ columns: after.reading.facts?.columns ?? [], cells: after.reading.facts?.cells ?? [] }),
-          sketches: null,
         }
       : {
           profile_json: canonicalJson({ columns: [], cells: [] }),
@@ -189,6 +189,7 @@ export class DatasetRedaction {
     await this.#store.transaction(async (tx) => {
       await this.#audit.lock(tx);
       await tx.insertInto("dataset_redaction").values(tombstone).execute();
+      await putSketches(tx, row, after?.reading.facts?.sketches);
       await tx.updateTable("dataset_version").set(change).where("dataset", "=", dataset).where("number", "=", number).execute();
       const payload = { number, rows: made.rows, reference: asked.reference, before: row.blob, after: after?.blob ?? null };
       await this.#audit.append(tx, { actor, action: "dataset-version.redacted", object: `dataset/${dataset}`, payload });

@@ -10,6 +10,8 @@ import type { DatasetDiff, VersionsAsked } from "./dataset-diffs.ts";
 import { diffApart, rowsApart } from "./diff-apart.ts";
 import type { DiffRows } from "./diff-rows.ts";
 import { attributeName, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
+import type { TableSketches } from "./column-sketch.ts";
+import { putSketches, sketchesOf } from "./stored-sketches.ts";
 import { guardOf, moveTag, tagHistory, tagsOf, type TagHistoryEntry, type TagMove } from "./dataset-tags.ts";
 import { specOf, versionOf, type DatasetVersion } from "./dataset-version.ts";
 import { REFERENCE_FORM, labelIssue, nameIssue, namesText, parseReference, pointsAt, versionsText } from "./names.ts";
@@ -171,6 +173,11 @@ export class Datasets {
       views.push({ name: row.name, spec: specOf(row), createdAtMs: row.created_at_ms, latest, tags: await tagsOf(db, row.name) });
     }
     return views;
+  }
+
+  /** How the values of a version are spread; undefined where nobody counted: a folder without a table, or a version of an older release. */
+  async sketches({ dataset, number }: DatasetVersion): Promise<TableSketches | undefined> {
+    return sketchesOf(this.#store.db, { dataset, number });
   }
 
   /** What versions of a dataset were before rows were taken out of them, newest first. */
@@ -342,7 +349,6 @@ export class Datasets {
       rows: reading.facts?.rows ?? 0,
       columns_json: canonicalJson(reading.columns),
       profile_json: canonicalJson({ columns: reading.facts?.columns ?? [], cells: reading.facts?.cells ?? [] }),
-      sketches: null,
       created_at_ms: nowMs,
       created_by: actor,
       removed_at_ms: null,
@@ -350,6 +356,7 @@ export class Datasets {
       removed_because: null,
     };
     await tx.insertInto("dataset_version").values(row).execute();
+    await putSketches(tx, row, reading.facts?.sketches);
     const payload = { id: row.id, number: row.number, blob: row.blob, rows: row.rows };
     await this.#audit.append(tx, { actor, action: "dataset-version.added", object: `dataset/${dataset}`, payload });
     return row;

@@ -1,6 +1,7 @@
 export type { AliasGuard, AliasHistoryEntry, AliasMove, AliasProtection } from "./aliases.ts";
 export type { Column, ColumnType } from "./cell-types.ts";
 export { ColumnProfile } from "./column-profile.ts";
+export { TableSketches } from "./column-sketch.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
 export type { ColumnChange, RowChanges } from "./dataset-diff.ts";

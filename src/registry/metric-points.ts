@@ -13,7 +13,7 @@ export interface MetricValue {
 type Row = readonly [run: string, key: string, step: number, atMs: number, value: number, isNan: number];
 const COLUMNS = 6;
 /** Rows a statement: few different texts, so that the database knows each already. */
-const CHUNKS = [256, 64, 16, 4, 1];
+const CHUNKS = [1000, 256, 64, 16, 10, 4, 1];
 const COLUMN_NAMES = "run, key, step, at_ms, value, is_nan";
 /** A point that is there already, with all its parts, stays one point. */
 const ALL_POINTS = { table: "run_metric", onConflict: "do nothing" };
@@ -74,15 +74,34 @@ async function insert(
   let at = 0;
   while (at < rows.length) {
     const count = CHUNKS.find((size) => size <= rows.length - at) ?? 1;
-    const values = Array.from({ length: count }, (_, i) => placeholders(kind, i)).join(",");
-    const text = `insert into ${table} (${COLUMN_NAMES}) values ${values} on conflict ${onConflict}`;
-    await tx.executeQuery(CompiledQuery.raw(text, rows.slice(at, at + count).flat()));
+    const chunk = rows.slice(at, at + count);
+    const { source, parameters } = kind === "sqlite" ? ofOneRun(chunk) : ofAny(chunk);
+    await tx.executeQuery(CompiledQuery.raw(`insert into ${table} (${COLUMN_NAMES}) ${source} on conflict ${onConflict}`, [...parameters]));
     at += count;
   }
 }
 
-const placeholders = (kind: Store["kind"], row: number): string =>
-  kind === "sqlite" ? "(?,?,?,?,?,?)" : `(${Array.from({ length: COLUMNS }, (_, i) => `$${row * COLUMNS + i + 1}`).join(",")})`;
+interface Source {
+  readonly source: string;
+  readonly parameters: readonly unknown[];
+}
+
+/** What goes to the writing thread is copied, value by value: so the run, which all have, goes once, and nearly never a flag. */
+function ofOneRun(rows: readonly Row[]): Source {
+  const hasNan = rows.some(([, , , , , isNan]) => isNan === 1);
+  const row = hasNan ? "(?,?,?,?,?)" : "(?,?,?,?,0)";
+  const values = Array.from({ length: rows.length }, () => row).join(",");
+  const parameters: unknown[] = [rows[0]?.[0]];
+  for (const [, key, step, atMs, value, isNan] of rows)
+    parameters.push(...(hasNan ? [key, step, atMs, value, isNan] : [key, step, atMs, value]));
+  // Without a condition SQLite would take what follows for that of a join.
+  return { source: `select ?, column1, column2, column3, column4, column5 from (values ${values}) where true`, parameters };
+}
+
+function ofAny(rows: readonly Row[]): Source {
+  const values = rows.map((_row, i) => `(${Array.from({ length: COLUMNS }, (_, j) => `$${i * COLUMNS + j + 1}`).join(",")})`).join(",");
+  return { source: `values ${values}`, parameters: rows.flat() };
+}
 
 /** The value of a row. */
 export const valueOf = ({ value, is_nan: isNan }: { readonly value: number; readonly is_nan: 0 | 1 }): number =>

@@ -29,8 +29,8 @@ export class RowGroups {
     this.groups = new Int32Array(this.#places.length);
   }
 
-  /** @param codes - of the row's values, by column @throws TableProblem for attributes that have a group for every value */
-  add(row: RawRow, codes: Int32Array, line: number): void {
+  /** @param codes - of the row's values, by column @returns the number of its combination of groups @throws TableProblem for attributes that have a group for every value */
+  add(row: RawRow, codes: Int32Array, line: number): number {
     for (let i = 0; i < this.#places.length; i++) {
       const place = this.#places[i] ?? 0;
       const code = codes[place] ?? NO_VALUE;
@@ -43,7 +43,12 @@ export class RowGroups {
       }
       this.groups[i] = group;
     }
-    this.#index.count(this.groups, this.#labelPlace < 0 ? NO_VALUE : this.#label(row, codes), line);
+    return this.#index.count(this.groups, this.#labelPlace < 0 ? NO_VALUE : this.#label(row, codes), line).cell;
+  }
+
+  /** An attribute's groups, by their numbers. */
+  namesOf(attribute: number): readonly string[] {
+    return this.#index.groupsOf(attribute);
   }
 
   cells(): readonly GroupCell[] {

@@ -29,8 +29,10 @@ export const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, time
 /** Turns cells to bytes and those to a hash; one buffer for all rows. */
 export class RowHasher {
   /** What was added lies here; whoever writes to it asks `reserve` for room first, and moves `length`. */
-  buffer = Buffer.allocUnsafe(4096);
+  buffer = Buffer.allocUnsafeSlow(4096);
   length = 0;
+  /** Of the buffer, for numbers. */
+  view = new DataView(this.buffer.buffer);
   /** Of the buffer, by length: making one takes as long as hashing a short key. */
   #views: (Buffer | undefined)[] = [];
 
@@ -84,9 +86,10 @@ export class RowHasher {
 
   reserve(more: number): void {
     if (this.length + more <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + more));
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + more));
     this.buffer.copy(larger, 0, 0, this.length);
     this.buffer = larger;
+    this.view = new DataView(larger.buffer);
     this.#views = [];
   }
 }
@@ -119,7 +122,10 @@ export class RootBuilder {
 
   add(hashes: Buffer, at: number): void {
     if (this.#filled === this.#leaves.length) this.#close();
-    this.#filled += hashes.copy(this.#leaves, this.#filled, at, at + HASH_BYTES);
+    const leaves = this.#leaves;
+    const to = this.#filled;
+    for (let i = 0; i < HASH_BYTES; i++) leaves[to + i] = hashes[at + i] ?? 0;
+    this.#filled = to + HASH_BYTES;
     this.#count++;
   }
 

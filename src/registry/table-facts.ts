@@ -2,10 +2,12 @@
 import { assert, type Issue, type Result, err, ok } from "../std.ts";
 import { type Column, type TypeGuess } from "./cell-types.ts";
 import { ColumnProfiler, type ColumnProfile } from "./column-profile.ts";
+import type { TableSketches } from "./column-sketch.ts";
 import { NO_VALUE, OtherType, type ColumnTally } from "./column-tally.ts";
 import { TableProblem } from "./csv-text.ts";
 import { columnIssues } from "./dataset-diffs.ts";
-import type { DatasetSpec } from "./dataset-spec.ts";
+import { attributeName, type DatasetSpec } from "./dataset-spec.ts";
+import { stirred } from "./distinct-sketch.ts";
 import type { GroupCell } from "./group-counts.ts";
 import { RowGroups } from "./row-groups.ts";
 import { HASH_BYTES, RowHasher, type TableId } from "./row-hash.ts";
@@ -19,6 +21,7 @@ export interface TableFacts {
   readonly rows: number;
   readonly columns: readonly ColumnProfile[];
   readonly cells: readonly GroupCell[];
+  readonly sketches: TableSketches;
 }
 
 /** So many rows at the beginning of a table show what its columns are, or so many bytes of them. */
@@ -145,7 +148,8 @@ class FactReader implements RawRowSink {
     this.columns = columns;
     this.#key = spec.key ?? null;
     this.#identity = new TableIdentity(spillPath);
-    this.#profiler = new ColumnProfiler(columns, undefined, guesses);
+    const attributes = (spec.protected ?? []).map(attributeName);
+    this.#profiler = new ColumnProfiler(columns, undefined, guesses, attributes);
     this.#tallies = this.#profiler.columns;
     this.#groups = new RowGroups(columns, spec);
     this.#keyPlaces = (spec.key ?? []).map((name) => columns.findIndex((column) => column.name === name));
@@ -160,7 +164,10 @@ class FactReader implements RawRowSink {
 
   row(row: RawRow, line: number, file: number): void {
     const { bytes, starts, ends } = row;
-    const [hasher, tallies, spots, codes] = [this.#hasher, this.#tallies, this.#spots, this.#codes];
+    const hasher = this.#hasher;
+    const tallies = this.#tallies;
+    const spots = this.#spots;
+    const codes = this.#codes;
     hasher.start();
     for (let i = 0; i < tallies.length; i++) {
       codes[i] = tallies[i]?.add(bytes, starts[i] ?? 0, ends[i] ?? -1, hasher) ?? NO_VALUE;
@@ -170,10 +177,11 @@ class FactReader implements RawRowSink {
     if (this.#key) this.#hashKey(line);
     const key = this.#key ? this.#keyHash : this.#rowHash;
     this.#identity.add(key, this.#rowHash, { line, file });
+    const cell = this.#groups.add(row, codes, line);
     // Rows without a key may be the same many times: each is in the sample or not for itself.
     const start = key.readUInt32BE(0);
-    this.#profiler.endRow((this.#key ? start : stirred(start, this.#identity.rows)) / 2 ** 32);
-    this.#groups.add(row, codes, line);
+    const sampling = this.#key ? start : stirred(start ^ Math.imul(this.#identity.rows, 0x9e3779b1)) >>> 0;
+    this.#profiler.endRow(sampling / 2 ** 32, row, cell, this.#groups.groups);
   }
 
   finish({ files }: Table): TableFacts {
@@ -186,7 +194,13 @@ class FactReader implements RawRowSink {
       throw new TableProblem({ expected: `rows that differ in their key (${key?.join(", ")})`, got, line: second.line }, other);
     };
     const id = this.#identity.finish({ columns: this.columns, key }, key ? refuse : undefined);
-    return { id, rows: this.#identity.rows, columns: this.#profiler.profiles(), cells: this.#groups.cells() };
+    return {
+      id,
+      rows: this.#identity.rows,
+      columns: this.#profiler.profiles(),
+      cells: this.#groups.cells(),
+      sketches: this.#profiler.sketches((attribute) => this.#groups.namesOf(attribute)),
+    };
   }
 
   close(): void {
@@ -198,23 +212,18 @@ class FactReader implements RawRowSink {
     const hasher = this.#keyHasher;
     hasher.start();
     for (const place of this.#keyPlaces) {
-      const [from, to] = [this.#spots[place] ?? 0, this.#spots[place + 1] ?? 0];
+      const from = this.#spots[place] ?? 0;
+      const to = this.#spots[place + 1] ?? 0;
       if (this.#codes[place] === NO_VALUE) {
         throw new TableProblem({ expected: `a value in the key ${this.columns[place]?.name}`, got: "nothing", line });
       }
       hasher.reserve(to - from);
-      const [source, out, at] = [this.#hasher.buffer, hasher.buffer, hasher.length];
+      const source = this.#hasher.buffer;
+      const out = hasher.buffer;
+      const at = hasher.length;
       for (let i = from; i < to; i++) out[at + i - from] = source[i] ?? 0;
       hasher.length = at + to - from;
     }
     hasher.finish(this.#keyHash, 0);
   }
-}
-
-/** Spreads rows that have the same hash. */
-function stirred(hash: number, row: number): number {
-  let value = hash ^ Math.imul(row, 0x9e3779b1);
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return (value ^ (value >>> 16)) >>> 0;
 }

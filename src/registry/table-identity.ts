@@ -8,9 +8,10 @@ import { HASH_BYTES, RootBuilder, tableIdOf, type TableId, type TableShape } fro
 const HEAPS = 256;
 /** Key hash, row hash, line (6 bytes) and file (4 bytes). */
 const RECORD_BYTES = HASH_BYTES * 2 + 10;
-const HEAP_RECORDS = 128;
-/** Records in memory at most: some 86 MB. */
-const HELD_RECORDS_MAX = 2_000_000;
+const HEAP_RECORDS = 16;
+const EMPTY = Buffer.alloc(0);
+/** Records in memory at most: some 43 MB. */
+const HELD_RECORDS_MAX = 1_000_000;
 
 export interface RowPlace {
   readonly line: number;
@@ -25,7 +26,7 @@ interface Heap {
 
 export class TableIdentity {
   readonly #heaps: readonly Heap[] = Array.from({ length: HEAPS }, () => ({
-    bytes: Buffer.alloc(RECORD_BYTES * HEAP_RECORDS),
+    bytes: EMPTY,
     count: 0,
     spilled: [],
   }));
@@ -54,12 +55,21 @@ export class TableIdentity {
     const heap = this.#heaps[key[0] ?? 0];
     if (!heap) return;
     let at = heap.count * RECORD_BYTES;
-    if (at === heap.bytes.length) heap.bytes = Buffer.concat([heap.bytes], heap.bytes.length * 2);
+    if (at === heap.bytes.length) heap.bytes = Buffer.concat([heap.bytes], Math.max(at * 2, RECORD_BYTES * HEAP_RECORDS));
     const { bytes } = heap;
     for (let i = 0; i < HASH_BYTES; i++) bytes[at++] = key[i] ?? 0;
     for (let i = 0; i < HASH_BYTES; i++) bytes[at++] = row[i] ?? 0;
-    bytes.writeUIntBE(line, at, 6);
-    bytes.writeUInt32BE(file, at + 6);
+    const highest = Math.floor(line / 2 ** 32);
+    bytes[at] = highest >>> 8;
+    bytes[at + 1] = highest;
+    bytes[at + 2] = line >>> 24;
+    bytes[at + 3] = line >>> 16;
+    bytes[at + 4] = line >>> 8;
+    bytes[at + 5] = line;
+    bytes[at + 6] = file >>> 24;
+    bytes[at + 7] = file >>> 16;
+    bytes[at + 8] = file >>> 8;
+    bytes[at + 9] = file;
     heap.count++;
     this.#rows++;
     if (++this.#held >= this.#heldMax) this.#spillAll();
@@ -68,20 +78,7 @@ export class TableIdentity {
   /** @param onSameKey - told of two rows with one key, the earlier first; what it throws ends the search */
   finish(shape: Omit<TableShape, "rows">, onSameKey: ((first: RowPlace, second: RowPlace) => void) | undefined): TableId {
     const root = new RootBuilder();
-    for (const heap of this.#heaps) {
-      const bytes = this.#whole(heap);
-      const count = bytes.length / RECORD_BYTES;
-      const order = sortedPlaces(bytes, count);
-      for (let i = 0; i < count; i++) {
-        const at = order[i] ?? 0;
-        const before = order[i - 1];
-        if (onSameKey && before !== undefined && bytes.compare(bytes, before, before + HASH_BYTES, at, at + HASH_BYTES) === 0) {
-          const [first, second] = [placeAt(bytes, before), placeAt(bytes, at)].toSorted((a, b) => a.file - b.file || a.line - b.line);
-          if (first && second) onSameKey(first, second);
-        }
-        root.add(bytes, at + HASH_BYTES);
-      }
-    }
+    for (const heap of this.#heaps) addSorted(this.#whole(heap), root, onSameKey);
     return tableIdOf({ ...shape, rows: this.#rows }, root.finish());
   }
 
@@ -120,30 +117,82 @@ export class TableIdentity {
   }
 }
 
+function addSorted(bytes: Buffer, root: RootBuilder, onSameKey: ((first: RowPlace, second: RowPlace) => void) | undefined): void {
+  const order = sortedPlaces(bytes, bytes.length / RECORD_BYTES);
+  for (let i = 0; i < order.length; i++) {
+    const at = order[i] ?? 0;
+    const before = i === 0 ? -1 : (order[i - 1] ?? 0);
+    if (onSameKey && before >= 0 && isSameKey(bytes, before, at)) {
+      const [first, second] = [placeAt(bytes, before), placeAt(bytes, at)].toSorted((a, b) => a.file - b.file || a.line - b.line);
+      if (first && second) onSameKey(first, second);
+    }
+    root.add(bytes, at + HASH_BYTES);
+  }
+}
+
+/** Runs that start alike are short, but where rows are the same. */
+const RUN_SHORT = 16;
+
 /**
- * Where the records begin, in their order. Numbers that start a record and end in its place sort ten times as fast as records that are
- * compared; only those that start alike are.
+ * Where the records begin, in their order: put in place by the three bytes behind the first, which is the same in all of a heap, and compared
+ * only where those are the same.
  */
-function sortedPlaces(bytes: Buffer, count: number): Float64Array {
-  const step = 2 ** Math.ceil(Math.log2(count + 1));
-  // A double has 53 bits. All records of a heap have the same first byte.
-  const drop = 2 ** Math.max(0, Math.log2(step) - 21);
-  const order = Float64Array.from(
-    { length: count },
-    (_, i) => Math.floor(bytes.readUInt32BE(i * RECORD_BYTES + 1) / drop) * step + i,
-  ).sort();
-  const startOf = (number: number | undefined) => Math.floor((number ?? 0) / step);
-  const compare = (a: number, b: number) => bytes.compare(bytes, b, b + RECORD_BYTES, a, a + RECORD_BYTES);
-  for (let from = 0; from < count;) {
-    const start = startOf(order[from]);
-    let to = from + 1;
-    while (to < count && startOf(order[to]) === start) to++;
-    const alike = order.subarray(from, to);
-    for (const [i, number] of alike.entries()) alike[i] = (number - start * step) * RECORD_BYTES;
-    if (alike.length > 1) alike.sort(compare);
+function sortedPlaces(bytes: Buffer, count: number): Uint32Array {
+  // Some eight times as many places as records.
+  const shift = 24 - Math.min(24, Math.ceil(Math.log2(count + 1)) + 3);
+  const startOf = (at: number) => (((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >> shift;
+  const ends = new Uint32Array(1 << (24 - shift));
+  for (let i = 0; i < count; i++) {
+    const start = startOf(i * RECORD_BYTES);
+    ends[start] = (ends[start] ?? 0) + 1;
+  }
+  let sum = 0;
+  for (let i = 0; i < ends.length; i++) {
+    const held = ends[i] ?? 0;
+    ends[i] = sum;
+    sum += held;
+  }
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    const start = startOf(i * RECORD_BYTES);
+    const to = ends[start] ?? 0;
+    order[to] = i * RECORD_BYTES;
+    ends[start] = to + 1;
+  }
+  let from = 0;
+  for (let i = 0; i < ends.length; i++) {
+    const to = ends[i] ?? 0;
+    if (to - from > RUN_SHORT) order.subarray(from, to).sort((a, b) => compared(bytes, a, b));
+    else if (to - from > 1) sortRun(bytes, order, from, to);
     from = to;
   }
   return order;
+}
+
+function sortRun(bytes: Buffer, order: Uint32Array, from: number, to: number): void {
+  for (let i = from + 1; i < to; i++) {
+    const record = order[i] ?? 0;
+    let at = i;
+    for (; at > from; at--) {
+      const before = order[at - 1] ?? 0;
+      if (compared(bytes, before, record) <= 0) break;
+      order[at] = before;
+    }
+    order[at] = record;
+  }
+}
+
+function compared(bytes: Buffer, a: number, b: number): number {
+  for (let i = 0; i < RECORD_BYTES; i++) {
+    const difference = (bytes[a + i] ?? 0) - (bytes[b + i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function isSameKey(bytes: Buffer, a: number, b: number): boolean {
+  for (let i = 0; i < HASH_BYTES; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
 }
 
 const placeAt = (bytes: Buffer, at: number): RowPlace => ({

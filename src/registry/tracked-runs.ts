@@ -10,6 +10,7 @@ import { experimentOf, inactiveExperiment, noExperiment, type Experiment, type E
 import { heldBy } from "./held-by.ts";
 import type { Lineage } from "./lineage.ts";
 import { storedValue, writePoints, type MetricValue } from "./metric-points.ts";
+import { PointGroup } from "./point-group.ts";
 import { paramsOf, statusOf, tagsOf, type RunRow, type RunStatus } from "./runs.ts";
 import type { RunParams, RunTags } from "./run-log.ts";
 import { runName } from "./run-name.ts";
@@ -58,11 +59,13 @@ export class TrackedRuns {
   readonly #store: Store;
   readonly #audit: Audit;
   readonly #lineage: Lineage;
+  readonly #points: PointGroup<LoggedPoint, Done<TrackedRun>>;
 
   constructor(store: Store, audit: Audit, lineage: Lineage) {
     this.#store = store;
     this.#audit = audit;
     this.#lineage = lineage;
+    this.#points = new PointGroup(store, (tx) => this.#pointWriter(tx));
   }
 
   async begin(beginning: RunBeginning, actor: string): Promise<Done<TrackedRun>> {
@@ -121,6 +124,7 @@ export class TrackedRuns {
 
   /** Points, parameters and tags at once, or none of them. A parameter never changes its value. */
   async log(run: string, logged: Logged, actor: string): Promise<Done<TrackedRun>> {
+    if (logged.points && !logged.params?.length && !logged.tags?.length) return this.#points.write(run, logged.points);
     return this.#write(run, async (tx, row) => {
       const { points = [], params = [], tags = [] } = logged;
       const old = params.length > 0 ? paramsOf(row) : {};
@@ -128,7 +132,6 @@ export class TrackedRuns {
       if (changed.length > 0) return bad(changedParams(row.id, old, changed, logged.isBatch === true));
       await writePoints(tx, this.#store.kind, { run, points });
       await writeModelPoints(tx, { run, points });
-      if (params.length === 0 && tags.length === 0) return ok(row);
       const added = params.filter(([key]) => !Object.hasOwn(old, key));
       const name = tags.findLast(([key]) => key === RUN_NAME_TAG)?.[1] || row.name;
       const merged = {
@@ -141,6 +144,19 @@ export class TrackedRuns {
       await this.#audit.append(tx, { actor, action: "run.logged", object: `run/${run}`, payload });
       return ok({ ...row, ...merged });
     });
+  }
+
+  async #pointWriter(tx: Transaction<Schema>) {
+    await this.#audit.lock(tx);
+    const known = new Map<string, Done<RunRows>>();
+    return async (run: string, points: readonly LoggedPoint[]): Promise<Done<TrackedRun>> => {
+      const found = known.get(run) ?? (await writableRun(tx, run));
+      known.set(run, found);
+      if (!found.ok) return found;
+      await writePoints(tx, this.#store.kind, { run, points });
+      await writeModelPoints(tx, { run, points });
+      return ok(trackedRun(found.value.run, found.value.experiment));
+    };
   }
 
   async deleteTag(run: string, key: string, actor: string): Promise<Done<TrackedRun>> {

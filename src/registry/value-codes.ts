@@ -1,4 +1,5 @@
 /** Numbers the values of a column that has few of them, and knows a cell again by its bytes. */
+import { ValueHash } from "./distinct-sketch.ts";
 import type { RowHasher } from "./row-hash.ts";
 
 /** Columns with more values have no numbers for them. */
@@ -13,8 +14,10 @@ export class ValueCodes {
   readonly texts: string[] = [];
   /** In a numeric column, by code. */
   readonly numbers: number[] = [];
-  /** How often each value came, by code. */
-  counts = new Float64Array(16);
+  /** Hashes of the values, by code. */
+  readonly #hasher = new ValueHash();
+  readonly #highs: number[] = [];
+  readonly #lows: number[] = [];
   readonly #codeOfText = new Map<string, number>();
 
   #spellings = 0;
@@ -33,7 +36,10 @@ export class ValueCodes {
   find(bytes: Buffer, start: number, end: number): number {
     const hash = hashOf(bytes, start, end);
     this.#hash = hash;
-    const [table, hashes, places, known] = [this.#table, this.#hashes, this.#places, this.#bytes];
+    const table = this.#table;
+    const hashes = this.#hashes;
+    const places = this.#places;
+    const known = this.#bytes;
     const mask = table.length - 1;
     search: for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const spelling = (table[slot] ?? 0) - 1;
@@ -55,7 +61,9 @@ export class ValueCodes {
     const from = this.#places[spelling * 2 + 1] ?? 0;
     const length = (this.#places[spelling * 2 + 2] ?? 0) - from;
     into.reserve(length);
-    const [to, out, known] = [into.length, into.buffer, this.#bytes];
+    const to = into.length;
+    const out = into.buffer;
+    const known = this.#bytes;
     for (let i = 0; i < length; i++) out[to + i] = known[from + i] ?? 0;
     into.length = to + length;
   }
@@ -79,10 +87,18 @@ export class ValueCodes {
       this.#codeOfText.set(text, code);
       this.texts.push(text);
       this.numbers.push(number);
-      if (code === this.counts.length) this.counts = grown(this.counts, new Float64Array(code * 2));
+      this.#hasher.of(canonical, 0, canonical.length);
+      this.#highs.push(this.#hasher.high);
+      this.#lows.push(this.#hasher.low);
     }
     if (this.#spellings < SPELLINGS_MAX) this.#keep(cell.bytes.subarray(cell.start, cell.end), canonical, code);
     return code;
+  }
+
+  /** The hash of a value, as `ValueHash` has it of its canonical bytes. */
+  hash(code: number, into: ValueHash): void {
+    into.high = this.#highs[code] ?? 0;
+    into.low = this.#lows[code] ?? 0;
   }
 
   #keep(cell: Buffer, canonical: Buffer, code: number): void {
@@ -119,7 +135,7 @@ function place(table: Int32Array, hash: number, spelling: number): void {
   table[slot] = spelling + 1;
 }
 
-function grown<T extends Buffer | Int32Array | Float64Array>(old: T, larger: T): T {
+function grown<T extends Buffer | Int32Array>(old: T, larger: T): T {
   larger.set(old);
   return larger;
 }

@@ -1,6 +1,16 @@
 /** What holds now that somebody should be told of: from incidents, guardrails, route tables, drills and sinks as they stand. */
-import type { SinkStatus, Sinks } from "../decisions/index.ts";
-import { ABOUT_NOTHING, breachFigures, type AlertKind, type Breach, type Condition, type Facts, type Seen } from "../monitoring/index.ts";
+import type { RecordedCount, SinkStatus, Sinks } from "../decisions/index.ts";
+import {
+  ABOUT_NOTHING,
+  breachFigures,
+  type AlertKind,
+  type Breach,
+  type Condition,
+  type ExpectationWarning,
+  type ExpectationWatch,
+  type Facts,
+  type Seen,
+} from "../monitoring/index.ts";
 import { unreachable, type ReleaseId } from "../std.ts";
 import type { Clock } from "../store/index.ts";
 import type { Drill, Drills } from "./drill.ts";
@@ -9,6 +19,7 @@ import { findingOf, type GuardrailControl } from "./guardrail-control.ts";
 import { breachIn, type IncidentHead, type IncidentState } from "./incident-record.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Releases } from "./releases.ts";
+import { StandIns } from "./stand-ins.ts";
 import type { Transition } from "./transition.ts";
 
 export interface ConditionParts {
@@ -18,6 +29,9 @@ export interface ConditionParts {
   readonly control: Pick<GuardrailControl, "tests">;
   readonly drills: Pick<Drills, "latest">;
   readonly sinks: Pick<Sinks, "list">;
+  readonly expectations: Pick<ExpectationWatch, "warnings">;
+  /** What this process has recorded, and how much of it another release answered than the planned one. */
+  readonly recorded: () => readonly Pick<RecordedCount, "endpoint" | "count" | "fellBack">[];
 }
 
 const UNSETTLED: readonly IncidentState[] = ["open", "contained", "in_review"];
@@ -40,6 +54,7 @@ export class AlertConditions {
   /** Shadows that guardrails have ended, as far as the route table has come. */
   readonly #stopped = new Map<string, { readonly generation: number; readonly transitions: readonly Transition[] }>();
   #seldomAtUs = Number.NEGATIVE_INFINITY;
+  readonly #standIns = new StandIns();
 
   constructor(parts: ConditionParts) {
     this.#parts = parts;
@@ -52,14 +67,18 @@ export class AlertConditions {
     const troubled = new Set<string>(incidents.map(({ endpoint }) => endpoint));
     for (const room of this.#parts.releases.rooms()) {
       conditions.push(...(await this.#ofGuardrails(room)), ...(await this.#ofStoppedShadows(room)));
-      if (!troubled.has(room.name)) conditions.push(...onFallback(room));
     }
     const nowUs = this.#parts.clock.monotonicUs();
-    if (nowUs < this.#seldomAtUs) return { conditions, kinds: new Set(OFTEN) };
+    const isSeldom = nowUs >= this.#seldomAtUs;
+    if (isSeldom) this.#standIns.look(this.#parts.recorded());
+    for (const room of this.#parts.releases.rooms())
+      if (!troubled.has(room.name)) conditions.push(...onFallback(room, this.#standIns.areMany(room.name)));
+    if (!isSeldom) return { conditions, kinds: new Set(OFTEN) };
     this.#seldomAtUs = nowUs + SELDOM_EVERY_MS * 1000;
     for (const room of this.#parts.releases.rooms()) {
       const drill = await this.#parts.drills.latest(room.name);
       if (drill && !drill.passed) conditions.push(ofDrill(drill, room));
+      conditions.push(...(await this.#parts.expectations.warnings(room.name)).map((warning) => ofExpectation(warning, room.name)));
     }
     conditions.push(...(await this.#parts.sinks.list()).flatMap(ofSink));
     return { conditions, kinds: new Set([...OFTEN, ...SELDOM]) };
@@ -159,7 +178,7 @@ export class AlertConditions {
 }
 
 const OFTEN: readonly AlertKind[] = ["incident", "guardrail", "fallback"];
-const SELDOM: readonly AlertKind[] = ["drill", "sink"];
+const SELDOM: readonly AlertKind[] = ["drill", "expectation", "sink"];
 const GUARDRAIL = "guardrail:";
 
 const isGuardrailsCondemnation = ({ change, actor }: Transition): boolean =>
@@ -220,9 +239,12 @@ export const guardrailsTelling = ({ name: endpoint, definition }: EndpointRoom, 
   definition.guardrails.filter(({ tell }) => tell?.includes(channel)).map(({ name }) => `guardrail ${name} of ${endpoint}`);
 
 /** With a history it has answered by something else before: the fallback is what it was put back to. */
-function onFallback({ name: endpoint, table }: EndpointRoom): readonly Condition[] {
-  if (table.live !== table.fallback || (table.history.length === 0 && table.condemned.size === 0)) return [];
-  const title = "applicants are answered by the fallback rule alone, and no incident is open";
+function onFallback({ name: endpoint, table }: EndpointRoom, areMany: boolean): readonly Condition[] {
+  const isPutBack = table.live === table.fallback && (table.history.length > 0 || table.condemned.size > 0);
+  if (!isPutBack && !areMany) return [];
+  const title = isPutBack
+    ? "applicants are answered by the fallback rule alone, and no incident is open"
+    : "most applicants are answered by another release than the planned one, since that can't answer";
   const command = `evenkeel status ${endpoint}`;
   const facts: Facts = { ...ABOUT_NOTHING, severity: "warning", title, blindTitle: title, endpoint, path: "/", command };
   return [{ key: `fallback/${endpoint}`, kind: "fallback", facts }];
@@ -236,6 +258,14 @@ function ofDrill({ endpoint, target, failed, answers, mode }: Drill, room: Endpo
   const command = `evenkeel drill ${endpoint}`;
   const facts: Facts = { ...ABOUT_NOTHING, severity: "error", title, blindTitle: title, endpoint, release: name, path: "/", command };
   return { key: `drill/${endpoint}`, kind: "drill", facts };
+}
+
+/** Proven once a day at most, and told of until the day ends. */
+function ofExpectation({ expectation, breach, limit }: ExpectationWarning, endpoint: string): Condition {
+  const title = `the expectation ${expectation} is broken (${breach}) by more than ${Number((limit * 100).toPrecision(3))} % of what comes in`;
+  const command = `evenkeel expectations show ${endpoint}`;
+  const facts: Facts = { ...ABOUT_NOTHING, severity: "warning", title, blindTitle: title, endpoint, path: "/", command };
+  return { key: `expectation/${endpoint}/${expectation}/${breach}`, kind: "expectation", facts };
 }
 
 function ofSink({ spec: { name }, state, lagMs, lastError }: SinkStatus): readonly Condition[] {

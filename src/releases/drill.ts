@@ -1,11 +1,11 @@
 /** Rehearsals of a rollback: a way back that nobody has tried is a hope. */
 import { checked, object, orNull } from "../checked.ts";
+import { millisecondsOf } from "../duration.ts";
 import { Type, type Static } from "typebox";
 import type { Audit } from "../access/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import { readLogEnd, recentForReplay } from "../decisions/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
-import { millisecondsOf } from "../duration.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
 import { askAgain } from "./ask-again.ts";
 import type { EndpointRoom } from "./endpoint-room.ts";

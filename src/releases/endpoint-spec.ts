@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
 import { Duration } from "../duration.ts";
-import { GuardrailSpec, guardrailIssues } from "../monitoring/index.ts";
+import { GuardrailSpec, guardrailIssues, undecidableIssues } from "../monitoring/index.ts";
 import { FeatureSetSpec } from "../registry/index.ts";
 import {
   ActionsSpec,
@@ -120,6 +120,12 @@ export const EndpointSpec = Type.Object(
     ),
     guardrails: Type.Optional(Type.Array(GuardrailSpec, { maxItems: 50 })),
     shadow: Type.Optional(ShadowSpec),
+    on_single_writer: Type.Optional(
+      Type.Enum(["act", "alert"], {
+        description:
+          "What a proof does that rests on one of several tokens: act as the guardrail says (the default), or leave a rollback to a person",
+      }),
+    ),
     outcomes: Type.Optional(OutcomesSpec),
     metrics: Type.Optional(MetricsSpec),
     approval: Type.Optional(
@@ -187,6 +193,8 @@ export function parseEndpoint(value: unknown): Result<EndpointDefinition, readon
     ),
   ];
   if (!compiled.ok || issues.length > 0) return err(issues);
+  const undecidable = undecidableIssues(guardrails, groups, spec.budget ?? DEFAULT_BUDGET);
+  if (undecidable.length > 0) return err(undecidable.map((issue) => ({ ...issue, path: `/guardrails${issue.path}` })));
   return ok({
     spec,
     id: contentId("ep", spec),

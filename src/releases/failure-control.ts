@@ -71,6 +71,7 @@ function findingOf({ release, trouble, message, atMs, events, failures, answered
     breach: null,
     event: { kind: "failed", actor, atMs, text: reason },
     onlyFallback: false,
+    asksPerson: null,
     // Those whom it failed were answered by others: they are to be answered as well.
     askAbout: null,
     judge: (recorded, answers, target) => judge(room, recorded, { answers, target }),

@@ -4,6 +4,7 @@ import {
   PREVIOUS,
   kindOf,
   metricOf,
+  restsOn,
   sideOf,
   type Breach,
   type GuardrailEvaluator,
@@ -127,6 +128,7 @@ export class GuardrailControl {
       breach,
       event: { kind: "proven", actor, atMs: provenAtMs, text: reason },
       onlyFallback,
+      asksPerson: room.definition.spec.on_single_writer === "alert" ? oneOfSeveral(breach) : null,
       askAbout: release,
       judge: (recorded, answers) => this.#judge(breach, recorded, answers),
     };
@@ -154,6 +156,14 @@ const actorOf = ({ guardrail }: Breach): Actor => ({ kind: "system", name: `guar
 
 const favourableActions = ({ definition }: EndpointRoom) =>
   Object.entries(definition.spec.actions).flatMap(([action, { favourable }]) => (favourable ? [action] : []));
+
+/** Why a proof is left to a person: one of several who send decisions could have made it. */
+function oneOfSeveral(breach: Breach): string | null {
+  const writer = restsOn(breach);
+  return writer !== undefined && breach.sources.length > 1
+    ? `the proof rests on one writer, ${writer}, of ${breach.sources.length}: a person has to decide (on_single_writer: alert)`
+    : null;
+}
 
 /** `high_school` reads as `high school`. */
 const inWords = (value: string) => value.replaceAll("_", " ");
@@ -186,15 +196,37 @@ export function findingOf(metric: MetricName, release: string, people: string): 
   }
 }
 
-function reasonOf(
-  { groupLabel, groupK, groupN, referenceK, referenceN, decisions, logE, threshold, limit, reference }: Breach,
-  room: EndpointRoom,
-): string {
-  const actions = favourableActions(room);
+function reasonOf(breach: Breach, room: EndpointRoom): string {
+  const { groupLabel, groupK, groupN, referenceK, referenceN, decisions, logE, threshold, limit, reference } = breach;
   const odds = Math.round(Math.exp(Math.min(logE, 40))).toLocaleString("en");
   const needed = Math.round(Math.exp(threshold)).toLocaleString("en");
-  const others = reference === null ? "" : `, ${referenceK} of ${referenceN} of the others`;
-  return `${actions.join(" or ")} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1`;
+  const others =
+    reference === null
+      ? ""
+      : `, ${referenceK} of ${referenceN} of ${reference === PREVIOUS ? "theirs with the release beside" : "the others"}`;
+  const writer = restsOn(breach);
+  const one = writer !== undefined && breach.sources.length > 1 ? `; it rests on one writer, ${writer}` : "";
+  return `${countedIn(breach, room)} for ${groupK} of ${groupN} with ${inWords(groupLabel)}${others} (limit ${limit}); after ${decisions.toLocaleString("en")} decisions the evidence is ${odds} to 1, needed ${needed} to 1${one}`;
+}
+
+/** What a breach counts, as the beginning of a sentence: `approve`. */
+function countedIn({ metric }: Breach, room: EndpointRoom): string {
+  const { counts } = metricOf(metric);
+  switch (counts) {
+    case "selections":
+      return favourableActions(room).join(" or ");
+    case "actions":
+      return "the watched actions";
+    case "substitutions":
+      return "another release's answer";
+    case "flips":
+    case "net-flips":
+      return "a worse answer";
+    case "outcomes":
+      return `${inWords(metric)}:`;
+    default:
+      return unreachable(counts);
+  }
 }
 
 /** Decisions that a release has given to people, by the tallies. */

@@ -14,6 +14,7 @@ export type { EndpointRoom } from "./endpoint-room.ts";
 export { FailureControl } from "./failure-control.ts";
 export { Rollbacks } from "./rollbacks.ts";
 export { GuardrailControl, decisionsOf, findingOf } from "./guardrail-control.ts";
+export { simulateGuardrails, simulationQuestion, type SimulatedTest, type Simulation } from "./guardrail-simulation.ts";
 export { AlertConditions, guardrailsTelling } from "./alert-conditions.ts";
 export {
   breachIn,
@@ -35,7 +36,7 @@ export { OpenLineage } from "./openlineage/exporter.ts";
 export type { TargetSpec as OpenLineageTarget } from "./openlineage/targets.ts";
 export { previewRollback, type RollbackPreview } from "./rollback-preview.ts";
 export { explain, type ReleaseRefusal } from "./refusals.ts";
-export type { ReleaseInfo } from "./release-rows.ts";
+export { readEndpoints, readReleases, type ReleaseInfo } from "./release-rows.ts";
 export { ReleaseSpec } from "./release-spec.ts";
 export type { By } from "./release-writer.ts";
 export { Releases, type Applied, type Switched } from "./releases.ts";

@@ -37,6 +37,8 @@ export interface Finding {
   /** How the finding stands in the timeline. */
   readonly event: NewEvent;
   readonly onlyFallback: boolean;
+  /** Why a person has to decide whether a live release is rolled back; null: nobody has to. */
+  readonly asksPerson: string | null;
   /** Whose latest applications a target is asked about; null: anybody's of the endpoint. */
   readonly askAbout: ReleaseId | null;
   /** Whether a target may take over, by its answers to what the release was asked lately, in the order of `recorded`. */
@@ -63,6 +65,7 @@ export class Rollbacks {
     const found = await this.#foundNow(room, finding);
     if (found.place === "canary" || found.place === "ab") return this.#stopBesideLive(found);
     if (found.place !== "live") return this.#tellOnly(found, [], "it answers nobody at the moment");
+    if (finding.asksPerson !== null) return this.#tellOnly(found, [], finding.asksPerson);
     const candidates: CandidateTried[] = [];
     const { table } = room;
     for (const id of finding.onlyFallback ? [table.fallback] : rollbackCandidates(table)) {
@@ -289,7 +292,7 @@ const MAKES_LIVE: ReadonlySet<Change["kind"]> = new Set(["promoted", "rolled-bac
 
 type Tx = Parameters<Incidents["open"]>[0];
 /** Of a finding, what an incident tells. */
-type Told = Omit<Finding, "kind" | "onlyFallback" | "askAbout" | "judge"> & { readonly kind: IncidentHead["kind"] };
+type Told = Omit<Finding, "kind" | "onlyFallback" | "asksPerson" | "askAbout" | "judge"> & { readonly kind: IncidentHead["kind"] };
 
 interface Found {
   readonly room: EndpointRoom;

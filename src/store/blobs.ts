@@ -6,12 +6,13 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, type BlobId } from "../std.ts";
+import { compact, type PackStore } from "./compaction.ts";
 import { sha256Hex } from "./content.ts";
 import { PackReader } from "./packs.ts";
-import { parseRecipe, type Recipe } from "./recipe.ts";
+import { parseRecipe, recipeBytes, type Recipe } from "./recipe.ts";
 import type { Ids } from "./runtime.ts";
 import { BlobStaging, type StagedBlob } from "./staging.ts";
 import { noteUnfinished, unfinishedIn, type UnfinishedBlobs } from "./unfinished.ts";
@@ -280,6 +281,26 @@ export class Blobs {
       if (!isTrial) await rm(path, { force: true });
     }
     return bytes;
+  }
+
+  /**
+   * Writes packs anew of which less than half is needed: see `compaction.ts`. The old ones are what a `sweep` removes an hour later.
+   * @returns how many bytes are free then, or would be
+   */
+  compact(asked: { readonly olderThanMs: number; readonly nowMs: number; readonly isTrial: boolean }): Promise<number> {
+    const store: PackStore = {
+      packs: () => filesWithin(join(this.folder, "packs")),
+      recipes: () => filesWithin(join(this.folder, "chunked")),
+      newPack: async () => ({ name: this.#ids.next(), temporary: await this.#temporary() }),
+      keep: ({ name, temporary }) => this.#moveIn(temporary, this.#packPath(name)),
+      replace: async (path, recipe) => {
+        const temporary = await this.#temporary();
+        await writeFile(temporary, recipeBytes(recipe), { mode: 0o600, flush: true });
+        await this.#moveIn(temporary, path);
+      },
+      alone: (work) => this.#alone(work),
+    };
+    return compact(store, asked);
   }
 
   async #putWhole(pieces: AsyncIterable<Uint8Array>): Promise<{ readonly id: BlobId; readonly bytes: number }> {

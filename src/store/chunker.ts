@@ -34,29 +34,38 @@ export function cutAfter(bytes: Uint8Array, from: number): number {
 /** Takes bytes in pieces of any size and gives chunks; a chunk is only valid until the next call. */
 export class Chunker {
   readonly #emit: (chunk: Uint8Array) => void;
-  #carried: Uint8Array = new Uint8Array();
+  /** One for all chunks: memory outside of the heap that comes and goes costs more than cutting does. */
+  readonly #bytes = Buffer.allocUnsafeSlow(CHUNK_MAX * 4);
+  #end = 0;
 
   constructor(emit: (chunk: Uint8Array) => void) {
     this.#emit = emit;
   }
 
   push(piece: Uint8Array): void {
-    const bytes = this.#carried.length > 0 ? Buffer.concat([this.#carried, piece]) : piece;
+    for (let from = 0; from < piece.length;) {
+      const taken = Math.min(piece.length - from, this.#bytes.length - this.#end);
+      this.#bytes.set(piece.subarray(from, from + taken), this.#end);
+      this.#end += taken;
+      from += taken;
+      if (this.#end === this.#bytes.length) this.#cut(CHUNK_MAX);
+    }
+  }
+
+  end(): void {
+    this.#cut(1);
+  }
+
+  /** Gives chunks while at least so many bytes are left. */
+  #cut(atLeast: number): void {
+    const bytes = this.#bytes.subarray(0, this.#end);
     let from = 0;
-    while (bytes.length - from >= CHUNK_MAX) {
+    while (bytes.length - from >= atLeast) {
       const end = cutAfter(bytes, from);
       this.#emit(bytes.subarray(from, end));
       from = end;
     }
-    this.#carried = Uint8Array.prototype.slice.call(bytes, from);
-  }
-
-  end(): void {
-    for (let from = 0; from < this.#carried.length;) {
-      const end = cutAfter(this.#carried, from);
-      this.#emit(this.#carried.subarray(from, end));
-      from = end;
-    }
-    this.#carried = new Uint8Array();
+    this.#bytes.copyWithin(0, from, this.#end);
+    this.#end -= from;
   }
 }

@@ -128,6 +128,51 @@ test("packs go when no recipe needs them, and only then", async () => {
   await blobs.verify(two);
 });
 
+test("packs of which little is needed are written anew, whoever reads meanwhile reads on, and the old ones go later", async () => {
+  const first = rows(400_000, 1);
+  const one = await store(first);
+  const recipe = await blobs.recipe(one);
+  const bases = recipe ? [recipe] : [];
+  // The same beginning, another end; a third that is like the second.
+  const second = Buffer.concat([first.subarray(0, 2_000_000), rows(300_000, 2)]);
+  const two = await store(second, bases);
+  const three = await store(Buffer.concat([second, Buffer.from("one more\n")]), bases);
+  const settled = { olderThanMs: 0, nowMs: Date.now() + 1000 };
+  expect(await blobs.compact({ ...settled, isTrial: false })).toBe(0);
+  await blobs.remove(one);
+  const before = storedBytes();
+  const waste = await blobs.compact({ ...settled, isTrial: true });
+  expect(waste).toBeGreaterThan(1_000_000);
+  expect(storedBytes()).toBe(before);
+  const reading = (await blobs.read(two)).pieces[Symbol.asyncIterator]();
+  await reading.next();
+  expect(await blobs.compact({ ...settled, isTrial: false })).toBe(waste);
+  // By the old recipe, from the old pack, which is young now.
+  expect(await blobs.sweep({ olderThanMs: 3_600_000, nowMs: Date.now() })).toBe(0);
+  for (let piece = await reading.next(); piece.done !== true; piece = await reading.next());
+  expect(await blobs.sweep(settled)).toBeGreaterThan(waste);
+  expect(storedBytes()).toBeLessThan(before - waste + 100_000);
+  expect((await blobs.get(two)).equals(second)).toBe(true);
+  await blobs.verify(three);
+  expect(await blobs.compact({ ...settled, isTrial: false })).toBe(0);
+  expect(filesIn("tmp")).toEqual([]);
+});
+
+test("a pack with a flipped bit isn't written anew: what is broken stays as it is, and is told", async () => {
+  const first = rows(400_000, 1);
+  const one = await store(first);
+  const recipe = await blobs.recipe(one);
+  const two = await store(Buffer.concat([first.subarray(0, 1_000_000), rows(300_000, 2)]), recipe ? [recipe] : []);
+  const place = recipe?.chunks[0];
+  const path = filesIn("packs").find((file) => file.endsWith(recipe?.packs[place?.pack ?? 0] ?? "?")) ?? "";
+  const bytes = readFileSync(path);
+  bytes[(place?.at ?? 0) + 20] = (bytes[(place?.at ?? 0) + 20] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  await blobs.remove(one);
+  expect(await blobs.compact({ olderThanMs: 0, nowMs: Date.now() + 1000, isTrial: false })).toBe(0);
+  await expect(blobs.verify(two)).rejects.toThrow("no longer has the bytes");
+});
+
 test("what was begun and abandoned leaves nothing", async () => {
   const staging = blobs.staging();
   staging.write(rows(400_000));

@@ -7,8 +7,16 @@ import type { ChunkPlace, Recipe } from "./recipe.ts";
 
 const PACK_BYTES = 64 * 1024 * 1024;
 const BUFFER_BYTES = 4 * 1024 * 1024;
-/** The fastest level: a table shrinks to a third, and higher levels gain little for much time. */
-const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/**
+ * The fastest level: a table shrinks to a third, and higher levels gain little for much time. A compressor that knows the size needs a tenth
+ * of the memory, and no longer for it than for the bytes.
+ */
+export const compressed = (chunk: Uint8Array): Buffer =>
+  zstdCompressSync(chunk, {
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+    pledgedSrcSize: chunk.length,
+    chunkSize: Math.max(1024, chunk.length),
+  });
 
 /** A pack that is written and synced, and not yet where packs lie. */
 export interface StagedPack {
@@ -49,7 +57,7 @@ export class PackWriter {
       this.#chunks.push({ ...known.place, pack: this.#packNumber(known.pack) });
       return;
     }
-    const packed = zstdCompressSync(chunk, COMPRESSION);
+    const packed = compressed(chunk);
     const stored = packed.length < chunk.length ? packed : chunk;
     const { name, at } = this.#write(stored);
     const place: ChunkPlace = { hash: id, bytes: chunk.length, pack: this.#packNumber(name), at, storedBytes: stored.length };

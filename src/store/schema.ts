@@ -18,6 +18,7 @@ export interface Schema {
   dataset_pin: DatasetPinTable;
   dataset_protected_tag: DatasetProtectedTagTable;
   dataset_redaction: DatasetRedactionTable;
+  dataset_sketch: DatasetSketchTable;
   feature_set: FeatureSetTable;
   experiment: ExperimentTable;
   run: RunTable;
@@ -145,8 +146,6 @@ export interface DatasetVersionTable {
   rows: number;
   columns_json: string;
   profile_json: string;
-  /** Blob with distributions by column and group; null where there are none. */
-  sketches: string | null;
   created_at_ms: number;
   created_by: string;
   /** When its bytes were taken away; what is known of it stays. */
@@ -170,6 +169,12 @@ export interface DatasetProtectedTagTable {
   protected_by: string;
 }
 /** What a version was before rows were taken out of it for good. Whose rows they were is not kept. */
+/** Of versions with a table; those that were added before there were sketches have none. */
+export interface DatasetSketchTable {
+  dataset: string;
+  number: number;
+  sketches_json: string;
+}
 export interface DatasetRedactionTable {
   dataset: string;
   number: number;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClosestView, GuardrailsView, NeedsYouView, TransitionView } from "../../src/api/ui-view.ts";
 import { timesOf } from "./format.ts";
-import { failedDrillSaid, guardrailsSaid, needsYouSaid, transitionSaid, verdictSentence } from "./words.ts";
+import { failedDrillSaid, guardrailsSaid, needsYouSaid, toldSaid, transitionSaid, verdictSentence } from "./words.ts";
 
 const nowMs = Date.UTC(2026, 10, 18, 12, 4);
 const times = timesOf({ nowMs, zone: "UTC" });
@@ -120,4 +120,23 @@ test("a way back that didn't work in a rehearsal is said with what was missing",
     line: "the rehearsal found no answer of r2 for 7 applications",
   });
   expect(failedDrillSaid({ target: "r2", failed: 0, happenedMs: 0 }).line).toBe("the rehearsal found nothing to ask r2");
+});
+
+test("a message that didn't arrive is never said to have", () => {
+  const states = [
+    { state: "delivered", attempts: 3 },
+    { state: "pending", attempts: 0 },
+    { state: "pending", attempts: 1 },
+    { state: "pending", attempts: 12 },
+    { state: "dead", attempts: 30 },
+    { state: "dropped", attempts: 2 },
+  ] as const;
+  expect(states.map((one) => toldSaid(one).word)).toEqual([
+    "delivered",
+    "on its way",
+    "not delivered yet, tried once",
+    "not delivered yet, tried 12 times",
+    "given up",
+    "channel removed",
+  ]);
 });

@@ -5,6 +5,7 @@ import type {
   GuardrailsView,
   IncidentStateView,
   NeedsYouView,
+  ToldView,
   TransitionView,
 } from "../../src/api/ui-view.ts";
 import { count, counted, decimals, duration, evidenceOf, people, rate, ratio, share, type Times } from "./format.ts";
@@ -151,6 +152,36 @@ const incidentStates = {
 } as const satisfies Record<IncidentStateView, Said>;
 
 export const incidentSaid = (state: IncidentStateView): Said => incidentStates[state];
+
+const news = {
+  opened: "what happened",
+  escalated: "that nobody had acknowledged",
+  changed: "what had changed",
+  acknowledged: "that somebody sees to it",
+  repeated: "that it goes on",
+  resolved: "that it is over",
+} as const satisfies Record<ToldView["news"], string>;
+
+/** What a channel was told: `that it is over`. */
+export const newsSaid = (word: ToldView["news"]): string => news[word];
+
+/** Whether a message has arrived. */
+export function toldSaid({ state, attempts }: Pick<ToldView, "state" | "attempts">): Said {
+  switch (state) {
+    case "delivered":
+      return { tone: "ok", icon: "tick", word: "delivered" };
+    case "pending":
+      return attempts === 0
+        ? { tone: "idle", icon: "standby", word: "on its way" }
+        : { tone: "watch", icon: "triangle", word: `not delivered yet, tried ${attempts === 1 ? "once" : `${count(attempts)} times`}` };
+    case "dead":
+      return { tone: "breach", icon: "octagon", word: "given up" };
+    case "dropped":
+      return { tone: "idle", icon: "standby", word: "channel removed" };
+    default:
+      return unreachable(state);
+  }
+}
 
 /** The sentences of a *needs you* line: what was done, what was found, for how many people. */
 export function needsYouSaid(

@@ -110,6 +110,27 @@ export const NUMBERS = {
     labels: TEST,
     help: "Decisions still needed for proof if evidence goes on growing as it did; none where it doesn't grow.",
   },
+  // Inputs
+  evenkeel_expectation_checked_total: {
+    type: "counter",
+    labels: ["endpoint", "expectation"],
+    help: "Requests that this process has held against an expectation.",
+  },
+  evenkeel_expectation_breaches_total: {
+    type: "counter",
+    labels: ["endpoint", "expectation", "breach"],
+    help: "Of them, those that breached it, by how.",
+  },
+  evenkeel_expectation_refused_total: {
+    type: "counter",
+    labels: ENDPOINT,
+    help: "Valid requests that this process refused for breaching an expectation.",
+  },
+  evenkeel_expectation_warned: {
+    type: "gauge",
+    labels: ["endpoint", "expectation", "breach"],
+    help: "1 for what was proven today (UTC) to breach its limit, the same from every process.",
+  },
   // Models
   evenkeel_scorer_up: {
     type: "gauge",
@@ -164,7 +185,12 @@ export const NUMBERS = {
     help: "Time that the event loop was busy: a rate near 1 means that requests wait for each other.",
   },
   nodejs_eventloop_idle_seconds_total: { type: "counter", labels: NONE, help: "Time that it waited for work." },
-  // Sinks
+  // People who are told, and sinks
+  evenkeel_alert_notices: {
+    type: "gauge",
+    labels: ["channel", "state"],
+    help: "Notices that wait for a channel (pending), or that it never took and a person can send again (dead).",
+  },
   evenkeel_sink_lag_decisions: {
     type: "gauge",
     labels: ["sink"],
@@ -185,8 +211,12 @@ export const NUMBERS = {
   evenkeel_sink_running: { type: "gauge", labels: ["sink"], help: "0 for a sink that was paused, or disabled by its target." },
 } as const satisfies Record<string, NumberRow>;
 
-/** Histograms of seconds. */
+/** Histograms: of scores, from 0 to 1, and of seconds. */
 export const HISTOGRAMS = {
+  evenkeel_decision_score: {
+    labels: RELEASE,
+    help: "Scores of recorded decisions, by the release that gave the answer: what drifts shows here first.",
+  },
   evenkeel_decision_duration_seconds: {
     labels: RELEASE,
     help: "From a request to its answer, before it is recorded, by the release that gave it.",

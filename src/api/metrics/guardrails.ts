@@ -24,7 +24,15 @@ type Guarded =
   | "evenkeel_guardrail_forecast_decisions";
 
 /** Shown with 0 too, so that a count that falls is seen to fall. */
-const WORDS = ["no-data", "not-comparable", "ok", "watched", "breached", "paused"] as const satisfies readonly GuardrailWord[];
+const WORDS = [
+  "no-data",
+  "not-comparable",
+  "not-identifiable",
+  "ok",
+  "watched",
+  "breached",
+  "paused",
+] as const satisfies readonly GuardrailWord[];
 /** Beyond it only those closest to proof are shown one by one. */
 const MOST_TESTS = 500;
 /** Some 2 ms of work; then decisions get their turn. */

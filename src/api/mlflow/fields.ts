@@ -136,8 +136,14 @@ export class Fields {
   /** A field under its name, or as JavaScript would write it; null is nothing. */
   #raw(name: string): unknown {
     const value = this.#own(name);
-    if (value !== undefined || !name.includes("_")) return value;
+    if (value !== undefined || !name.includes("_") || !this.#mayBeCamel()) return value;
     return this.#own(name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()));
+  }
+
+  /** Thousands of points are asked for fields that they don't have; none of their names has a capital. */
+  #mayBeCamel(): boolean {
+    for (const name in this.#values) if (/[A-Z]/.test(name)) return true;
+    return false;
   }
 
   #own(name: string): unknown {

@@ -7,10 +7,11 @@ import { object, orNull } from "../../checked.ts";
  * - `guardrail`: a proven breach that opens no incident: it warns, holds rollouts, or ends a shadow.
  * - `drill`: the last rehearsal of a rollback failed.
  * - `fallback`: an endpoint goes on being answered by its rule of last resort, and no incident says why.
+ * - `expectation`: what comes in is proven not to be as the endpoint expects.
  * - `sink`: decisions are recorded here and don't arrive where they should.
  * - `channel`: alerts themselves don't arrive.
  */
-export const alertKinds = ["incident", "guardrail", "drill", "fallback", "sink", "channel"] as const;
+export const alertKinds = ["incident", "guardrail", "drill", "fallback", "expectation", "sink", "channel"] as const;
 export type AlertKind = (typeof alertKinds)[number];
 
 /** From what can wait until morning to what can't wait. */

@@ -60,6 +60,7 @@ export function alertsSuite(open: () => Promise<AlertWorld>): void {
   let holding: Condition[];
   let troubles: string[];
   let alerts: Alerts;
+  let looked: () => Seen;
 
   const begin = () => {
     const rules = parseEgress([`127.0.0.1:${receiver.port}`]);
@@ -71,7 +72,7 @@ export function alertsSuite(open: () => Promise<AlertWorld>): void {
       egress: new Egress({ rules: rules.value }),
       secrets,
       publicUrl: "https://evenkeel.test",
-      look: async (): Promise<Seen> => ({ conditions: holding, kinds: new Set(["incident"]) }),
+      look: async () => looked(),
       endpoints: () => ["loans", "cards"],
       guardrailsTelling: () => [],
       onTrouble: ({ message }) => void troubles.push(message),
@@ -98,6 +99,7 @@ export function alertsSuite(open: () => Promise<AlertWorld>): void {
   beforeEach(async () => {
     [receiver, world] = [await new Receiver().listen(), await open()];
     [holding, troubles] = [[], []];
+    looked = () => ({ conditions: holding, kinds: new Set(["incident"]) });
     alerts = begin();
     await apply("channel", { name: "hook", target: target() });
     await apply("alerts", { name: "all", tell: ["hook"], group_wait: "0s" });
@@ -299,6 +301,19 @@ export function alertsSuite(open: () => Promise<AlertWorld>): void {
       "chat: channel/hook opened",
       "hook: channel/chat opened",
     ]);
+  });
+
+  test("what came and went long ago is forgotten, but who was told of an incident isn't", async () => {
+    const sink: Condition = { ...incident(1), key: "sink/archive", kind: "sink" };
+    const look90 = { conditions: [sink, incident(7)], kinds: new Set(["incident", "sink"] as const) };
+    looked = () => look90;
+    await look(1000);
+    looked = () => ({ ...look90, conditions: [] });
+    await look(2 * MINUTE);
+    expect(receiver.taken).toHaveLength(2);
+    await look(91 * 24 * HOUR);
+    expect((await alerts.list({})).map(({ alert }) => alert.key)).toEqual(["incident/7"]);
+    expect((await alerts.show("incident/7"))?.tellings.map((one) => one.news)).toEqual(["opened", "resolved"]);
   });
 
   test("a test of a channel says that it is one, and what came of it", async () => {

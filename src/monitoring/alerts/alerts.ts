@@ -9,7 +9,7 @@ import { canonicalJson, type Json, type Store } from "../../store/index.ts";
 import { isSilencedBy, type Alert, type Matcher, type Silence } from "./alert.ts";
 import { openChannel, wantsAcks } from "./channels/open-channel.ts";
 import type { ChannelTarget } from "./channels/target.ts";
-import { failingChannels } from "./failing-channels.ts";
+import { DEAD_FOR_MS, failingChannels } from "./failing-channels.ts";
 import { NoticeCourier } from "./courier.ts";
 import { Declarations, type By, type Declared } from "./declared.ts";
 import { reconcile, type Seen } from "./reconcile.ts";
@@ -18,6 +18,7 @@ import { tryChannel, type Tested } from "./try-channel.ts";
 import {
   alertsUnderWay,
   findAlert,
+  forgetAlerts,
   listAlerts,
   listSilences,
   saveAck,
@@ -26,8 +27,8 @@ import {
   toldOf,
   type AlertFilter,
 } from "./stored-alerts.ts";
-import { findNotice, listNotices, saveDue, sendAgain, tellingsOf, type StoredNotice, type Telling } from "./stored-notices.ts";
-import { due, groupOf, responsibleFor, type Telling as Declaration } from "./tell.ts";
+import { findNotice, listHeads, listNotices, saveDue, sendAgain, tellingsOf, type StoredNotice, type Telling } from "./stored-notices.ts";
+import { due, groupOf, responsibleFor, type TellState, type Telling as Declaration } from "./tell.ts";
 
 export interface AlertsOptions extends AlertSurroundings {
   readonly store: Store;
@@ -66,6 +67,9 @@ export type AlertRefusal =
   | { readonly kind: "too-many-silences" };
 
 const SILENCES_MAX = 500;
+/** What belongs to no incident is forgotten after so long; looked at now and then. */
+const KEPT_MS = 90 * 24 * 3_600_000;
+const FORGET_EVERY_US = 3_600_000_000;
 
 export class Alerts {
   readonly declarations: Declarations;
@@ -73,6 +77,7 @@ export class Alerts {
   readonly #store: Store;
   readonly #lease: Lease;
   readonly #courier: NoticeCourier;
+  #forgetAtUs = 0;
 
   constructor(options: AlertsOptions) {
     const { store, onTrouble } = options;
@@ -90,36 +95,29 @@ export class Alerts {
   /** One look. What is to be delivered begins, and nobody waits for it. */
   async tick(): Promise<void> {
     if (!(await this.#lease.hold())) return;
+    await this.#forget();
     const declared = await this.declarations.all();
     const seen = await this.#options.look();
-    const pending = await listNotices(this.#store.db, { state: "pending" });
-    const alerts = await this.#turn({ declared, seen, pending });
-    const told = await toldOf(this.#store.db, alerts);
-    const waiting = await listNotices(this.#store.db, { state: "pending" });
+    const { alerts, told } = await this.#turn(declared, seen);
+    const pending = await listHeads(this.#store.db, { state: "pending" });
     this.#courier.start(declared.channels, (channel) => ({
-      pending: waiting.filter((notice) => notice.channel === channel),
+      pending: pending.filter((notice) => notice.channel === channel),
       open: alerts.filter(
         ({ id, resolvedAtMs }) => resolvedAtMs === null && told.some((one) => one.alert === id && one.channel === channel),
       ),
     }));
   }
 
-  /** Writes what is new. @returns the alerts under way as they are now */
-  async #turn({
-    declared,
-    seen,
-    pending,
-  }: {
-    declared: Declared;
-    seen: Seen;
-    pending: readonly StoredNotice[];
-  }): Promise<readonly Alert[]> {
+  /** Writes what is new. @returns the alerts under way as they are now, and what had been told of them before */
+  async #turn(declared: Declared, seen: Seen): Promise<Pick<TellState, "alerts" | "told">> {
     const { db, runtime } = this.#store;
     const nowMs = runtime.clock.nowMs();
     const newId = () => runtime.ids.next();
     const before = await alertsUnderWay(db);
+    const pending = await listHeads(db, { state: "pending" });
+    const dead = await listHeads(db, { state: "dead", sinceMs: nowMs - DEAD_FOR_MS });
     const all: Seen = {
-      conditions: [...seen.conditions, ...failingChannels(declared.channels, [...pending, ...(await this.dead())], nowMs)],
+      conditions: [...seen.conditions, ...failingChannels(declared.channels, [...pending, ...dead], nowMs)],
       kinds: new Set([...seen.kinds, "channel"]),
     };
     const moved = reconcile(
@@ -139,10 +137,18 @@ export class Alerts {
     if (moved.length > 0 || dues.length > 0)
       await db.transaction().execute(async (tx) => {
         await saveAlerts(tx, moved);
-        const waiting = dues.length > 0 ? await listNotices(tx, { state: "pending" }) : [];
+        const waiting = dues.length > 0 ? await listHeads(tx, { state: "pending" }) : [];
         for (const one of dues) await saveDue(tx, one, { pending: waiting, nowMs, newId });
       });
-    return alerts;
+    return state;
+  }
+
+  async #forget(): Promise<void> {
+    const { db, runtime } = this.#store;
+    const nowUs = runtime.clock.monotonicUs();
+    if (nowUs < this.#forgetAtUs) return;
+    this.#forgetAtUs = nowUs + FORGET_EVERY_US;
+    await db.transaction().execute((tx) => forgetAlerts(tx, runtime.clock.nowMs() - KEPT_MS));
   }
 
   /** Resolves when no delivery is under way. */
@@ -238,7 +244,8 @@ export class Alerts {
 
   async channels(): Promise<readonly ChannelStatus[]> {
     const { channels } = await this.declarations.all();
-    const waiting = [...(await listNotices(this.#store.db, { state: "pending" })), ...(await this.dead())];
+    const { db } = this.#store;
+    const waiting = [...(await listHeads(db, { state: "pending" })), ...(await listHeads(db, { state: "dead" }))];
     return channels.map((spec) => {
       const mine = waiting.filter(({ channel }) => channel === spec.name);
       return {

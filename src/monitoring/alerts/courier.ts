@@ -6,7 +6,7 @@ import type { Alert } from "./alert.ts";
 import { REMIND_EVERY_MS } from "./channels/alertmanager.ts";
 import { NotTold, type ChannelTarget } from "./channels/target.ts";
 import type { ChannelSpec } from "./spec.ts";
-import { claimNotice, settleAttempt, type StoredNotice } from "./stored-notices.ts";
+import { claimNotice, settleAttempt, type NoticeHead } from "./stored-notices.ts";
 import { groupOf } from "./tell.ts";
 
 export interface CourierOptions {
@@ -18,7 +18,7 @@ export interface CourierOptions {
 
 /** What waits for a channel, and what it must not forget. */
 export interface Work {
-  readonly pending: readonly StoredNotice[];
+  readonly pending: readonly NoticeHead[];
   /** Open alerts that the channel was told of. */
   readonly open: readonly Alert[];
 }
@@ -103,9 +103,9 @@ export class NoticeCourier {
   }
 
   /** The oldest of each endpoint, if it may be tried again: what happened later is told later. */
-  #dueOf(pending: readonly StoredNotice[]): readonly StoredNotice[] {
+  #dueOf(pending: readonly NoticeHead[]): readonly NoticeHead[] {
     const nowMs = this.#options.store.runtime.clock.nowMs();
-    const first = new Map<string, StoredNotice>();
+    const first = new Map<string, NoticeHead>();
     for (const notice of pending) {
       const group = groupOf(notice.channel, notice.endpoint);
       if (!first.has(group)) first.set(group, notice);
@@ -114,7 +114,7 @@ export class NoticeCourier {
   }
 
   /** @returns whether the channel takes anything now */
-  async #deliver(lane: Lane, waiting: StoredNotice): Promise<boolean> {
+  async #deliver(lane: Lane, waiting: NoticeHead): Promise<boolean> {
     const { db, runtime } = this.#options.store;
     const notice = await claimNotice(db, waiting);
     if (!notice) return true;
@@ -130,7 +130,7 @@ export class NoticeCourier {
     }
   }
 
-  async #failed(lane: Lane, notice: StoredNotice, error: NotTold): Promise<void> {
+  async #failed(lane: Lane, notice: NoticeHead, error: NotTold): Promise<void> {
     const { store, onTrouble } = this.#options;
     const nowMs = store.runtime.clock.nowMs();
     const { name } = lane.spec;

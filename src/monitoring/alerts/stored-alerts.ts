@@ -98,6 +98,23 @@ export async function saveTold(db: Db, { alert, channel, atMs, changedAtMs, isAc
     .execute();
 }
 
+/**
+ * Forgets what has long been over and belongs to no incident: a sink that comes and goes would fill the database. Who was told of an incident
+ * is kept as long as the incident.
+ */
+export async function forgetAlerts(db: Db, beforeMs: number): Promise<void> {
+  await db.deleteFrom("alert").where("kind", "<>", "incident").where("resolved_at_ms", "<", beforeMs).execute();
+  const known = db.selectFrom("alert").select("id");
+  await db.deleteFrom("alert_told").where("alert", "not in", known).execute();
+  await db.deleteFrom("alert_notice_of").where("alert", "not in", known).execute();
+  await db
+    .deleteFrom("alert_notice")
+    .where("created_at_ms", "<", beforeMs)
+    .where("state", "<>", "pending")
+    .where("id", "not in", db.selectFrom("alert_notice_of").select("notice"))
+    .execute();
+}
+
 /** @param atMs - those that hold then; all when left out, the newest first */
 export async function listSilences(db: Db, atMs?: number): Promise<readonly Silence[]> {
   let query = db.selectFrom("alert_silence").selectAll();

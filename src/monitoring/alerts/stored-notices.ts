@@ -10,8 +10,8 @@ import { groupOf, merged, type Due } from "./tell.ts";
 export const noticeStates = ["pending", "delivered", "dead", "dropped"] as const;
 export type NoticeState = (typeof noticeStates)[number];
 
-/** A notice and how far it has come. */
-export interface StoredNotice extends Notice {
+/** How far a notice has come, without what it says: looks read it every second. */
+export interface NoticeHead extends Omit<Notice, "entries"> {
   readonly state: NoticeState;
   readonly attempts: number;
   readonly nextAtMs: number;
@@ -20,22 +20,24 @@ export interface StoredNotice extends Notice {
   readonly settledAtMs: number | null;
   readonly lastError: string | null;
 }
+export interface StoredNotice extends NoticeHead, Notice {}
 
 /** A notice is tried for so long. */
 export const GIVE_UP_AFTER_MS = 24 * 3_600_000;
 /** On their way at once; each channel has two for an endpoint at most. */
 const PENDING_MAX = 2000;
+/** With all that they say. */
+const LISTED_MAX = 200;
 const ERROR_MAX = 500;
 
 /** What is now on its way to a channel, and what is remembered of it, in one. */
 export async function saveDue(
   db: Db,
   { channel, endpoint, entries, told }: Due,
-  { pending, nowMs, newId }: { readonly pending: readonly StoredNotice[]; readonly nowMs: number; readonly newId: () => string },
+  { pending, nowMs, newId }: { readonly pending: readonly NoticeHead[]; readonly nowMs: number; readonly newId: () => string },
 ): Promise<void> {
-  const waiting = pending.find(
-    (notice) => notice.attempts === 0 && groupOf(notice.channel, notice.endpoint) === groupOf(channel, endpoint),
-  );
+  const head = pending.find((notice) => notice.attempts === 0 && groupOf(notice.channel, notice.endpoint) === groupOf(channel, endpoint));
+  const waiting = head && (await findNotice(db, head.id));
   // What was tried may have arrived, and stays as it was: whoever has seen its id looks no more. What wasn't is made to say more.
   const all = waiting ? merged(waiting.entries, entries) : entries;
   const id = waiting?.id ?? `msg_${newId()}`;
@@ -66,13 +68,23 @@ export async function saveDue(
   for (const one of told) await saveTold(db, one);
 }
 
+/** Oldest first. @param sinceMs - those that were settled since then only */
+export async function listHeads(
+  db: Db,
+  { state, sinceMs }: { readonly state: NoticeState; readonly sinceMs?: number },
+): Promise<readonly NoticeHead[]> {
+  let query = db.selectFrom("alert_notice").select(HEAD_COLUMNS).where("state", "=", state);
+  if (sinceMs !== undefined) query = query.where("settled_at_ms", ">=", sinceMs);
+  return (await query.orderBy("id").limit(PENDING_MAX).execute()).map(headOf);
+}
+
 export async function listNotices(
   db: Db,
-  { state, channel, limit = PENDING_MAX }: { readonly state: NoticeState; readonly channel?: string; readonly limit?: number },
+  { state, channel }: { readonly state: NoticeState; readonly channel?: string },
 ): Promise<readonly StoredNotice[]> {
   let query = db.selectFrom("alert_notice").selectAll().where("state", "=", state);
   if (channel !== undefined) query = query.where("channel", "=", channel);
-  return (await query.orderBy("id").limit(limit).execute()).map(noticeOf);
+  return (await query.orderBy("id").limit(LISTED_MAX).execute()).map(noticeOf);
 }
 
 export async function findNotice(db: Db, id: string): Promise<StoredNotice | undefined> {
@@ -170,11 +182,23 @@ export async function dropChannel(db: Db, channel: string, nowMs: number): Promi
 
 const parseEntries = checked(Type.Array(Entry));
 
-const noticeOf = (row: Selectable<Schema["alert_notice"]>): StoredNotice => ({
+const HEAD_COLUMNS = [
+  "id",
+  "channel",
+  "endpoint",
+  "state",
+  "attempts",
+  "created_at_ms",
+  "next_at_ms",
+  "give_up_at_ms",
+  "settled_at_ms",
+  "last_error",
+] as const;
+
+const headOf = (row: Omit<Selectable<Schema["alert_notice"]>, "entries_json">): NoticeHead => ({
   id: row.id,
   channel: row.channel,
   endpoint: row.endpoint,
-  entries: readOrThrow(`notice ${row.id}`, parseEntries(JSON.parse(row.entries_json))),
   createdAtMs: row.created_at_ms,
   state: oneOf(noticeStates, row.state),
   attempts: row.attempts,
@@ -182,4 +206,9 @@ const noticeOf = (row: Selectable<Schema["alert_notice"]>): StoredNotice => ({
   giveUpAtMs: row.give_up_at_ms,
   settledAtMs: row.settled_at_ms,
   lastError: row.last_error,
+});
+
+const noticeOf = (row: Selectable<Schema["alert_notice"]>): StoredNotice => ({
+  ...headOf(row),
+  entries: readOrThrow(`notice ${row.id}`, parseEntries(JSON.parse(row.entries_json))),
 });

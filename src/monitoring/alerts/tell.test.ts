@@ -103,6 +103,15 @@ test("nobody who has acknowledged is called again: it is repeated until then, an
   expect(world.at(48 * HOUR)).toEqual(["chat: incident/1 resolved", "pager: incident/1 resolved"]);
 });
 
+test("whoever was called hears at once that somebody sees to it", () => {
+  const world = new World({ ...onCall, group_interval: "1s" });
+  world.at(0, incident(1));
+  world.at(10_000, incident(1));
+  expect(world.at(15 * MINUTE, incident(1))).toEqual(["pager: incident/1 escalated"]);
+  world.ack("incident/1");
+  expect(world.at(15 * MINUTE + 1000, incident(1))).toEqual(["pager: incident/1 acknowledged"]);
+});
+
 test("whoever acknowledges in time spares the next one", () => {
   const world = new World(onCall);
   world.at(0, incident(1));

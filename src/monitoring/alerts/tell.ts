@@ -95,16 +95,17 @@ export function responsibleFor(alert: Alert, { alerts, channels }: Telling, nowM
     intervalMs: millisecondsOf(spec.group_interval ?? DEFAULTS.group_interval),
     repeatMs: millisecondsOf(spec.repeat_interval ?? DEFAULTS.repeat_interval),
   });
+  // Nobody is called any more once somebody has acknowledged, or it is over; whoever was called before remains told.
+  const untilMs = Math.min(nowMs, alert.acked?.atMs ?? nowMs, alert.resolvedAtMs ?? nowMs);
   const atOnce = { sinceMs: alert.openedAtMs, isEscalation: false };
   for (const channel of named) add(channel, { ...atOnce, ...timesOf(matching[0] ?? {}) });
   for (const spec of matching) {
     const times = timesOf(spec);
     // A guardrail that says whom it tells tells nobody else at first; who isn't heard of is escalated all the same.
     if (named.length === 0) for (const channel of spec.tell) add(channel, { ...atOnce, ...times });
-    if (alert.acked) continue;
     for (const step of spec.escalate ?? []) {
       const sinceMs = alert.openedAtMs + millisecondsOf(step.after);
-      if (nowMs >= sinceMs) for (const channel of step.tell) add(channel, { sinceMs, isEscalation: true, ...times, waitMs: 0 });
+      if (untilMs >= sinceMs) for (const channel of step.tell) add(channel, { sinceMs, isEscalation: true, ...times, waitMs: 0 });
     }
   }
   return found;

@@ -26,6 +26,9 @@ test("only a channel that may see groups is told which; without a public address
 
 test("news stand before the sentence, and an end says from when to when", () => {
   expect(textOf(notice(entry({ news: "escalated" })), BLIND)).toMatch(/^Nobody has acknowledged: r2 turned/);
+  expect(headline(notice(entry({ news: "escalated" })), BLIND)).toBe(
+    "[error] loans: nobody has acknowledged: r2 turned down applicants of one group",
+  );
   const resolved = entry({ news: "resolved", resolvedAtMs: OPENED_MS + 3_600_000 });
   expect(textOf(notice(resolved), BLIND)).toMatch(/^Resolved: r2 turned[^]*From 2026-11-30 20:13:17 UTC to 2026-11-30 21:13:17 UTC\./);
   expect(headline(notice(resolved), BLIND)).toBe("[resolved] loans: r2 turned down applicants of one group");

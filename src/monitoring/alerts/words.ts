@@ -19,13 +19,14 @@ export const groupFor = ({ group }: Facts, { seesGroups }: Pick<Reader, "seesGro
 export const linkFor = ({ path }: Facts, { publicUrl }: Reader): string | null =>
   path === null || publicUrl === null ? null : `${publicUrl}${path}`;
 
+/** What stands before the title. */
 const NEWS: Readonly<Record<News, string>> = {
   opened: "",
-  escalated: "Nobody has acknowledged: ",
-  changed: "Changed: ",
-  acknowledged: "Acknowledged: ",
-  repeated: "Still: ",
-  resolved: "Resolved: ",
+  escalated: "nobody has acknowledged: ",
+  changed: "changed: ",
+  acknowledged: "acknowledged: ",
+  repeated: "still: ",
+  resolved: "resolved: ",
 };
 
 /** One line: `[critical] loans: r3 turned down applicants of one group`. */
@@ -33,7 +34,9 @@ export function headline({ entries }: Notice, reader: Reader): string {
   const [first] = entries;
   if (!first) return "nothing";
   const more = entries.length > 1 ? ` (and ${(entries.length - 1).toLocaleString("en")} more)` : "";
-  return `[${first.news === "resolved" ? "resolved" : first.facts.severity}] ${about(first.facts)}${titleFor(first.facts, reader)}${more}`;
+  const isOver = first.news === "resolved";
+  const news = isOver ? "" : NEWS[first.news];
+  return `[${isOver ? "resolved" : first.facts.severity}] ${about(first.facts)}${news}${titleFor(first.facts, reader)}${more}`;
 }
 
 /** Who it is about stands before a sentence that doesn't say it. */
@@ -51,7 +54,7 @@ export function sentences({ news, facts, openedAtMs, resolvedAtMs }: Entry, read
   ];
   const times = resolvedAtMs === null ? `Since ${moment(openedAtMs)}.` : `From ${moment(openedAtMs)} to ${moment(resolvedAtMs)}.`;
   return [
-    `${NEWS[news]}${titleFor(facts, reader)}.`,
+    `${capital(NEWS[news])}${titleFor(facts, reader)}.`,
     ...(done === null ? [] : [`${capital(done.text)}${done.ms === null ? "" : `, ${duration(done.ms)} after the proof`}.`]),
     ...(figures === null ? [] : [figuresInWords(figures)]),
     ...(where.length === 0 ? [] : [`${capital(where.join(", "))}.`]),

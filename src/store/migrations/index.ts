@@ -11,6 +11,7 @@ import * as bins from "./0009-bins.ts";
 import * as alerts from "./0010-alerts.ts";
 import * as matured from "./0011-matured.ts";
 import * as report from "./0012-report.ts";
+import * as sketches from "./0014-sketches.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -26,4 +27,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0010-alerts": alerts,
   "0011-matured": matured,
   "0012-report": report,
+  "0014-sketches": sketches,
 };

@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import type { DatasetDetailView } from "../../../src/api/dataset-view.ts";
 import { count } from "../format.ts";
 import { Wide } from "../incident/part.tsx";
@@ -65,9 +66,16 @@ export function Versions({
                   <When iso={version.createdAt} /> <span className={css.quiet}>{version.createdBy}</span>
                 </td>
                 <td>
-                  <code title={version.id}>
-                    {version.id.slice(0, 8)}…{version.id.slice(-4)}
-                  </code>
+                  <Link
+                    to="/lineage/$"
+                    params={{ _splat: `dataset/${name}/${version.number}` }}
+                    title={version.id}
+                    aria-label={`Lineage of version ${version.number}`}
+                  >
+                    <code>
+                      {version.id.slice(0, 8)}…{version.id.slice(-4)}
+                    </code>
+                  </Link>
                 </td>
               </tr>
             );

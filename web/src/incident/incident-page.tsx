@@ -17,6 +17,7 @@ import { Facts } from "./facts.tsx";
 import { Happened } from "./happened.tsx";
 import css from "./incident.module.css";
 import { Part } from "./part.tsx";
+import { Told } from "./told.tsx";
 import { Who } from "./who.tsx";
 import { Why } from "./why.tsx";
 
@@ -73,6 +74,9 @@ function Story({ view }: { view: IncidentView }) {
           </Part>
           <Part number={4} id="who" title="Who">
             <Who view={view} times={times} />
+          </Part>
+          <Part number={5} id="told" title="Told">
+            <Told view={view} times={times} />
           </Part>
           {!view.viewer.seesGroups && (
             <p className={css.letters}>

@@ -13,6 +13,7 @@ import { Skeleton } from "../ui/skeleton.tsx";
 import { comparedIn, withRun } from "./chosen-runs.ts";
 import { Compared } from "./compared.tsx";
 import { metricText } from "./metric-text.ts";
+import runsCss from "./runs.module.css";
 
 /** Runs, newest first, of one experiment or of all; those that are chosen side by side. */
 export function RunsPage() {
@@ -56,7 +57,9 @@ function Runs({ named }: { named?: string }) {
       ) : (
         chosen.length === 1 && <p className={css.quiet}>Choose a second run to see both side by side.</p>
       )}
-      <List experiment={experiment} chosen={chosen} onChoose={choose} />
+      <div className={chosen.length > 1 ? runsCss.part : undefined}>
+        <List experiment={experiment} chosen={chosen} onChoose={choose} />
+      </div>
     </>
   );
 }

@@ -1,7 +1,7 @@
 /** Notices by SMTP: plain text, one conversation a message, over a connection that the server may make. */
+import type { Socket } from "node:net";
 import { createTransport } from "nodemailer";
 import { EGRESS_HINT, EgressDenied } from "../../../access/index.ts";
-import { asError } from "../../../std.ts";
 import type { Notice } from "../alert.ts";
 import { portOf, type ChannelTargetOf } from "../spec.ts";
 import { headline, textOf } from "../words.ts";
@@ -25,7 +25,8 @@ export class Email implements ChannelTarget {
     const auth = user === undefined || password === undefined ? {} : { auth: { user, pass: neededSecret(secrets, password) } };
     const domain = from.slice(from.indexOf("@") + 1);
     const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const transport = createTransport({ ...this.#connecting(), ...auth });
+    const connection = await this.#connected(within);
+    const transport = createTransport({ ...this.#smtp(), ...auth, connection });
     const sending = transport.sendMail({
       from: { name: "Evenkeel", address: from },
       to: [...to],
@@ -47,31 +48,30 @@ export class Email implements ChannelTarget {
     } finally {
       sending.catch(() => undefined);
       transport.close();
+      connection.destroy();
     }
   }
 
   async close(): Promise<void> {}
 
-  #connecting() {
+  async #connected(within: AbortSignal): Promise<Socket> {
+    const { host } = this.#spec;
+    try {
+      return await this.#parts.egress.connect({ host, port: portOf(this.#spec), timeoutMs: CONNECT_MS });
+    } catch (cause) {
+      throw failureOf(cause, within);
+    }
+  }
+
+  #smtp() {
     const { host, tls = "starttls" } = this.#spec;
-    const port = portOf(this.#spec);
-    const { egress } = this.#parts;
     return {
       host,
-      port,
       secure: tls === "implicit",
       requireTLS: tls === "starttls",
       ignoreTLS: tls === "none",
-      connectionTimeout: CONNECT_MS,
       greetingTimeout: TIMEOUT_MS,
       socketTimeout: TIMEOUT_MS,
-      dnsTimeout: CONNECT_MS,
-      getSocket(_options: unknown, done: (error: Error | null, socket?: object) => void) {
-        egress.connect({ host, port, timeoutMs: CONNECT_MS }).then(
-          (connection) => done(null, { connection }),
-          (error: unknown) => done(asError(error)),
-        );
-      },
     };
   }
 }

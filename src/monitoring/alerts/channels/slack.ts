@@ -32,7 +32,10 @@ export function slackText(notice: Notice, reader: Reader): string {
   const [first] = notice.entries;
   const link = first ? linkFor(first.facts, reader) : null;
   const title = escaped(headline(notice, reader));
-  return `*${link === null ? title : `<${link}|${title.replaceAll("|", "/")}>`}*\n${escaped(textOf(notice, reader))}`;
+  // The headline says what the first sentence of a single alert says.
+  const text = textOf(notice, reader);
+  const rest = notice.entries.length === 1 ? text.slice(text.indexOf("\n") + 1) : text;
+  return `*${link === null ? title : `<${link}|${title.replaceAll("|", "/")}>`}*\n${escaped(rest)}`;
 }
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

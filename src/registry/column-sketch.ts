@@ -1,0 +1,129 @@
+/** How the values of a column are spread, in the whole table and in each group: what is left to compare when the rows are gone. */
+import { Type, type Static } from "typebox";
+import type { Sampled } from "./row-sample.ts";
+import type { ColumnPart } from "./column-part.ts";
+import type { ColumnTally } from "./column-tally.ts";
+import { Moments } from "./moments.ts";
+
+const Spread = Type.Object({
+  min: Type.Number(),
+  max: Type.Number(),
+  mean: Type.Number(),
+  variance: Type.Number({ description: "Of the sample, with n - 1; 0 for one value" }),
+  notFinite: Type.Integer({ description: "NaN and infinities, left out of all else here" }),
+  quantiles: Type.Array(Type.Number(), { description: "At equal shares from 0 to 1; nearest rank. Of the whole table 101, of a group 21" }),
+});
+
+export const ColumnSketch = Type.Object({
+  rows: Type.Integer(),
+  empty: Type.Integer(),
+  distinct: Type.Integer({ description: "How many different values" }),
+  isCounted: Type.Boolean({ description: "false: `distinct` is an estimate with a standard error of 2.3 %" }),
+  isWhole: Type.Boolean({ description: "false: quantiles and frequent values are of a sample of the rows" }),
+  numbers: Type.Union([Spread, Type.Null()], { description: "null for what isn't numeric or has no value" }),
+  frequent: Type.Array(Type.Object({ value: Type.String(), count: Type.Integer() }), {
+    description: "The twenty most frequent values; of a sample, those of at least 0.1 % of it, and about how often they come in all rows",
+  }),
+});
+export type ColumnSketch = Static<typeof ColumnSketch>;
+
+export const TableSketches = Type.Object({
+  isByGroup: Type.Boolean({ description: "false: no attribute is protected, or its groups are too many for the columns" }),
+  columns: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      type: Type.String(),
+      all: ColumnSketch,
+      groups: Type.Array(Type.Object({ attribute: Type.String(), group: Type.String(), sketch: ColumnSketch }), {
+        description: "Of each group of each protected attribute",
+      }),
+    }),
+  ),
+});
+export type TableSketches = Static<typeof TableSketches>;
+
+const FREQUENT = 20;
+/** A value that is rarer in a sample may be there by chance. */
+const SAMPLED_MIN = 10;
+const SAMPLED_SHARE_MIN = 0.001;
+
+export interface ValueCount {
+  readonly value: string;
+  readonly count: number;
+}
+
+/** Most frequent first; of equals, in the order of their texts. */
+export function mostFrequent(values: readonly ValueCount[], most: number): ValueCount[] {
+  return values.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, most);
+}
+
+/** Moments of a part, whether its values have codes or not. */
+export function momentsOf({ codes, isNumeric }: ColumnTally, part: ColumnPart): Moments {
+  const moments = new Moments();
+  moments.merge(part.moments);
+  if (codes && isNumeric) moments.addCounts(codes.numbers, part.counts);
+  return moments;
+}
+
+/** @param sampled - values of the column in the sample of the part's rows @param steps - one fewer than quantiles */
+export function sketchOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number | string>, steps: number): ColumnSketch {
+  const { codes, isNumeric } = tally;
+  const moments = momentsOf(tally, part);
+  const counted = codes?.texts.flatMap((value, code) => {
+    const count = part.counts[code] ?? 0;
+    return count > 0 ? [{ value, count, number: codes.numbers[code] ?? Number.NaN }] : [];
+  });
+  const values = counted ?? sampledCounts(sampled, part.rows);
+  const shares = Array.from({ length: steps + 1 }, (_, i) => i / steps);
+  const { min, max, mean, variance, notFinite } = moments;
+  const quantiles = () => (counted ? countedQuantiles(counted, shares) : quantilesOf(numbersOf(sampled), shares));
+  return {
+    rows: part.rows,
+    empty: part.empty,
+    distinct: counted?.length ?? part.distinct?.estimate() ?? 0,
+    isCounted: counted !== undefined || part.distinct === undefined,
+    isWhole: counted !== undefined || sampled.isWhole,
+    numbers: isNumeric && moments.count > 0 ? { min, max, mean, variance: finite(variance), notFinite, quantiles: quantiles() } : null,
+    frequent: mostFrequent(
+      values.map(({ value, count }) => ({ value, count })),
+      FREQUENT,
+    ),
+  };
+}
+
+/** Squares of numbers beyond 1e154 are too large for a double; JSON has no infinity. */
+export const finite = (value: number): number => Math.min(value, Number.MAX_VALUE);
+
+function sampledCounts({ values, rows, isWhole }: Sampled<number | string>, all: number): ValueCount[] {
+  const counts = new Map<number | string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const scale = isWhole ? 1 : all / Math.max(1, rows);
+  return [...counts].flatMap(([value, count]) =>
+    isWhole || (count >= SAMPLED_MIN && count >= rows * SAMPLED_SHARE_MIN)
+      ? [{ value: String(value), count: Math.round(count * scale) }]
+      : [],
+  );
+}
+
+const numbersOf = ({ values }: Sampled<number | string>): Float64Array =>
+  Float64Array.from(values.filter((value) => typeof value === "number")).sort();
+
+/** Nearest rank. @param sorted - rising; 0 for none */
+export function quantilesOf(sorted: ArrayLike<number>, shares: readonly number[]): number[] {
+  return shares.map((share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);
+}
+
+/** The same of numbers that come so many times. */
+export function countedQuantiles(
+  values: readonly { readonly number: number; readonly count: number }[],
+  shares: readonly number[],
+): number[] {
+  const rising = values.filter(({ number }) => Number.isFinite(number)).toSorted((a, b) => a.number - b.number);
+  const total = rising.reduce((sum, { count }) => sum + count, 0);
+  let [at, upTo] = [0, rising[0]?.count ?? 0];
+  return shares.map((share) => {
+    const rank = Math.max(1, Math.ceil(share * total));
+    while (upTo < rank && at + 1 < rising.length) upTo += rising[++at]?.count ?? 0;
+    return rising[at]?.number ?? 0;
+  });
+}
