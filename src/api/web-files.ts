@@ -36,7 +36,18 @@ export const webRoutes = () => async (app: Server) => {
   await app.register(fastifyStatic, { root: WEB_FOLDER, serve: false });
   const page = { config: { right: "public" }, schema: { hide: true } } as const;
   // View state is in the address, so every page is the same file.
-  for (const url of ["/", "/incidents/:n", "/data", "/data/:dataset", "/runs", "/runs/:run", "/models", "/models/:model", "/lineage/*"]) {
+  for (const url of [
+    "/",
+    "/incidents/:n",
+    "/endpoints/:endpoint/metrics",
+    "/data",
+    "/data/:dataset",
+    "/runs",
+    "/runs/:run",
+    "/models",
+    "/models/:model",
+    "/lineage/*",
+  ]) {
     app.get(url, page, (_request, reply) => reply.header("cache-control", "no-cache").sendFile("index.html", { cacheControl: false }));
   }
   // Built files carry a hash of their content in the name.
