@@ -56,6 +56,7 @@ import {
   FailureControl,
   GuardrailControl,
   Incidents,
+  InputProfiles,
   MemoryBudget,
   OpenLineage,
   Releases,
@@ -175,6 +176,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
+    let profiles: InputProfiles | undefined;
     const pressure = new MemoryPressure(runtime.clock);
     const isShortOfMemory = () => pressure.isHigh();
     const gateway = new Gateway({
@@ -182,6 +184,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       runtime,
       isShortOfMemory,
       subjectKey: await subjectKey(store),
+      inputBins: (release, inputs) => profiles?.bins(release, inputs),
       onTrouble(trouble) {
         onError(new Error(trouble.message), `${trouble.endpoint}: ${trouble.trouble}`);
         failures?.note(trouble);
@@ -234,6 +237,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     undo.push(() => openLineage.stop());
     repeat(DELIVER_EVERY_MS, "openlineage", () => openLineage.tick());
+    const profiled = new InputProfiles({
+      store,
+      registry,
+      rooms: () => releases.rooms(),
+      onTrouble: (error) => onError(error, "input profiles"),
+    });
+    profiles = profiled;
+    const profiling = repeat(PROFILES_EVERY_MS, "input profiles", () => profiled.tick());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const attributor = new Attributor();
@@ -242,13 +253,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const rollbacks = new Rollbacks({ store, releases, incidents });
-    const control = new GuardrailControl({
-      store,
-      releases,
-      incidents,
-      evaluator: new GuardrailEvaluator(store),
-      rollbacks,
-    });
+    const evaluator = new GuardrailEvaluator(store, { storeEveryMs: EVIDENCE_EVERY_MS });
+    undo.push(() => evaluator.flush().catch((error: unknown) => onError(asError(error), "guardrails")));
+    const control = new GuardrailControl({ store, releases, incidents, evaluator, rollbacks });
     failures = new FailureControl({ releases, rollbacks });
     const failing = failures;
     const rollouts = new RolloutControl({ store, releases, control });
@@ -472,6 +479,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await openLineage.settled();
       await telling.settled();
       await alerts.settled();
+      await profiling.settled();
       await counting.settled();
       await countRequests();
       await log.flush();
@@ -485,6 +493,10 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 const CLOCK_EVERY_MS = 1000;
 const COUNT_REQUESTS_EVERY_MS = 2000;
+/** Evidence that proves nothing yet is stored this often; what a crash loses of it is formed anew from the counts. */
+const EVIDENCE_EVERY_MS = 5000;
+/** Between two looks for releases whose inputs aren't counted yet. */
+const PROFILES_EVERY_MS = 1000;
 /** A scheduled report is made so soon after its period is over. */
 const REPORTS_EVERY_MS = 60_000;
 /** Counts of inputs that aren't as expected: so much of them is lost when the process is killed. */

@@ -76,3 +76,40 @@ test("of several forms, only the one that is meant is held against the value", (
   expect(TextOrObject({ features: { name: "Two" } })).toMatchObject({ ok: false, error: [{ path: "/features/name" }] });
   expect(TextOrObject({ features: 3 })).toMatchObject({ ok: false, error: [{ path: "/features" }] });
 });
+
+test("of several forms in a list each item is held against the one that is meant", () => {
+  const check = checked(
+    object({
+      list: Type.Array(
+        Type.Union([
+          object({ input: Type.String(), on: Type.Enum(["warn", "refuse"]) }),
+          object({ condition: Type.String(), name: Type.String() }),
+        ]),
+      ),
+    }),
+  );
+  const issues = (value: unknown) => {
+    const result = check(value);
+    return result.ok ? [] : result.error;
+  };
+  expect(
+    issues({
+      list: [
+        { condition: "x", name: "y" },
+        { input: "x", on: "warn" },
+      ],
+    }),
+  ).toEqual([]);
+  expect(
+    issues({
+      list: [
+        { condition: "x", name: "y" },
+        { input: "x", on: "stop" },
+      ],
+    }),
+  ).toEqual([{ path: "/list/1/on", expected: "one of warn, refuse", got: '"stop"' }]);
+  expect(issues({ list: [{ input: "x", on: "warn", inputs: 1 }] })).toEqual([
+    { path: "/list/0/inputs", expected: "one of input, on", got: "an unknown field", hint: 'did you mean "input"?' },
+  ]);
+  expect(issues({ list: ["x"] })).toEqual([expect.objectContaining({ path: "/list/0" })]);
+});

@@ -37,8 +37,11 @@ const asSchema = (schema: unknown) => schema as TSchema;
 /** The schema with each union of objects replaced by the alternative that the value is most like. */
 function narrowed(schema: unknown, value: unknown): unknown {
   if (!isObject(schema)) return schema;
-  const { anyOf, properties } = schema;
+  const { anyOf, properties, items, ...rest } = schema;
   if (Array.isArray(anyOf)) return alternative(schema, flattened(anyOf), value);
+  // Each item is meant in its own way.
+  if (isObject(items) && Array.isArray(items["anyOf"]) && Array.isArray(value))
+    return { ...rest, prefixItems: value.map((item) => narrowed(items, item)) };
   if (!isObject(properties) || !isObject(value)) return schema;
   const inside = Object.entries(properties).map(([key, each]) => [key, Object.hasOwn(value, key) ? narrowed(each, value[key]) : each]);
   return { ...schema, properties: Object.fromEntries(inside) };
@@ -173,7 +176,9 @@ function formsOf(schema: unknown): Readonly<Record<string, unknown>>[] {
   return Array.isArray(schema["anyOf"]) ? schema["anyOf"].flatMap(formsOf) : [schema];
 }
 
-function memberOf({ properties, items, patternProperties, additionalProperties }: Readonly<Record<string, unknown>>, key: string): unknown {
+function memberOf(schema: Readonly<Record<string, unknown>>, key: string): unknown {
+  const { properties, items, prefixItems, patternProperties, additionalProperties } = schema;
   if (isObject(properties) && Object.hasOwn(properties, key)) return properties[key];
+  if (Array.isArray(prefixItems) && /^\d+$/.test(key)) return prefixItems[Number(key)];
   return [items, ...(isObject(patternProperties) ? Object.values(patternProperties) : []), additionalProperties].find(isObject);
 }

@@ -27,6 +27,7 @@ import {
   type Sampler,
 } from "@opentelemetry/sdk-trace";
 import type { RequestSpan, RequestTracer, TracedRequest } from "./api/index.ts";
+import { valueAt } from "./checked.ts";
 import { parseTraceParent, traceParentText, type TraceAttributes, type TraceContext, type TraceStep } from "./serving/index.ts";
 import { unreachable } from "./std.ts";
 
@@ -173,8 +174,18 @@ function tellTrouble({ onTrouble, nowMs }: TracingOptions): void {
   const tell = (message: string) => {
     if (nowMs() - toldMs < TELL_EVERY_MS) return;
     toldMs = nowMs();
-    onTrouble(new Error(`traces don't arrive: ${message.slice(0, 500)}`));
+    onTrouble(new Error(`traces don't arrive: ${wordsOf(message)}`));
   };
   const silent = () => undefined;
   diag.setLogger({ error: tell, warn: tell, info: silent, debug: silent, verbose: silent }, DiagLogLevel.WARN);
+}
+
+/** The SDK says an error as JSON, its stack included. */
+function wordsOf(message: string): string {
+  try {
+    const words = valueAt(JSON.parse(message), "/message");
+    return typeof words === "string" ? words : message.slice(0, 500);
+  } catch {
+    return message.slice(0, 500); // words already
+  }
 }

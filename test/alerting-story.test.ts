@@ -13,8 +13,16 @@ import { applied, caughtUp } from "./sinks.ts";
 const RULES = new URL("../deploy/prometheus/rules/", import.meta.url);
 const LOANS = "/v1/endpoints/loans";
 
-/** What this story has nothing of: no warning of inputs, no rollout, no model that takes memory or fails, no channel. */
-const EMPTY_HERE = ["Warned of, and refused A", "Failures A", "Memory A", "Rollouts A", "Rollouts B", "Notices of Evenkeel's own alerts A"];
+/** What this story has nothing of: no day before, no warning of inputs, no rollout, no model that takes memory or fails, no channel. */
+const EMPTY_HERE = [
+  "Answers, against the day before A",
+  "Warned of, and refused A",
+  "Failures A",
+  "Memory A",
+  "Rollouts A",
+  "Rollouts B",
+  "Notices of Evenkeel's own alerts A",
+];
 
 interface Notification {
   readonly status: string;

@@ -76,6 +76,7 @@ test("durations of decisions, of requests and of commits are counted once for ea
       .reduce((all, { value }) => all + value, 0);
   const decisions = sum(metrics, "evenkeel_decisions_total");
   expect(count("evenkeel_decision_duration_seconds")).toBe(decisions);
+  expect(count("evenkeel_decision_score")).toBe(decisions);
   // A batch is no single request, and a replayed one is.
   expect(count("evenkeel_request_duration_seconds")).toBe(decisions - 2 + 1);
   expect(count("evenkeel_commit_duration_seconds")).toBeGreaterThan(0);

@@ -75,8 +75,8 @@ const retries = (next: Uniform) => () => {
   };
 };
 
-/** Looks until an outcome is known, by cell: bad ones come early, and of group a sooner. */
-const DELAYS = { bad: [10, 30], good: [100, 100] } as const;
+/** Looks until an outcome is known, by cell: bad ones come early, and delays differ by group. */
+const DELAYS = { bad: [10, 30], good: [100, 40] } as const;
 const MATURES_AFTER = 120;
 
 /** Outcomes of decisions whose groups do alike at the limit; counted as they come, or once their decisions have reached an age. */

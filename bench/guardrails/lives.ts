@@ -23,28 +23,30 @@ export const luckOf = (seed: number, scenario: number, life: number): Uniform =>
 /** Feeds a test with looks; a block stays open until every cell has enough, whatever was answered. */
 class Watched {
   readonly #definition: TestDefinition;
-  #open: { n: number[]; k: number[] };
+  #open: Look = { n: [], k: [] };
+  #isOpen = false;
   state: TestState;
 
   constructor(definition: TestDefinition) {
     this.#definition = definition;
     this.state = startTest(definition);
-    this.#open = this.#nothing();
   }
 
-  #nothing() {
-    return { n: this.state.memory.map(() => 0), k: this.state.memory.map(() => 0) };
+  see(look: Look): void {
+    const block = this.#isOpen ? this.#withOpen(look) : look;
+    for (const count of block.n)
+      if (count < MIN_CELL) {
+        this.#open = { n: [...block.n], k: [...block.k] };
+        this.#isOpen = true;
+        return;
+      }
+    this.state = closeBlock(this.#definition, this.state, block);
+    this.#isOpen = false;
   }
 
-  see({ n, k }: Look): void {
+  #withOpen({ n, k }: Look): Look {
     const open = this.#open;
-    for (let g = 0; g < n.length; g++) {
-      open.n[g] = (open.n[g] ?? 0) + (n[g] ?? 0);
-      open.k[g] = (open.k[g] ?? 0) + (k[g] ?? 0);
-    }
-    if (open.n.some((count) => count < MIN_CELL)) return;
-    this.state = closeBlock(this.#definition, this.state, open);
-    this.#open = this.#nothing();
+    return { n: n.map((count, g) => count + (open.n[g] ?? 0)), k: k.map((count, g) => count + (open.k[g] ?? 0)) };
   }
 }
 
@@ -56,6 +58,7 @@ export function fairLife(scenario: FairScenario, decisions: number, next: Unifor
 
 function run(stream: Stream, decisions: number, watched: Watched, rivals: Rivals | null, budgets: readonly number[]): LifeEnd {
   const proven = budgets.map(() => Number.POSITIVE_INFINITY);
+  const needed = budgets.map((alpha) => -Math.log(alpha));
   for (let seen = 0; seen < decisions;) {
     const look = stream();
     for (const n of look.n) seen += n;
@@ -66,7 +69,8 @@ function run(stream: Stream, decisions: number, watched: Watched, rivals: Rivals
     }
     watched.see(look);
     rivals?.see(look);
-    for (const [i, alpha] of budgets.entries()) if (watched.state.maxLogE >= -Math.log(alpha)) proven[i] = Math.min(proven[i] ?? 0, seen);
+    for (let i = 0; i < needed.length; i++)
+      if (watched.state.logE >= (needed[i] ?? 0) && proven[i] === Number.POSITIVE_INFINITY) proven[i] = seen;
     if (proven.every(Number.isFinite) && (rivals === null || rivals.firedAt.every(Number.isFinite))) break;
   }
   return { proven, rivals: rivals && rivals.firedAt };

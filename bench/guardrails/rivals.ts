@@ -21,6 +21,7 @@ export class Rivals {
   readonly #looks: Look[] = [];
   #oldest = 0;
   #decisions = 0;
+  #haveAllFired = false;
   /** After how many decisions each has rolled back, in the order of `RIVALS`; Infinity: not yet. */
   readonly firedAt: number[] = RIVALS.map(() => Number.POSITIVE_INFINITY);
 
@@ -29,7 +30,7 @@ export class Rivals {
   }
 
   see(look: Look): void {
-    if (this.firedAt.every(Number.isFinite)) return;
+    if (this.#haveAllFired) return;
     this.#decisions += look.n.reduce((sum, n) => sum + n, 0);
     add(this.#total, look, 1);
     this.#slide(look);
@@ -46,7 +47,8 @@ export class Rivals {
       na >= BELIEVED_FROM && ka * nb < this.#limit * kb * na,
       this.#window.na >= BELIEVED_FROM && this.#window.ka * this.#window.nb < this.#limit * this.#window.kb * this.#window.na,
     ];
-    for (const [i, verdict] of verdicts.entries()) if (verdict) this.firedAt[i] = Math.min(this.firedAt[i] ?? 0, this.#decisions);
+    for (let i = 0; i < verdicts.length; i++) if (verdicts[i]) this.firedAt[i] = Math.min(this.firedAt[i] ?? 0, this.#decisions);
+    this.#haveAllFired = this.firedAt.every(Number.isFinite);
   }
 
   #slide(look: Look): void {

@@ -41,7 +41,7 @@ export function dashboard(): Dashboard {
     .annotation(
       happening("Changes of the route table", "blue", `max by (endpoint) (changes(evenkeel_route_generation{${HERE}}[1m])) > 0`, "Changed"),
     );
-  for (const add of [harm, traffic, inputs, latency, models, control, sinks, server]) add(builder);
+  for (const add of [harm, traffic, drift, latency, models, control, sinks, server]) add(builder);
   return numbered({ ...builder.build(), schemaVersion: SCHEMA_VERSION });
 }
 
@@ -240,9 +240,31 @@ function traffic(dashboard: DashboardBuilder): void {
     );
 }
 
-function inputs(dashboard: DashboardBuilder): void {
+function drift(dashboard: DashboardBuilder): void {
+  const decisions = (by: string, past = "") => `sum by (${by}) (rate(evenkeel_decisions_total{${HERE}}[1h]${past}))`;
+  const share = (past = "") => `${decisions("action", past)} / on () group_left () (${decisions("", past)} > 0)`;
   dashboard
-    .withRow(new RowBuilder("Inputs"))
+    .withRow(new RowBuilder("Drift"))
+    .withPanel(
+      timeseries({
+        title: "Scores",
+        about: "Quartiles by release, of the last hour. They move when people apply who differ from those before, or when the model does.",
+        queries: [0.25, 0.5, 0.75].map((q) => ({
+          expr: `histogram_quantile(${q}, sum by (release, le) (rate(evenkeel_decision_score_bucket{${HERE}}[1h])))`,
+          legend: `{{release}} ${q * 100} %`,
+        })),
+        unit: "percentunit",
+      }),
+    )
+    .withPanel(
+      timeseries({
+        title: "Answers, against the day before",
+        about:
+          "How far the mix of actions of the last hour is from that of the hour a day before: the share of people who would have to get another answer (total variation).",
+        queries: [{ expr: `sum(abs(${share()} - ${share(" offset 1d")})) / 2`, legend: "distance" }],
+        unit: "percentunit",
+      }),
+    )
     .withPanel(
       timeseries({
         title: "Share beyond what is expected",

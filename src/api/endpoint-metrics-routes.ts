@@ -1,8 +1,8 @@
 /** Metrics of one endpoint, computed from tallies when they are asked for. */
 import { mayDo, type Principal } from "../access/index.ts";
 import { readTotals, type Arm } from "../decisions/index.ts";
-import { readAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
-import { metricTerms, placesOf, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
+import { readAnswers, readInputAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
+import { metricTerms, placesOf, readInputProfile, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import { EndpointParams } from "./command-body.ts";
@@ -58,7 +58,7 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
   const nowMs = store.runtime.clock.nowMs();
   const issues: Issue[] = [];
   const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
-  const { metrics, service } = metricsAsked(query.metric, issues);
+  const { metrics, service, inputs } = metricsAsked(query.metric, issues);
   const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
   const window = windowAsked(query, nowMs, !seesGroups, issues);
   if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
@@ -77,6 +77,18 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     favourable: new Set(favourable),
     hideBelow: seesGroups ? null : terms.smallCell,
   });
+  const profile = await readInputProfile(store.db, release.id);
+  const against = query.against ?? (profile?.dataset == null ? "launch" : "training");
+  const ofInputs = await readInputAnswers(store.db, {
+    endpoint: room.name,
+    release: release.id,
+    arm,
+    ...(window ? { window } : {}),
+    profile,
+    against,
+    names: inputs,
+    nowMs,
+  });
   const names = namesIn(room, principal);
   const inWords = (of: Window | undefined) => ({
     from: of === undefined || of.fromMinute === null ? null : iso(of.fromMinute * MINUTE_MS),
@@ -91,7 +103,9 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     favourable,
     labels: terms.labels,
     minimum: terms.minimum,
-    answers: found.map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
+    against,
+    trainedOn: profile?.dataset ?? null,
+    answers: [...found, ...ofInputs].map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
     notices: [...new Set(found.flatMap(({ answer }) => noticeOf(withNames(answer, names))))],
   };
 }

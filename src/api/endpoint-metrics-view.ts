@@ -3,11 +3,14 @@ import { Type, type Static } from "typebox";
 import { nearest } from "../checked.ts";
 import {
   GROUP_METRICS,
+  INPUT_METRICS,
   MetricAnswer,
   SERVICE_METRICS,
   isGroupMetric,
+  isInputMetric,
   isServiceMetric,
   type GroupMetricName,
+  type InputMetricName,
   type ServiceMetricName,
   type Window,
 } from "../monitoring/index.ts";
@@ -28,6 +31,12 @@ export const MetricsQuery = Type.Object({
   from: Type.Optional(Type.String({ maxLength: 40, description: "ISO 8601, rounded down to a minute; since the beginning when left out" })),
   to: Type.Optional(Type.String({ maxLength: 40, description: "ISO 8601, not included; now when left out" })),
   release: Type.Optional(Type.String({ maxLength: 100, description: "r12; the live one when left out" })),
+  against: Type.Optional(
+    Type.Enum(["training", "launch", "previous"], {
+      description:
+        "What inputs are compared with: the data that the release was trained on (the default where that is known), its first week, or the same time a week before",
+    }),
+  ),
   arm: Type.Optional(Type.Enum([...ARMS], { description: "Where it answered from; where it stands now when left out" })),
 });
 export type MetricsQuery = Static<typeof MetricsQuery>;
@@ -43,6 +52,8 @@ export const EndpointMetricsView = Type.Object(
     window: Type.Object({ from: Type.Union([Type.String(), Type.Null()]), to: Type.String() }),
     favourable: Type.Array(Type.String({ description: "Actions that are good for the person" })),
     labels: Type.Enum(["all", "favourable_only"], { description: "Whose outcomes become known, as the endpoint declares" }),
+    against: Type.Enum(["training", "launch", "previous"], { description: "What inputs are compared with" }),
+    trainedOn: Type.Union([Type.String(), Type.Null()], { description: "`credit/2`: whose inputs are the reference `training`" }),
     minimum: Type.Integer({ description: "A comparison needs so many on each side" }),
     answers: Type.Array(MetricAnswer),
     notices: Type.Array(Type.String({ description: "What a reader should know before drawing conclusions" })),
@@ -55,13 +66,17 @@ export type EndpointMetricsView = Static<typeof EndpointMetricsView>;
 export function metricsAsked(
   text: string | undefined,
   issues: Issue[],
-): { readonly metrics: readonly GroupMetricName[]; readonly service: readonly ServiceMetricName[] } {
-  const known = [...namesOf(SERVICE_METRICS), ...namesOf(GROUP_METRICS)];
+): {
+  readonly metrics: readonly GroupMetricName[];
+  readonly service: readonly ServiceMetricName[];
+  readonly inputs: readonly InputMetricName[];
+} {
+  const known = [...new Set([...namesOf(SERVICE_METRICS), ...namesOf(GROUP_METRICS), ...namesOf(INPUT_METRICS)])];
   const names = text === undefined ? known : namesIn(text);
   for (const name of names)
-    if (!isGroupMetric(name) && !isServiceMetric(name))
+    if (!isGroupMetric(name) && !isServiceMetric(name) && !isInputMetric(name))
       issues.push({ path: "/metric", expected: `a metric: ${known.join(", ")}`, got: name, ...meant(name, known) });
-  return { metrics: names.filter(isGroupMetric), service: names.filter(isServiceMetric) };
+  return { metrics: names.filter(isGroupMetric), service: names.filter(isServiceMetric), inputs: names.filter(isInputMetric) };
 }
 
 /** Which tables of groups. @param intersections - shown besides the single attributes where nothing is asked for */

@@ -8,7 +8,7 @@ import { ChangeView, EndpointView, type MemoryView, ReleaseView, SwitchView, Tra
 import { InputsSpec } from "../serving/index.ts";
 import { apply, type ApplyParts } from "./apply.ts";
 import { byOf } from "./by.ts";
-import { warningView } from "./expectation-routes.ts";
+import { warningView } from "./expectation-view.ts";
 import { EndpointParams, ReasonBody, command } from "./command-body.ts";
 import { guardrailViews } from "./guardrail-views.ts";
 import { routeCommander } from "./route-commander.ts";

@@ -1,7 +1,7 @@
 /** Endpoints, their releases, route tables and guardrails, as the API gives them. Releases are named as people name them: `r12`. */
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
-import { ExpectationWarningView } from "./expectation-routes.ts";
+import { ExpectationWarningView } from "./expectation-view.ts";
 
 const Time = Type.String({ description: "ISO 8601, UTC" });
 const ReleaseName = Type.String({ description: "r12" });

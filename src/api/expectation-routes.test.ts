@@ -3,7 +3,8 @@ import { stringify } from "yaml";
 import { said } from "../../test/said.ts";
 import { educationEndpoint, protocolServer, vectorEndpoint, type ProtocolServer } from "../../test/protocol-server.ts";
 import { problemOf } from "../../test/server.ts";
-import type { EndpointView, ExpectationsView } from "./index.ts";
+import type { EndpointView } from "./endpoint-view.ts";
+import type { ExpectationsView } from "./expectation-view.ts";
 
 const loans = {
   ...vectorEndpoint,

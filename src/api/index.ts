@@ -23,7 +23,8 @@ export type {
   SwitchView,
   TransitionRecordView,
 } from "./endpoint-view.ts";
-export { expectationRoutes, type ExpectationWarningView, type ExpectationsView } from "./expectation-routes.ts";
+export { expectationRoutes } from "./expectation-routes.ts";
+export type { ExpectationsView } from "./expectation-view.ts";
 export { EventStream, eventRoutes } from "./events.ts";
 export { healthRoutes } from "./health.ts";
 export { incidentRoutes } from "./incident-routes.ts";

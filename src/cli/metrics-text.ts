@@ -8,12 +8,56 @@ type Answer = EndpointMetricsView["answers"][number];
 /** All that is known, table by table. */
 export function metricsText(io: Io, view: EndpointMetricsView): string {
   const sets = new Map<string, Answer[]>();
-  for (const answer of view.answers) {
+  for (const answer of view.answers.filter(({ group, attributes }) => group !== null || attributes !== null)) {
     const key = setOf(answer);
     sets.set(key, [...(sets.get(key) ?? []), answer]);
   }
   const parts = [...sets].map(([set, answers]) => groupsText(io, set, answers, view));
-  return [head(io, view), ...parts, ...view.notices.map((notice) => styled(io, "yellow", notice))].join("\n\n");
+  return [
+    head(io, view),
+    serviceText(io, view),
+    ...parts,
+    inputsText(io, view),
+    ...view.notices.map((notice) => styled(io, "yellow", notice)),
+  ].join("\n\n");
+}
+
+/** What is about no group. */
+function serviceText(io: Io, view: EndpointMetricsView): string {
+  const rows = view.answers
+    .filter(({ group, attributes, feature }) => group === null && attributes === null && feature === undefined)
+    .map((answer) => [
+      answer.action === undefined ? answer.metric : `${answer.metric} ${answer.action}`,
+      valueText(answer),
+      answer.reason === null ? partsText(answer) : whyText(answer, view),
+    ]);
+  return table(io, ["service", "value", ""], rows);
+}
+
+const partsText = ({ parts = {}, metric }: Answer): string =>
+  metric === "latency_seconds"
+    ? Object.entries(parts)
+        .map(([name, { value }]) => `${name} ${value === null ? "–" : `${ratio(value * 1000, 1)} ms`}`)
+        .join(", ")
+    : "";
+
+/** Input by input: how far it has drifted, and what is wrong with it. */
+function inputsText(io: Io, view: EndpointMetricsView): string {
+  const names = [...new Set(view.answers.flatMap(({ feature }) => feature ?? []))];
+  const find = (metric: string, name: string) => view.answers.find((one) => one.metric === metric && one.feature === name);
+  const columns = ["population_stability_index", "missing_rate", "out_of_range_rate", "new_category_rate"] as const;
+  const rows = names.map((name) => {
+    const index = find("population_stability_index", name);
+    const status = index?.status ?? (index ? whyText(index, view) : "");
+    const alerts = view.answers.filter((one) => one.feature === name && one.status === "alert").map(({ metric }) => metric);
+    const shown = columns.map((metric) => {
+      const answer = find(metric, name);
+      return answer ? valueText(answer) : null;
+    });
+    return [name, ...shown, alerts.length > 0 ? styled(io, "yellow", `${status}: ${alerts.join(", ")}`) : status];
+  });
+  const against = { training: view.trainedOn ?? "the training data", launch: "its first week", previous: "the week before" }[view.against];
+  return table(io, [`input, against ${against}`, "PSI", "missing", "out of range", "new", ""], rows, "inputs aren't counted yet");
 }
 
 /** The metrics that were asked for by name, one line an answer. */
@@ -90,6 +134,7 @@ const labelOf = (group: Readonly<Record<string, string>>): string => Object.valu
 const RATIOS = /(_ratio|_difference|_error|_loss|_score|_distance|_index|_statistic)$/;
 function valueText({ metric, value, bounds }: Answer): string {
   if (value === null) return bounds ? `${ratio(bounds.low)} to ${ratio(bounds.high)}` : "–";
+  if (metric === "latency_seconds") return `${ratio(value * 1000, 1)} ms`;
   if (metric === "selection_shortfall" || metric.endsWith("_count")) return Math.round(value).toLocaleString("en");
   if (metric === "selection_rate_p_value") return value < 1e-300 ? "< 1e-300" : value.toPrecision(3);
   return RATIOS.test(metric) ? ratio(value, 3) : metric.endsWith("_rate") ? percent(value) : ratio(value, 3);
@@ -120,7 +165,9 @@ const excludedText = ({ excluded, reason: ofAll }: Answer): string =>
     : [...new Set(excluded.map(({ group, reason }) => `${labelOf(group)} (${reason})`))].join(", ");
 
 /** Why there is no number, in words. */
-function whyText({ reason, numerator, denominator }: Answer, { minimum }: EndpointMetricsView): string {
+function whyText({ metric, reason, numerator, denominator }: Answer, { minimum }: EndpointMetricsView): string {
+  if (metric === "volume_ratio" && reason === "too_few") return "needs a window of at most a week, and two weeks before it";
+  if (metric === "override_rate") return "nothing was reviewed";
   switch (reason) {
     case null:
       return "";

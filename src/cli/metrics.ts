@@ -6,10 +6,11 @@ export const metrics = verb({
   name: "metrics",
   help: `show how a release treats groups, from the counts of its decisions
 
-usage: evenkeel metrics <endpoint> [--by <attributes>] [--metric <names>] [--from <time>] [--to <time>] [--release <r12>] [--arm <name>]
+usage: evenkeel metrics <endpoint> [--by <attributes>] [--metric <names>] [--from <time>] [--to <time>] [--release <r12>] [--arm <name>] [--against <what>]
 
 For one look at one window; guardrails watch all the time. A dash is no number: why stands beside it. Attributes are separated by commas,
-several together by a slash. Without --from and --to: everything that was counted. Readers without protected:read get letters for groups,
+several together by a slash. Inputs are compared with the release's training data, with its first week (--against launch), or with the same time
+a week before (--against previous). Without --from and --to: everything that was counted. Readers without protected:read get letters for groups,
 whole days, and no small cells. What each metric means: docs/metrics.md.
 
 examples:
@@ -24,10 +25,11 @@ examples:
     to: { type: "string" },
     release: { type: "string" },
     arm: { type: "string" },
+    against: { type: "string" },
   },
   async run({ positionals: [endpoint], values }, { client, io }) {
     if (!endpoint) throw new UsageError("which endpoint?");
-    const { by, metric, from, to, release, arm } = values;
+    const { by, metric, from, to, release, arm, against } = values;
     const found = await client().get<EndpointMetricsView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/metrics`, {
       by,
       metric,
@@ -35,6 +37,7 @@ examples:
       to,
       release,
       arm,
+      against,
     });
     if (values.json) io.out(JSON.stringify(found));
     else io.out(metric === undefined ? metricsText(io, found) : listText(io, found));

@@ -30,6 +30,7 @@ export {
   type ScoreOutcomeRow,
   type ScoreRow,
 } from "./read-bins.ts";
+export { BIN_NAMES, InputProfile, OWN_BINS, binCount, binLabel, inputBinner, type ProfiledInput } from "./input-profile.ts";
 export { readDays, readMadeBy, type DayRow, type DecisionHead } from "./read-days.ts";
 export {
   isReplayable,
@@ -63,6 +64,7 @@ export {
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
 export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
+export { SCORE_BOUNDS, addScores, type ScoreCounts } from "./score-counts.ts";
 export { recount, type Recount, type TallyDifference } from "./recount.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";

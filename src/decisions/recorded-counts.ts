@@ -2,6 +2,7 @@
 import type { DecisionTuple, Settled } from "./batch.ts";
 import type { AnsweredBy } from "./decision-record.ts";
 import { Durations, type DurationCounts } from "./durations.ts";
+import { Scores, type ScoreCounts } from "./score-counts.ts";
 
 /** Decisions of one kind since the log was opened. */
 export interface RecordedCount {
@@ -14,11 +15,14 @@ export interface RecordedCount {
   readonly fellBack: number;
   /** From the request to the answer, which was then recorded. */
   readonly latency: DurationCounts;
+  /** Of those that have one. */
+  readonly scores: ScoreCounts;
 }
 
 interface Counted {
   readonly what: Pick<RecordedCount, "endpoint" | "release" | "route" | "action">;
   readonly latency: Durations;
+  readonly scores: Scores;
   count: number;
   fellBack: number;
 }
@@ -31,24 +35,26 @@ export class RecordedCounts {
   add(tuple: DecisionTuple, settled: Settled | undefined): void {
     const isOwn = typeof settled === "object" && settled.id === tuple[0];
     if (typeof settled !== "number" && !isOwn) return;
-    const [, endpoint, release, , , , , , , , action, , , route, because, , latencyUs] = tuple;
+    const [, endpoint, release, , , , , , , score, action, , , route, because, , latencyUs] = tuple;
     const key = `${endpoint}\0${release}\0${route}\0${action}`;
     let counted = this.#counts.get(key);
     if (!counted) {
-      counted = { what: { endpoint, release, route, action }, latency: new Durations(), count: 0, fellBack: 0 };
+      counted = { what: { endpoint, release, route, action }, latency: new Durations(), scores: new Scores(), count: 0, fellBack: 0 };
       this.#counts.set(key, counted);
     }
     counted.count++;
     counted.latency.add(latencyUs);
+    if (score !== null) counted.scores.add(score);
     if (because !== null) counted.fellBack++;
   }
 
   list(): readonly RecordedCount[] {
-    return [...this.#counts.values()].map(({ what, count, fellBack, latency }) => ({
+    return [...this.#counts.values()].map(({ what, count, fellBack, latency, scores }) => ({
       ...what,
       count,
       fellBack,
       latency: latency.counts(),
+      scores: scores.counts(),
     }));
   }
 }

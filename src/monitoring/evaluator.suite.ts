@@ -211,6 +211,41 @@ export function evaluatorSuite(open: () => Promise<FreshStore & { readonly runti
     expect(await one.look(watched)).toHaveLength(1);
   });
 
+  test("evidence is stored now and then, a proof at once; after a crash in between the blocks are formed anew from the counts", async () => {
+    const one = new GuardrailEvaluator(store, { storeEveryMs: 5000 });
+    await one.look(watched); // the tests begin: stored
+    await runtime.advance(5000);
+    await minute(24, 35);
+    await one.look(watched);
+    const stored = await rows();
+    expect((await one.tests(watched)).map(({ state }) => state.test.blocks)).toEqual([1, 1]);
+    for (let i = 0; i < 3; i++) {
+      await runtime.advance(1000);
+      await minute(24, 35);
+      expect(await one.look(watched)).toEqual([]);
+    }
+    expect(await rows()).toEqual(stored);
+    // kill -9: what came since is one block of what is left, and no decision is counted twice or lost.
+    const restarted = new GuardrailEvaluator(store, { storeEveryMs: 5000 });
+    await restarted.look(watched);
+    expect((await restarted.tests(watched)).map(({ consumed, state }) => [consumed.n, state.test.blocks])).toEqual([
+      [[200, 200], 2],
+      [[200, 200], 2],
+    ]);
+    const found = [];
+    for (let i = 0; i < 8 && found.length === 0; i++) {
+      await runtime.advance(500);
+      await minute(5, 45);
+      found.push(...(await restarted.look(watched)));
+    }
+    expect(found).toHaveLength(1);
+    expect((await rows()).filter(({ breach_json }) => breach_json !== null)).toHaveLength(1);
+    await minute(5, 45);
+    await restarted.look(watched);
+    await restarted.flush();
+    expect(await new GuardrailEvaluator(store).tests(watched)).toEqual(await restarted.tests(watched));
+  });
+
   test("a guardrail that is added later is paid from the reserve and counts from then on", async () => {
     await minute(20, 20);
     await evaluator.look(watched);

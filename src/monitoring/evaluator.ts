@@ -1,7 +1,7 @@
 /** Looks at an endpoint's tallies, closes blocks, and hands over what is proven. One at a time for an endpoint; the rest is pure. */
 import { readTotals, type TotalRow } from "../decisions/index.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
-import type { ReleaseId } from "../std.ts";
+import type { EndpointName, ReleaseId } from "../std.ts";
 import { breachOf } from "./breach.ts";
 import { CellSides, cumulativeOf } from "./counting.ts";
 import { fedBy } from "./fed-by.ts";
@@ -18,7 +18,9 @@ import type { WatchedEndpoint, WatchedRelease } from "./watched.ts";
 interface Watch {
   /** Every test that it ever had, by id. */
   readonly tests: ReadonlyMap<string, RunningTest>;
+  /** Those that go on, in the order of the plans. */
   readonly running: readonly RunningTest[];
+  readonly plans: readonly PlannedTest[];
   /** The declarations that they follow, in one text; empty before the first look. */
   readonly declared: string;
   /** The counts of the last look, in one text. */
@@ -29,6 +31,8 @@ interface Found {
   readonly watch: Watch;
   readonly changed: readonly RunningTest[];
   readonly breaches: readonly Breach[];
+  /** Something that must not be forgotten: a test has begun or ended, has its proof, or is paused. */
+  readonly mustBeStored: boolean;
 }
 
 /**
@@ -39,10 +43,26 @@ export class GuardrailEvaluator {
   readonly #store: Store;
   readonly #watches = new Map<string, Watch>();
   readonly #sides = new CellSides();
+  /** What looks have found and nobody would miss, by endpoint and test; and when an endpoint's was last stored. */
+  readonly #unsaved = new Map<EndpointName, Map<string, RunningTest>>();
+  readonly #savedAtMs = new Map<EndpointName, number>();
+  readonly #storeEveryMs: number;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Store) {
+  /**
+   * @param options.storeEveryMs - blocks are stored this often at least; after a crash those since then are formed anew from the counts,
+   *   which is as valid. What must not be forgotten is stored with its look. 0, every look, when left out
+   */
+  constructor(store: Store, { storeEveryMs = 0 }: { readonly storeEveryMs?: number } = {}) {
     this.#store = store;
+    this.#storeEveryMs = storeEveryMs;
+  }
+
+  /** Stores what looks have found and isn't stored yet: before the process ends. */
+  flush(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const endpoint of this.#unsaved.keys()) await this.#save(endpoint);
+    });
   }
 
   /**
@@ -58,10 +78,15 @@ export class GuardrailEvaluator {
   /** The tests of an endpoint's releases as they stand, in the order of releases and guardrails. None before the first look at a release. */
   tests(watched: WatchedEndpoint): Promise<readonly RunningTest[]> {
     return this.#inTurn(async () => {
+      const declared = declarationsOf(watched);
       const found: RunningTest[] = [];
       for (const release of watched.releases) {
         const owner: TestOwner = { endpoint: watched.endpoint, ...release };
-        const { tests } = await this.#watchOf(owner);
+        const { tests, running, declared: known } = await this.#watchOf(owner);
+        if (known === declared) {
+          found.push(...running);
+          continue;
+        }
         const goingOn = [...tests.values()].filter(({ state }) => !state.hasEnded);
         const byClaim = new Map(goingOn.map((test) => [readTestId(test.id).claim, test]));
         for (const plan of plansOf(watched, release)) {
@@ -90,26 +115,50 @@ export class GuardrailEvaluator {
       if (!rows.has(release)) rows.set(release, await readTotals(this.#store.db, { endpoint: watched.endpoint, release }));
     await matureAll(this.#store, watched);
     const look: Look = { store: this.#store, watched, rows };
+    const declared = declarationsOf(watched);
     const found = new Map<string, Found>();
     for (const release of watched.releases) {
       const owner: TestOwner = { endpoint: watched.endpoint, ...release };
-      found.set(keyOf(owner), await this.#lookAt(look, owner));
+      found.set(keyOf(owner), await this.#lookAt(look, owner, declared));
     }
     // First stored, then believed: a look that can't be stored hasn't happened, and the next one sees the same again.
-    const changed = [...found.values()].flatMap((one) => one.changed);
-    if (changed.length > 0) await saveTests(this.#store, watched.endpoint, changed);
+    await this.#remember(watched.endpoint, [...found.values()]);
     for (const [key, { watch }] of found) this.#watches.set(key, watch);
     return [...found.values()].flatMap(({ breaches }) => breaches).toSorted((a, b) => b.logE - b.threshold - (a.logE - a.threshold));
   }
 
-  async #lookAt(look: Look, owner: TestOwner): Promise<Found> {
+  /** @throws StorageError with everything left as it was, where what must be stored can't be */
+  async #remember(endpoint: EndpointName, found: readonly Found[]): Promise<void> {
+    const before = this.#unsaved.get(endpoint);
+    const changed = found.flatMap((one) => one.changed.map((test) => [test.id, test] as const));
+    if (changed.length === 0 && !before) return;
+    this.#unsaved.set(endpoint, new Map([...(before ?? []), ...changed]));
+    const isDue = this.#store.runtime.clock.nowMs() - (this.#savedAtMs.get(endpoint) ?? 0) >= this.#storeEveryMs;
+    if (!isDue && !found.some(({ mustBeStored }) => mustBeStored)) return;
+    try {
+      await this.#save(endpoint);
+    } catch (error) {
+      if (before) this.#unsaved.set(endpoint, before);
+      else this.#unsaved.delete(endpoint);
+      throw error;
+    }
+  }
+
+  async #save(endpoint: EndpointName): Promise<void> {
+    const tests = this.#unsaved.get(endpoint);
+    if (tests) await saveTests(this.#store, endpoint, [...tests.values()]);
+    this.#unsaved.delete(endpoint);
+    this.#savedAtMs.set(endpoint, this.#store.runtime.clock.nowMs());
+  }
+
+  async #lookAt(look: Look, owner: TestOwner, declared: string): Promise<Found> {
     const { watched } = look;
     const watch = await this.#watchOf(owner);
-    const plans = plansOf(watched, owner);
+    const plans = declared === watch.declared ? watch.plans : plansOf(watched, owner);
     const own = await tallyFor(look, owner, plans);
     const other = await this.#besideOf(look, owner, plans);
-    const [declared, seen] = [declarationsOf(watched), `${own.seen} | ${other?.seen ?? ""}`];
-    if (declared === watch.declared && seen === watch.seen) return { watch, changed: [], breaches: [] };
+    const seen = `${own.seen} | ${other?.seen ?? ""}`;
+    if (declared === watch.declared && seen === watch.seen) return { watch, changed: [], breaches: [], mustBeStored: false };
 
     const reading = (plan: PlannedTest): Reading => this.#reading(plan, own, plan.reference === PREVIOUS ? other : null, watched);
     const { favourable, budget } = watched;
@@ -140,7 +189,13 @@ export class GuardrailEvaluator {
       after.push(next);
     }
     const tests = new Map([...watch.tests, ...moved]);
-    return { watch: { tests, running: after, declared, seen }, changed: [...moved.values()], breaches };
+    const isPaused = after.some((test, i) => test.paused !== running[i]?.paused);
+    return {
+      watch: { tests, running: after, plans, declared, seen },
+      changed: [...moved.values()],
+      breaches,
+      mustBeStored: changed.length > 0 || breaches.length > 0 || isPaused,
+    };
   }
 
   #reading(plan: PlannedTest, own: Tallies, other: Tallies | null, { favourable, route }: WatchedEndpoint): Reading {
@@ -183,7 +238,7 @@ export class GuardrailEvaluator {
     const known = this.#watches.get(key);
     if (known) return known;
     const tests = await readTests(this.#store, owner);
-    const watch: Watch = { tests: new Map(tests.map((test) => [test.id, test])), running: [], declared: "", seen: "" };
+    const watch: Watch = { tests: new Map(tests.map((test) => [test.id, test])), running: [], plans: [], declared: "", seen: "" };
     this.#watches.set(key, watch);
     return watch;
   }

@@ -71,6 +71,8 @@ export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
 export { GROUP_METRICS, groupAnswers, isGroupMetric, type GroupMetricName, type GroupQuestion } from "./values/group-metrics.ts";
 export { countCells, type CellCounts } from "./values/groups.ts";
+export { INPUT_METRICS, isInputMetric, type InputMetricName, type InputReference } from "./values/input-answers.ts";
+export { readInputAnswers } from "./values/read-inputs.ts";
 export { readAnswers, type MetricsQuestion, type WindowedAnswer } from "./values/read-answers.ts";
 export { readCells, type Window } from "./values/read-cells.ts";
 export { hiddenGroups, withoutSmallCells } from "./values/small-cells.ts";

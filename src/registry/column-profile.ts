@@ -48,7 +48,7 @@ const SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
 /** Up to twice as many rows are kept for quantiles: a rank is within some 0.3 % of where it is among all rows. */
 const SAMPLE_MIN = 32_768;
 /** Up to so many of each group, fewer where attributes are many: within some 1 %. */
-const GROUP_SAMPLE = 8192;
+const GROUP_SAMPLE = 4096;
 const GROUPS_SAMPLE = 32_768;
 /** Fewer where a table is wide. */
 const SAMPLE_CELLS_MAX = 8_000_000;
@@ -88,7 +88,7 @@ export class ColumnProfiler {
     this.#numbersOf = new Float64Array(this.#numeric.length);
     this.#slots = new GroupSlots(attributes);
     const limit = Math.min(sampleMin * 2, Math.ceil(SAMPLE_CELLS_MAX / (1 + columns.length)));
-    const ofGroups = Math.min(GROUP_SAMPLE, Math.floor(GROUPS_SAMPLE / Math.max(1, attributes.length)), Math.ceil(limit / 8));
+    const ofGroups = Math.min(GROUP_SAMPLE, Math.floor(GROUPS_SAMPLE / Math.max(1, attributes.length)), Math.ceil(limit / 16));
     this.#sample = new RowSample({
       numbers: this.#numeric.length,
       texts: this.#texts.length,

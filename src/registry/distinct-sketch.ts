@@ -41,8 +41,12 @@ export class DistinctSketch {
     if (rank <= before) return;
     this.#registers[at] = rank;
     if (before > this.#least || --this.#atLeast > 0) return;
-    this.#least = Math.min(...this.#registers);
-    for (const one of this.#registers) if (one === this.#least) this.#atLeast++;
+    this.#least++;
+    for (;;) {
+      for (let i = 0; i < REGISTERS; i++) if (this.#registers[i] === this.#least) this.#atLeast++;
+      if (this.#atLeast > 0) return;
+      this.#least++;
+    }
   }
 }
 

@@ -5,6 +5,7 @@ export { TableSketches } from "./column-sketch.ts";
 export { CsvParser, type Cell, type CsvSink } from "./csv-parser.ts";
 export { TableProblem, decodedText } from "./csv-text.ts";
 export type { ColumnChange, RowChanges } from "./dataset-diff.ts";
+export { columnHistograms, type ColumnHistogram } from "./column-histograms.ts";
 export type { DatasetDiff } from "./dataset-diffs.ts";
 export type { Sweep, VersionCheck } from "./dataset-keeping.ts";
 export type { Redaction } from "./dataset-redaction.ts";

@@ -71,6 +71,7 @@ test("what is taken away keeps its number and profile, and comes back with its b
   expect(await fresh.store.blobs.has(blob)).toBe(false);
   const gone = valueOf(await registry.datasets.get("credit/1"));
   expect(gone).toMatchObject({ rows: 3, removal: { by: "ana", because: "tidy" } });
+  expect(await registry.datasets.sketches(gone)).toMatchObject({ columns: [{ all: { rows: 3 } }, {}, {}] });
   expect(await registry.datasets.diff("credit/1", "credit/2")).toMatchObject({ error: { kind: "conflict" } });
   expect(await registry.datasets.setTag({ dataset: "credit", tag: "x", number, reason: "r", mayMoveProtected: true }, "ana")).toMatchObject(
     {
@@ -140,6 +141,8 @@ test(
     expect(storedText()).not.toContain("Person 77, the");
     const [third, second, first] = await registry.datasets.versions("credit");
     expect([first?.rows, second?.rows, third?.id]).toEqual([one.rows - 1, two.rows - 1, three.id]);
+    const sketches = first && (await registry.datasets.sketches(first));
+    expect(sketches?.columns[0]?.all.rows).toBe(first?.rows);
     const text = (await fresh.store.blobs.get(first?.blob ?? one.blob)).toString();
     expect(text).toBe(large.toString().replace('p77,m,"Person 77, the\nfirst"\n', ""));
     expect(valueOf(await registry.datasets.get(one.id)).number).toBe(1);

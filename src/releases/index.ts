@@ -26,6 +26,7 @@ export {
   type IncidentState,
 } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
+export { InputProfiles, readInputProfile } from "./input-profiles.ts";
 export { LoadedAhead } from "./loaded-ahead.ts";
 export { madeOf, type CodeStep, type MadeOf, type RunCode, type UsedDataset, type UsedRun } from "./made-of.ts";
 export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";

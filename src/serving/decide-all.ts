@@ -1,7 +1,7 @@
 /** Deciding about many people at once: planned, scored in batches, fallen back row by row, recorded as a whole. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { DecisionLog, DecisionRecord } from "../decisions/index.ts";
-import { assert, err, ok, type Issue, type Result } from "../std.ts";
+import { assert, err, ok, type Issue, type ReleaseId, type Result } from "../std.ts";
 import type { Runtime } from "../store/index.ts";
 import { recordedAnswer, replyOf, type DecisionReply, type Given } from "./answered.ts";
 import type { DecisionRequest } from "./inputs.ts";
@@ -34,6 +34,8 @@ export interface ManyParts {
   readonly deadlineMs: number;
   readonly noteFailure: (release: LoadedRelease, error: ScorerError) => void;
   readonly noteAnswers: (release: LoadedRelease, count: number) => void;
+  /** The bins of inputs by the profile of the release that answered; undefined while it has none. */
+  readonly inputBins: (release: ReleaseId, inputs: DecisionRequest["inputs"]) => string | undefined;
 }
 
 /** Rows that are looked at, scored or answered before single requests get their turn of the event loop. */
@@ -124,9 +126,11 @@ export async function decideAll(
     const application = applications[at];
     assert(given && application, "every row is answered and was asked");
     const { payload, idempotencyKey, bodyHash } = application;
+    const inputBins = parts.inputBins(given.candidate.release.id, request.inputs);
     records.push({
       id,
       ...recordedAnswer(given, planned.arm, view),
+      ...(inputBins === undefined ? {} : { inputBins }),
       cell: request.cell,
       subject,
       payload,

@@ -83,6 +83,8 @@ export interface GatewayOptions {
   readonly maxShadows?: number;
   /** Whether memory runs short: many decisions at once are refused then. Never by default. */
   readonly isShortOfMemory?: () => boolean;
+  /** The bins of inputs by the profile of the release that answered; undefined while it has none. None by default. */
+  readonly inputBins?: (release: ReleaseId, inputs: DecisionRequest["inputs"]) => string | undefined;
   /** Told once for the same events. */
   readonly onTrouble?: (trouble: ReleaseTrouble) => void;
 }
@@ -143,6 +145,7 @@ export class Gateway {
       manyDeadlineMs: 10_000,
       maxManyInFlight: 20_000,
       isShortOfMemory: () => false,
+      inputBins: () => undefined,
       ...options,
     };
     this.#door = new Door({ clock: options.runtime.clock, turnMs: TURN_MS, maxWaitMs: this.#options.maxWaitMs });
@@ -358,6 +361,7 @@ export class Gateway {
           subjectHash: this.#subjectHash,
           deadlineMs: manyDeadlineMs,
           noteFailure: (release, error) => this.#noteFailure(release, error),
+          inputBins: this.#options.inputBins,
           noteAnswers: (release, count) => this.#failures.answered(release.id, count),
         },
         table,
@@ -423,9 +427,11 @@ export class Gateway {
     const latencyUs = clock.monotonicUs() - startedUs;
     if (latencyUs > lateMs * 1000) return err({ kind: "too-late", isRecorded: false });
     if (answered.value.because !== null) this.#fellBack++;
+    const inputBins = this.#options.inputBins(answered.value.candidate.release.id, request.inputs);
     const record: DecisionRecord = {
       id,
       ...recordedAnswer(answered.value, planned.arm, view),
+      ...(inputBins === undefined ? {} : { inputBins }),
       cell: request.cell,
       subject,
       payload: meta.payload,

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import type { DatasetDiffView } from "../../src/api/dataset-diff-view.ts";
 import type { DecidedWithView, DecisionTraceView } from "../../src/api/decision-lineage-routes.ts";
+import type { EndpointMetricsView } from "../../src/api/endpoint-metrics-view.ts";
 import type { LineageView } from "../../src/api/lineage-routes.ts";
 import type { ModelCardView } from "../../src/api/model-card-view.ts";
 import type { ModelDetailView, ModelView } from "../../src/api/model-routes.ts";
@@ -48,6 +49,16 @@ export const affectedQuery = (n: number) =>
       get<AffectedPage>(`/v1/ui/incidents/${n}/affected${pageParam === null ? "" : `?cursor=${encodeURIComponent(pageParam)}`}`, signal),
     initialPageParam: asCursor(null),
     getNextPageParam: ({ nextCursor }) => nextCursor,
+  });
+
+const METRICS_PERIOD_MS = 10_000;
+
+export const endpointMetricsQuery = (endpoint: string) =>
+  queryOptions({
+    queryKey: ["metrics", endpoint],
+    queryFn: ({ signal }) => get<EndpointMetricsView>(`/v1/endpoints/${encodeURIComponent(endpoint)}/metrics`, signal),
+    staleTime: METRICS_PERIOD_MS,
+    refetchInterval: ({ state }) => (state.status === "error" && state.data === undefined ? false : METRICS_PERIOD_MS),
   });
 
 export const datasetsQuery = queryOptions({

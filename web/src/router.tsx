@@ -33,6 +33,13 @@ const incident = createRoute({
   errorComponent: BrokenPage,
 });
 
+const metrics = createRoute({
+  getParentRoute: () => root,
+  path: "/endpoints/$endpoint/metrics",
+  component: lazyRouteComponent(() => import("./metrics/metrics-page.tsx"), "MetricsPage"),
+  errorComponent: BrokenPage,
+});
+
 const datasets = createRoute({
   getParentRoute: () => root,
   path: "/data",
@@ -113,7 +120,7 @@ const versionIn = ({ version }: { readonly version: string | undefined }): Model
 
 export const makeRouter = () =>
   createRouter({
-    routeTree: root.addChildren([home, incident, datasets, dataset, runs, run, models, model, lineage]),
+    routeTree: root.addChildren([home, incident, metrics, datasets, dataset, runs, run, models, model, lineage]),
     scrollRestoration: true,
     defaultErrorComponent: BrokenPage,
     // A page that a link leads to can be opened while the server is away: its few KB come when the link is shown.

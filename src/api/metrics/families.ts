@@ -211,8 +211,12 @@ export const NUMBERS = {
   evenkeel_sink_running: { type: "gauge", labels: ["sink"], help: "0 for a sink that was paused, or disabled by its target." },
 } as const satisfies Record<string, NumberRow>;
 
-/** Histograms of seconds. */
+/** Histograms: of scores, from 0 to 1, and of seconds. */
 export const HISTOGRAMS = {
+  evenkeel_decision_score: {
+    labels: RELEASE,
+    help: "Scores of recorded decisions, by the release that gave the answer: what drifts shows here first.",
+  },
   evenkeel_decision_duration_seconds: {
     labels: RELEASE,
     help: "From a request to its answer, before it is recorded, by the release that gave it.",

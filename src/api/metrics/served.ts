@@ -1,5 +1,5 @@
 /** What was decided, how fast, and by which place of the route table. */
-import { DURATION_BOUNDS, addDurations, type DecisionLog, type DurationCounts } from "../../decisions/index.ts";
+import { DURATION_BOUNDS, SCORE_BOUNDS, addDurations, addScores, type DecisionLog, type DurationCounts } from "../../decisions/index.ts";
 import type { HistogramSample, MetricSample } from "../../monitoring/index.ts";
 import { standbyOf, type EndpointRoom } from "../../releases/index.ts";
 import type { Gateway } from "../../serving/index.ts";
@@ -13,6 +13,7 @@ type Served =
   | "evenkeel_route_generation"
   | "evenkeel_route_last_switch_seconds"
   | "evenkeel_endpoint_ready"
+  | "evenkeel_decision_score"
   | "evenkeel_decision_duration_seconds"
   | "evenkeel_request_duration_seconds";
 
@@ -26,6 +27,10 @@ export function served({ log, gateway }: ServedParts, rooms: readonly EndpointRo
   const recorded = log.recorded().flatMap((one) => {
     const room = byName.get(one.endpoint);
     return room ? [{ ...one, release: numberOf(room, one.release) }] : [];
+  });
+  const ofRelease = [...Map.groupBy(recorded, ({ endpoint, release }) => `${endpoint}\0${release}`).values()].flatMap((all) => {
+    const [first] = all;
+    return first ? [{ labels: { endpoint: first.endpoint, release: first.release }, all }] : [];
   });
   const ofEndpoint = Map.groupBy(recorded, ({ endpoint }) => endpoint);
   return {
@@ -44,12 +49,12 @@ export function served({ log, gateway }: ServedParts, rooms: readonly EndpointRo
       return us === undefined ? undefined : us / 1e6;
     }),
     evenkeel_endpoint_ready: perEndpoint(rooms, ({ isReady }) => (isReady ? 1 : 0)),
-    evenkeel_decision_duration_seconds: [...Map.groupBy(recorded, ({ endpoint, release }) => `${endpoint}\0${release}`).values()].flatMap(
-      (same) => {
-        const [first] = same;
-        const sum = same.map(({ latency }) => latency).reduce(addDurations);
-        return first ? [histogram({ endpoint: first.endpoint, release: first.release }, sum)] : [];
-      },
+    evenkeel_decision_score: ofRelease.map(({ labels, all }) => {
+      const { bins, sum } = all.map(({ scores }) => scores).reduce(addScores);
+      return { labels, bounds: SCORE_BOUNDS, buckets: [...bins, 0], sum };
+    }),
+    evenkeel_decision_duration_seconds: ofRelease.map(({ labels, all }) =>
+      histogram(labels, all.map(({ latency }) => latency).reduce(addDurations)),
     ),
     evenkeel_request_duration_seconds: rooms.flatMap(({ name }) => {
       const durations = gateway.durations(name);

@@ -9,7 +9,7 @@ import { madeOf, metricTerms, placesOf, type Drills, type EndpointRoom, type Inc
 import type { ReleaseId } from "../../std.ts";
 import type { Store } from "../../store/index.ts";
 import { endpointView, type EndpointViewParts } from "../endpoint-routes.ts";
-import { warningView } from "../expectation-routes.ts";
+import { warningView } from "../expectation-view.ts";
 import { detailView } from "../incident-routes.ts";
 import { iso } from "../iso.ts";
 import { partsView, releaseHead } from "../made-of-view.ts";
@@ -41,6 +41,18 @@ const RELEASES_BY_GROUP = 4;
 const TRANSITIONS_MAX = 200;
 const INCIDENTS_MAX = 100;
 const DRILLS_MAX = 200;
+
+/** Counts of guardrails are since a release began and change by the minute: subtracted from each other they would tell of single people. */
+const WITHOUT_FIGURES = {
+  groupDecisions: null,
+  referenceDecisions: null,
+  estimate: null,
+  band: null,
+  likeForLike: null,
+  likeForLikeInterval: null,
+  mixDiffers: false,
+  forecastDecisions: null,
+} as const;
 
 /** @param madeBy - who asked for it, as the page says */
 export async function composeReport(
@@ -109,10 +121,7 @@ export async function composeReport(
   return {
     ...report,
     budget,
-    guardrails: guardrails.map((one) => ({
-      ...one,
-      ...(seesGroups ? {} : { groupDecisions: null, referenceDecisions: null, estimate: null, band: null, likeForLike: null }),
-    })),
+    guardrails: guardrails.map((one) => (seesGroups ? one : { ...one, ...WITHOUT_FIGURES })),
     incidents: await incidentsIn(parts, room, within, reader),
     transitions: transitions.slice(0, TRANSITIONS_MAX).map((one) => transitionView(room, one, names)),
     moreTransitions: Math.max(0, transitions.length - TRANSITIONS_MAX),

@@ -55,6 +55,7 @@ export function reasonText(reason: string | null): string {
 const STATES = {
   "no-data": "too early to say",
   "not-comparable": "not comparable",
+  "not-identifiable": "not identifiable",
   ok: "holds",
   watched: "watched",
   breached: "breached",

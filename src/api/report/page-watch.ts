@@ -17,20 +17,21 @@ export function guardrails({ guardrails: all, budget, madeAt, showsGroups }: Rep
     one.group,
     one.reference,
     one.groupDecisions === null ? "hidden" : whole(one.groupDecisions),
-    one.estimate === null
+    one.estimate === null ? "–" : html`${one.estimate.toFixed(3)}${one.band ? html`<small>${spanText(one.band)}</small>` : null}`,
+    one.likeForLike === null
       ? "–"
-      : html`${one.estimate.toFixed(3)}${one.band ? html`<small>${one.band.low.toFixed(3)} to ${one.band.high === null ? "∞" : one.band.high.toFixed(3)}</small>` : null}`,
-    String(one.limit),
+      : html`${one.likeForLike.toFixed(3)}${one.likeForLikeInterval ? html`<small>${spanText(one.likeForLikeInterval)}</small>` : null}`,
+    `${one.direction === "at_least" ? "≥" : "≤"} ${one.limit}`,
     `${short(one.evidence)} of ${short(one.threshold)}`,
-    html`${tag(stateText(one.state), kindOf(one.state))}${one.paused === null ? null : html`<small>${one.paused}</small>`}`,
+    html`${tag(stateText(one.state), kindOf(one.state))}${remarks(one).map((remark) => html`<small>${remark}</small>`)}`,
     actionText(one.action),
   ]);
   return html`<p>
       Guardrails watch all the time and bet against a release with one error budget for its whole life: the chance that a fair release is
       ever rolled back is at most ${percent(budget)}, over all groups and guardrails. Their counts are since each release began, not of this
-      period, and stand as of ${moment(madeAt)}. Bands hold at all times together. Evidence is the wealth of somebody who bets against the
-      release, beginning with one coin; at the threshold it counts as
-      proof.${showsGroups ? null : " Figures of groups are for those who may see groups."}
+      period, and stand as of ${moment(madeAt)}. Bands hold at all times together. Like for like is the ratio of people compared with people
+      of the same minutes, with an ordinary 95 % interval. Evidence is the wealth of somebody who bets against the release, beginning with
+      one coin; at the threshold it counts as proof.${showsGroups ? null : " Figures of groups are for those who may see groups."}
     </p>
     ${table(
       "State of every guardrail",
@@ -41,6 +42,7 @@ export function guardrails({ guardrails: all, budget, madeAt, showsGroups }: Rep
         column("Compared with"),
         number("Decisions"),
         number("Estimate and band"),
+        number("Like for like"),
         number("Limit"),
         number("Evidence"),
         column("State"),
@@ -48,6 +50,17 @@ export function guardrails({ guardrails: all, budget, madeAt, showsGroups }: Rep
       ],
       rows,
     )}`;
+}
+
+const spanText = ({ low, high }: { readonly low: number; readonly high: number | null }): string =>
+  `${low.toFixed(3)} to ${high === null ? "∞" : high.toFixed(3)}`;
+
+function remarks({ why, paused, mixDiffers, forecastDecisions }: ReportView["guardrails"][number]): readonly string[] {
+  return [
+    ...[why, paused].filter((text) => text !== null),
+    ...(mixDiffers ? ["the two ratios are more than 0.05 apart: who applies changes with how many are approved"] : []),
+    ...(forecastDecisions === null ? [] : [`proof in some ${plural(forecastDecisions, "decision")} if it goes on so`]),
+  ];
 }
 
 export function incidents({ incidents: all }: ReportView): Markup {

@@ -66,5 +66,5 @@ export function reportPage(report: ReportView): string {
       </main>
     </body>
   </html> `;
-  return `<!doctype html>\n${page.text}`;
+  return `<!doctype html>\n${page.text.trim()}\n`;
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { protocolServer, type ProtocolServer } from "../../../test/protocol-server.ts";
 import { said } from "../../../test/said.ts";
 import { problemOf } from "../../../test/server.ts";
-import type { ReportView } from "../index.ts";
+import type { ReportView } from "./report-view.ts";
 
 let server: ProtocolServer;
 let folder: string;

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { object, orNull } from "../../checked.ts";
 import { GuardrailStateView, TransitionRecordView } from "../endpoint-view.ts";
-import { ExpectationWarningView } from "../expectation-routes.ts";
+import { ExpectationWarningView } from "../expectation-view.ts";
 import { IncidentDetailView } from "../incident-view.ts";
 import { ReleaseHeadView, partsFields } from "../made-of-view.ts";
 import { DrillView } from "../rollout-view.ts";

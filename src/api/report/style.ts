@@ -47,7 +47,7 @@ dt{color:var(--text2)}dd{margin:0;overflow-wrap:anywhere}dd small,td:last-child 
 details summary{cursor:pointer;color:var(--accent)}
 @media (max-width:40rem){main{padding:1rem}nav ul{columns:1}dl{grid-template-columns:minmax(0,1fr)}dt{margin-top:.4rem}}
 @media print{@page{size:A4;margin:16mm 14mm}:root{color-scheme:light;--bg:#fff;--sunk:#f4f4f1;--line:#d8d8d2;--strong:#aaa;--text:#000;--text2:#444;--accent:#000;--ok:#0b7457;--oks:#fff;--watch:#8a5a00;--watchs:#fff;--bad:#b8380c;--bads:#fff;--idle:#444;--idles:#fff;--s0:#0f5ea8;--s1:#8a4f9e;--s2:#b57d12;--s3:#0b7457;--s4:#b83f08;--s5:#85858d}
-body{font-size:9.5pt}main{max-width:none;padding:0}nav{display:none}.scroll{overflow:visible}table,caption,.key,small{font-size:8pt}th,td{padding:.2rem .4rem .2rem 0}h2{break-after:avoid;margin-top:1.5rem}h3,caption,thead{break-after:avoid}tr,.short,figure,.bars{break-inside:avoid}thead{display:table-header-group}.strip{min-width:3.5rem}.tag{white-space:normal}.tag{border:1px solid currentColor}*{print-color-adjust:exact}}`;
+body{font-size:9.5pt}main{max-width:none;padding:0}nav{display:none}.scroll{overflow:visible}table,caption,.key,small{font-size:8pt}th,td{padding:.2rem .4rem .2rem 0}h2{break-after:avoid;margin-top:1.5rem}h3,caption,thead{break-after:avoid}tr,.short,figure,.bars{break-inside:avoid}thead{display:table-header-group}.strip{min-width:3.5rem}small,.n,.tag{white-space:normal}.tag{border:1px solid currentColor}*{print-color-adjust:exact}}`;
 
 /** What a browser may do with the page: show it, in its own style. It asks the network for nothing. */
 export const REPORT_POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'; base-uri 'none'; form-action 'none'`;

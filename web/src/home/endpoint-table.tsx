@@ -53,7 +53,9 @@ function EndpointRow({ row, times }: { row: EndpointRowView; times: Times }) {
   return (
     <tr>
       <th scope="row" className={css.name}>
-        <b title={row.name}>{row.name}</b>
+        <Link to="/endpoints/$endpoint/metrics" params={{ endpoint: row.name }}>
+          <b title={row.name}>{row.name}</b>
+        </Link>
         <div className={css.second} title={row.description}>
           {row.description}
         </div>

@@ -110,11 +110,13 @@ function SideLinks({ view }: { view: HomeView | undefined }) {
 function Breadcrumb() {
   const matches = useMatchRoute();
   const incident = matches({ to: "/incidents/$n" });
+  const metrics = matches({ to: "/endpoints/$endpoint/metrics" });
   const dataset = matches({ to: "/data/$dataset" });
   const run = matches({ to: "/runs/$run" });
   const model = matches({ to: "/models/$model" });
   const lineage = matches({ to: "/lineage/$" });
   if (incident) return <Crumb above={<Link to="/">Endpoints</Link>} here={`Incident ${incident.n}`} />;
+  if (metrics) return <Crumb above={<Link to="/">Endpoints</Link>} here={`${metrics.endpoint} metrics`} />;
   if (dataset) return <Crumb above={<Link to="/data">Data</Link>} here={dataset.dataset} />;
   if (run) return <Crumb above={<Link to="/runs">Runs</Link>} here={run.run.slice(0, 8)} />;
   if (model) return <Crumb above={<Link to="/models">Models</Link>} here={model.model} />;
