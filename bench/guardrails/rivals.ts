@@ -58,7 +58,10 @@ export class Rivals {
       const gone = this.#looks[this.#oldest++];
       if (gone) add(this.#window, gone, -1);
     }
-    if (this.#oldest > 10_000) (this.#looks.splice(0, this.#oldest), (this.#oldest = 0));
+    if (this.#oldest > 10_000) {
+      this.#looks.splice(0, this.#oldest);
+      this.#oldest = 0;
+    }
   }
 }
 

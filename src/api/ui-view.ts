@@ -191,7 +191,7 @@ export const EvidenceView = object({
   /** 95 % band for all times; `high` null where it has no upper end. */
   band: object({ low: Type.Number(), high: orNull(Type.Number()) }),
   /** What `Side.favourable` counts: favourable answers, answers of certain actions, answers that another release gave, or what came of decisions. */
-  counts: Type.Enum(["selections", "actions", "substitutions", "flips", "net-flips", "outcomes"]),
+  counts: Type.Enum(["selections", "actions", "substitutions", "flips", "net-flips", "outcomes", "slow", "scores"]),
   limit: Type.Number(),
   evidence: Type.Number({ minimum: 0 }),
   threshold: Type.Number({ minimum: 0 }),

@@ -15,6 +15,7 @@ import {
   nextPivot,
   startTest,
   type TestDefinition,
+  type TestKind,
   type TestState,
 } from "./sequential-test.ts";
 
@@ -26,7 +27,7 @@ const Id = Type.String({ minLength: 1, maxLength: 200 });
 const CountsCase = object({
   id: Id,
   fn: Type.Literal("v1"),
-  kind: Type.Union(TEST_KINDS.map((kind) => Type.Literal(kind))),
+  kind: Type.Unsafe<TestKind>(Type.Enum([...TEST_KINDS])),
   limit: Type.Number(),
   options: Type.Optional(
     object({
@@ -121,7 +122,7 @@ function bucketsIssues({ edges, limit, blocks }: BucketsCase): Issue[] {
   const issues: Issue[] = [];
   for (const [b, edge] of edges.entries())
     if (b > 0 && !(edge > (edges[b - 1] ?? edge)))
-      issues.push({ path: `/edges/${b}`, expected: `more than ${edges[b - 1]}, the edge before`, got: String(edge) });
+      issues.push({ path: `/edges/${b}`, expected: `more than ${edges[b - 1] ?? edge}, the edge before`, got: String(edge) });
   if (!(limit > first && limit < last))
     issues.push({ path: "/limit", expected: `a mean between ${first} and ${last}, both excluded`, got: String(limit) });
   const buckets = edges.length - 1;

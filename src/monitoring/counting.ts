@@ -1,5 +1,14 @@
 /** From tallies to the cumulative counts of a test's cells. Pure; integers only, so the order of rows and writers doesn't matter. */
-import { UNKNOWN_GROUP, groupsOf, type FlipRow, type MaturedRow, type TotalRow } from "../decisions/index.ts";
+import {
+  SCORE_BINS,
+  UNKNOWN_GROUP,
+  groupsOf,
+  type FlipRow,
+  type LatencyRow,
+  type MaturedRow,
+  type ScoreRow,
+  type TotalRow,
+} from "../decisions/index.ts";
 import { assert, type ReleaseId } from "../std.ts";
 import { isMean } from "./any-test.ts";
 import type { Cumulative } from "./blocks.ts";
@@ -47,6 +56,31 @@ export function netFlips(rows: readonly FlipRow[], favourable: ReadonlySet<strin
     if (shadow && !live) cell.sum[0] -= row.counted;
     if (live && !shadow) cell.sum[1] += row.counted;
     cells.set(row.cell, cell);
+  }
+  return cells;
+}
+
+/**
+ * Answers, and those that surely took longer than so many milliseconds: buckets are 9 % wide, and those of the one in which the limit
+ * lies are given the benefit of the doubt. Of everybody: latencies aren't counted by cell.
+ */
+export function slowAmong(rows: readonly LatencyRow[], slowerThanMs: number): CellCounts {
+  const counts = new Counter();
+  for (const { bucket, count } of rows) counts.add("", count, 2 ** ((bucket - 1) / 8) * 1000 >= slowerThanMs ? count : 0);
+  return counts.byCell;
+}
+
+/** Scores by cell, in buckets of `edges`. */
+export function scoresOf(rows: readonly ScoreRow[], edges: readonly number[]): CellValues {
+  const buckets = edges.length - 1;
+  const cells = new Map<string, { count: number[]; sum: number[] }>();
+  for (const { cell, bin, count, sumU6 } of rows) {
+    let values = cells.get(cell);
+    if (!values)
+      cells.set(cell, (values = { count: Array.from({ length: buckets }, () => 0), sum: Array.from({ length: buckets }, () => 0) }));
+    const bucket = Math.floor((bin * buckets) / SCORE_BINS);
+    values.count[bucket] = (values.count[bucket] ?? 0) + count;
+    values.sum[bucket] = (values.sum[bucket] ?? 0) + sumU6 / 1e6;
   }
   return cells;
 }

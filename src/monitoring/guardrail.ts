@@ -1,7 +1,7 @@
 /** Guardrails as people write them. Pure. */
 import { Type, type Static } from "typebox";
 import { nearest } from "../checked.ts";
-import { Duration } from "../duration.ts";
+import { Duration, Latency } from "../duration.ts";
 import type { Issue } from "../std.ts";
 import { anyLimitTrouble } from "./any-test.ts";
 import { METRICS, kindOf, metricNames, metricOf, type Direction, type MetricName } from "./metrics.ts";
@@ -48,6 +48,7 @@ export const GuardrailSpec = Type.Object(
         description: "Of `action_rate`: whose share it is",
       }),
     ),
+    slower_than: Type.Optional(Latency),
     matures_after: Type.Optional(
       Type.Intersect([Duration], {
         description: "Of metrics with outcomes: an outcome enters when its decision reaches this age, with what is then known",
@@ -156,14 +157,19 @@ function mayComparePrevious({ metric, direction }: GuardrailSpec): boolean {
 }
 
 /** What some metrics need said, and others don't. */
-function extraIssues({ metric, actions, matures_after }: GuardrailSpec, known: readonly string[], hasOutcomes: boolean): Issue[] {
+function extraIssues(
+  { metric, actions, slower_than, matures_after }: GuardrailSpec,
+  known: readonly string[],
+  hasOutcomes: boolean,
+): Issue[] {
   const { counts } = metricOf(metric);
   const issues: Issue[] = [];
-  const needs = (path: string, value: unknown, isNeeded: boolean, expected: string) => {
+  const needs = (path: string, value: string | readonly string[] | undefined, isNeeded: boolean, expected: string) => {
     if (isNeeded && value === undefined) issues.push({ path, expected, got: "nothing" });
     if (!isNeeded && value !== undefined) issues.push({ path, expected: `nothing: ${metric} has none`, got: String(value) });
   };
   needs("/actions", actions, counts === "actions", `actions of the endpoint: ${known.join(", ")}`);
+  needs("/slower_than", slower_than, counts === "slow", "a time, such as 300ms");
   needs("/matures_after", matures_after, counts === "outcomes", "the age at which outcomes enter, such as 365d");
   for (const [j, action] of (actions ?? []).entries()) {
     if (known.includes(action)) continue;
@@ -205,6 +211,8 @@ function groupIssues(guardrail: GuardrailSpec, groups: DeclaredGroups): Issue[] 
     issues.push({ path: "/groups", expected: "attributes to watch, under the endpoint's groups", got: "none" });
   if (intersections === true && watched.length < 2)
     issues.push({ path: "/intersections", expected: "two watched attributes or more", got: watched.join(", ") || "none" });
+  if (metricOf(metric).knowsNoGroups && watched.length > 0)
+    issues.push({ path: "/groups", expected: "nothing: how long answers take isn't counted by group", got: watched.join(", ") });
   const isWord = reference === REST || reference === EVERY_PAIR || reference === PREVIOUS;
   if (!isWord && !watched.every((attribute) => groups[attribute]?.includes(reference))) {
     const near = nearest(reference, [REST, EVERY_PAIR, PREVIOUS, ...watched.flatMap((attribute) => groups[attribute] ?? [])]);

@@ -1,11 +1,33 @@
 /** What one look at an endpoint reads: for each release what its tests count, as cumulative counts by cell. */
-import { armClassOf, matureOutcomes, readFlips, readMatured, type FlipRow, type MaturedRow, type TotalRow } from "../decisions/index.ts";
+import {
+  armClassOf,
+  matureOutcomes,
+  readFlips,
+  readLatencyTotals,
+  readMatured,
+  readScoreTotals,
+  type FlipRow,
+  type MaturedRow,
+  type TotalRow,
+} from "../decisions/index.ts";
 import { millisecondsOf } from "../duration.ts";
 import { assert, unreachable, type ReleaseId } from "../std.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
-import { actionsAmong, flips, matured, netFlips, selections, shadowFailures, substitutions, type Tallied } from "./counting.ts";
+import {
+  actionsAmong,
+  flips,
+  matured,
+  netFlips,
+  scoresOf,
+  selections,
+  shadowFailures,
+  slowAmong,
+  substitutions,
+  type Tallied,
+} from "./counting.ts";
 import type { Counted, PlannedTest } from "./plan.ts";
 import type { TestOwner } from "./test-record.ts";
+import { edgesOf } from "./value-buckets.ts";
 import type { WatchedEndpoint } from "./watched.ts";
 
 export interface Look {
@@ -76,7 +98,7 @@ class ReleaseReader {
   }
 
   async read(counted: Counted): Promise<TalliedThing> {
-    const { store, watched, rows } = this.#look;
+    const { store, watched, rows: totals } = this.#look;
     const { favourable, route } = watched;
     const { endpoint, release, armClass } = this.#owner;
     switch (counted.kind) {
@@ -91,8 +113,18 @@ class ReleaseReader {
       case "substitutions": {
         if (armClass === "shadow") return { tallied: { kind: "totals", cells: shadowFailures(this.#mine) }, context: "" };
         if (!route) return { tallied: { kind: "totals", cells: new Map() }, context: null };
-        const { cells, context } = substitutions(release, route, rows, store.runtime.clock.nowMs());
+        const { cells, context } = substitutions(release, route, totals, store.runtime.clock.nowMs());
         return { tallied: { kind: "totals", cells }, context };
+      }
+      case "slow": {
+        const rows = await readLatencyTotals(store.db, { endpoint, release });
+        const mine = rows.filter((row) => armClassOf(row.arm) === armClass);
+        return { tallied: { kind: "totals", cells: slowAmong(mine, counted.slowerThanMs) }, context: "" };
+      }
+      case "scores": {
+        const rows = await readScoreTotals(store.db, { endpoint, release });
+        const mine = rows.filter((row) => armClassOf(row.arm) === armClass);
+        return { tallied: { kind: "values", cells: scoresOf(mine, edgesOf("scores") ?? []) }, context: "" };
       }
       case "outcomes": {
         const found = await readMatured(store.db, { endpoint, maturesAfterMs: counted.maturesAfterMs }, release);

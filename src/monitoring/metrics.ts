@@ -19,13 +19,15 @@ interface MetricRow {
   readonly watches: readonly ArmClass[];
   /**
    * What is counted: favourable answers among all; answers of certain actions; answers that somebody else gave; unfavourable flips among
-   * all flips, or less favourable ones among all pairs; what became of decisions.
+   * all flips, or less favourable ones among all pairs; what became of decisions; slow answers; scores.
    */
-  readonly counts: "selections" | "actions" | "substitutions" | "flips" | "net-flips" | "outcomes";
+  readonly counts: "selections" | "actions" | "substitutions" | "flips" | "net-flips" | "outcomes" | "slow" | "scores";
   /** Of outcomes: each part is a test of its own and has its part of the budget. */
   readonly parts?: readonly OutcomePart[];
   /** Compared with the previous release only, on the same traffic. */
   readonly onlyPrevious?: boolean;
+  /** Its tallies know no groups. */
+  readonly knowsNoGroups?: boolean;
   /** Who is watched where a guardrail names no groups: every group of every attribute, or everybody as one. */
   readonly unlessNamed: "groups" | "everybody";
   /** For people. */
@@ -89,6 +91,23 @@ export const METRICS = {
     counts: "substitutions",
     unlessNamed: "everybody",
     text: "share of the requests that another release answered because this one failed, at most the limit",
+  },
+  slow_rate: {
+    kinds: { at_most: "rate_max" },
+    unlessSaid: "at_most",
+    watches: ["serving"],
+    counts: "slow",
+    unlessNamed: "everybody",
+    knowsNoGroups: true,
+    text: "share of answers that took longer than `slower_than`, at most the limit",
+  },
+  mean_score: {
+    kinds: { at_least: "mean_min", at_most: "mean_max" },
+    unlessSaid: "at_least",
+    watches: ["serving", "shadow"],
+    counts: "scores",
+    unlessNamed: "everybody",
+    text: "mean score, at least the limit (every answer counts: `dependence` for people who ask again)",
   },
   flips_to_worse: {
     kinds: { at_most: "rate_max" },

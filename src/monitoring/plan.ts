@@ -13,8 +13,9 @@ export type Group = Readonly<Record<string, string>>;
 
 /** What a test counts: the metric's, with what its guardrail says of it. */
 export type Counted =
-  | { readonly kind: "selections" | "substitutions" | "flips" | "net-flips" }
+  | { readonly kind: "selections" | "substitutions" | "flips" | "net-flips" | "scores" }
   | { readonly kind: "actions"; readonly actions: readonly string[] }
+  | { readonly kind: "slow"; readonly slowerThanMs: number }
   | { readonly kind: "outcomes"; readonly part: OutcomePart; readonly maturesAfterMs: number };
 
 /** One group of one guardrail, compared with its reference. */
@@ -108,16 +109,20 @@ const referenceOf = (guardrail: GuardrailSpec): string | null =>
   metricOf(guardrail.metric).onlyPrevious ? PREVIOUS : comparesGroups(guardrail) ? (guardrail.reference ?? REST) : null;
 
 /** What a guardrail's tests of one group count: one, or more where the metric is of parts. */
-function countedBy({ metric, actions, matures_after }: GuardrailSpec): readonly Counted[] {
+function countedBy({ metric, actions, slower_than, matures_after }: GuardrailSpec): readonly Counted[] {
   const { counts, parts } = metricOf(metric);
   switch (counts) {
     case "selections":
     case "substitutions":
     case "flips":
     case "net-flips":
+    case "scores":
       return [{ kind: counts }];
     case "actions":
       return [{ kind: counts, actions: (actions ?? []).toSorted() }];
+    case "slow":
+      assert(slower_than !== undefined, "a guardrail on slow answers says what is slow");
+      return [{ kind: counts, slowerThanMs: millisecondsOf(slower_than) }];
     case "outcomes":
       assert(matures_after !== undefined && parts, "a guardrail on outcomes says when they enter");
       return parts.map((part) => ({ kind: counts, part, maturesAfterMs: millisecondsOf(matures_after) }));

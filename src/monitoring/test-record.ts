@@ -151,17 +151,19 @@ export interface TestOwner {
   readonly epoch: number;
 }
 
+const NOT_ABOUT_FAVOURABLE: ReadonlySet<Counted["kind"]> = new Set(["substitutions", "actions", "slow", "scores"]);
+
 /**
  * Content id of what a test claims: another limit, group, reference or favourable action is another claim, and so is a new life of
  * the release.
  */
 export function claimOf({ endpoint, release, armClass, epoch }: TestOwner, plan: PlannedTest, favourable: ReadonlySet<string>): string {
   const { guardrail, metric, group, reference, definition, direction, counted } = plan;
-  const isAboutFavourable = counted.kind !== "substitutions" && counted.kind !== "actions";
+  const isAboutFavourable = !NOT_ABOUT_FAVOURABLE.has(counted.kind);
   // What goes without saying isn't said: claims of earlier versions are the same ones.
   const more = {
     ...(direction === metricOf(metric).unlessSaid ? {} : { direction }),
-    ...(counted.kind === "actions" || counted.kind === "outcomes" ? { counted } : {}),
+    ...(counted.kind === "actions" || counted.kind === "outcomes" || counted.kind === "slow" ? { counted } : {}),
   };
   const named = isAboutFavourable ? [...favourable].toSorted() : [];
   return contentId("test", {

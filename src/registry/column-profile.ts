@@ -18,7 +18,7 @@ const Numbers = Type.Object({
   variance: Type.Number({ description: "Of the sample, with n - 1; 0 for one value" }),
   quantiles: Type.Record(Type.String(), Type.Number(), { description: "By their share, `0.25` for example; nearest rank" }),
   isExact: Type.Boolean({
-    description: "false: quantiles are of a sample of at least 32,768 rows, fewer in tables of more than 120 columns",
+    description: "false: quantiles are of a sample of at least 32,768 rows, fewer in tables of more than 60 columns",
   }),
   notFinite: Type.Integer({ description: "NaN and infinities, left out of all else here" }),
 });
@@ -51,9 +51,9 @@ const SAMPLE_MIN = 32_768;
 const GROUP_SAMPLE = 4096;
 const GROUPS_SAMPLE = 32_768;
 /** Fewer where a table is wide. */
-const SAMPLE_CELLS_MAX = 8_000_000;
+const SAMPLE_CELLS_MAX = 4_000_000;
 /** Columns times combinations of groups, or groups: some kilobytes each. */
-const PARTS_MAX = 10_000;
+const PARTS_MAX = 5000;
 /** Longer texts are no frequent values. */
 const TEXT_BYTES_MAX = 64;
 const WHOLE_STEPS = 100;
@@ -64,6 +64,8 @@ const NO_GROUPS: readonly number[] = [];
 export class ColumnProfiler {
   readonly columns: readonly ColumnTally[];
   readonly #block = new RowBlock();
+  /** Fewer in a wide table, or its blocks wouldn't fit near memory themselves. */
+  readonly #blockRows: number;
   readonly #placesByCell: Int32Array[] = [];
   readonly #numeric: readonly ColumnTally[];
   readonly #texts: readonly { readonly column: ColumnTally; readonly place: number }[];
@@ -87,6 +89,7 @@ export class ColumnProfiler {
     this.#texts = this.columns.flatMap((column, place) => (column.isNumeric ? [] : [{ column, place }]));
     this.#numbersOf = new Float64Array(this.#numeric.length);
     this.#slots = new GroupSlots(attributes);
+    this.#blockRows = Math.max(16, Math.min(BLOCK_ROWS, Math.floor(8192 / Math.max(1, columns.length))));
     const limit = Math.min(sampleMin * 2, Math.ceil(SAMPLE_CELLS_MAX / (1 + columns.length)));
     const ofGroups = Math.min(GROUP_SAMPLE, Math.floor(GROUPS_SAMPLE / Math.max(1, attributes.length)), Math.ceil(limit / 16));
     this.#sample = new RowSample({
@@ -117,7 +120,7 @@ export class ColumnProfiler {
     const block = this.#block;
     block.places[block.rows++] = this.#placesByCell[cell] ?? this.#newPlaces(cell, slots);
     if (this.#sample.takes(hash, slots)) this.#keep(hash, row, slots);
-    if (block.rows === BLOCK_ROWS) this.#endBlock();
+    if (block.rows === this.#blockRows) this.#endBlock();
   }
 
   profiles(): ColumnProfile[] {

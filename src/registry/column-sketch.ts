@@ -108,9 +108,12 @@ function sampledCounts({ values, rows, isWhole }: Sampled<number | string>, all:
 const numbersOf = ({ values }: Sampled<number | string>): Float64Array =>
   Float64Array.from(values.filter((value) => typeof value === "number")).sort();
 
+/** From 1. A share of a count that should be whole may be a bit above it. */
+const rankOf = (share: number, count: number): number => Math.max(1, Math.ceil(share * count - 1e-9));
+
 /** Nearest rank. @param sorted - rising; 0 for none */
 export function quantilesOf(sorted: ArrayLike<number>, shares: readonly number[]): number[] {
-  return shares.map((share) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);
+  return shares.map((share) => sorted[rankOf(share, sorted.length) - 1] ?? 0);
 }
 
 /** The same of numbers that come so many times. */
@@ -122,7 +125,7 @@ export function countedQuantiles(
   const total = rising.reduce((sum, { count }) => sum + count, 0);
   let [at, upTo] = [0, rising[0]?.count ?? 0];
   return shares.map((share) => {
-    const rank = Math.max(1, Math.ceil(share * total));
+    const rank = rankOf(share, total);
     while (upTo < rank && at + 1 < rising.length) upTo += rising[++at]?.count ?? 0;
     return rising[at]?.number ?? 0;
   });

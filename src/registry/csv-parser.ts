@@ -1,9 +1,8 @@
 /** CSV whose cells are wanted as text. */
 import { CsvReader } from "./csv-reader.ts";
-import { cellsOf } from "./raw-row.ts";
+import { cellsOf, type Cell } from "./raw-row.ts";
 
-/** null is an empty cell, `""` one that was written as two quotes. */
-export type Cell = string | null;
+export type { Cell } from "./raw-row.ts";
 
 export interface CsvSink {
   header(names: readonly string[]): void;

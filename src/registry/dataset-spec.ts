@@ -34,6 +34,11 @@ export const DatasetSpec = Type.Object(
         { additionalProperties: false, description: "What is to be foretold" },
       ),
     ),
+    types: Type.Optional(
+      Type.Record(ColumnName, Type.Enum(["boolean", "integer", "number", "date", "timestamp", "string"]), {
+        description: "Of columns that have always one: a cell that isn't of it is refused with its line",
+      }),
+    ),
     protected: Type.Optional(Type.Array(ProtectedColumn, { maxItems: 10, description: "Columns whose groups are watched" })),
   },
   { title: "DatasetSpec", additionalProperties: false },
@@ -66,6 +71,7 @@ export const attributeName = ({ column, name }: ProtectedColumn): string => name
 export function missingColumns(spec: DatasetSpec, columns: readonly string[]): { readonly path: string; readonly column: string }[] {
   const spoken = [
     ...(spec.key ?? []).map((column, i) => ({ path: `/key/${i}`, column })),
+    ...Object.keys(spec.types ?? {}).map((column) => ({ path: `/types/${column}`, column })),
     ...(spec.label ? [{ path: "/label/column", column: spec.label.column }] : []),
     ...(spec.protected ?? []).map(({ column }, i) => ({ path: `/protected/${i}/column`, column })),
   ];

@@ -1,5 +1,7 @@
 /** A row as bytes: cells are places in a buffer, so that nothing is made for a cell that is only counted and hashed. */
-import type { Cell } from "./csv-parser.ts";
+
+/** null is an empty cell, `""` one that was written as two quotes. */
+export type Cell = string | null;
 
 /** Valid until the next row is read; whoever keeps a cell copies its bytes. */
 export interface RawRow {

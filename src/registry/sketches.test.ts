@@ -156,15 +156,15 @@ test("the same rows in another order have the same sketches, but for the last di
 });
 
 test("where combinations of groups are too many, groups are still told apart; where groups are, the table is still counted", async () => {
-  const columns = Array.from({ length: 300 }, (_, i) => `c${i}`);
-  const wide = (groups: number, i: number) => [i % groups, (i * 7) % groups, ...columns.map((_, at) => (i + at) % 11)].join(",");
+  const columns = Array.from({ length: 150 }, (_, i) => `c${i}`);
+  const wide = (groups: number, i: number) => [i % groups, (i * 7) % (groups - 1), ...columns.map((_, at) => (i + at) % 11)].join(",");
   const of = async (groups: number) => {
     const lines = Array.from({ length: 400 }, (_, i) => wide(groups, i));
     return factsOf([["a", "b", ...columns].join(","), ...lines], { protected: [{ column: "a" }, { column: "b" }] });
   };
   const some = await of(12);
   expect(some.sketches.isByGroup).toBe(true);
-  expect(some.sketches.columns[5]?.groups).toHaveLength(24);
+  expect(some.sketches.columns[5]?.groups).toHaveLength(23);
   expect(
     some.sketches.columns[5]?.groups.filter(({ attribute }) => attribute === "a").reduce((sum, { sketch }) => sum + sketch.rows, 0),
   ).toBe(400);

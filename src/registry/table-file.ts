@@ -16,7 +16,7 @@ export interface TableFile {
 }
 
 /** Of a file on disk: some milliseconds' work. */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 128 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
 /** @throws what Node throws for a file that isn't there */

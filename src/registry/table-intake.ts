@@ -4,6 +4,7 @@ import { parseBlobId, sha256Hex, type Blobs, type Recipe, type StagedBlob } from
 import { assert, err, ok, type BlobId, type Issue, type Result } from "../std.ts";
 import type { Column } from "./cell-types.ts";
 import { TableProblem } from "./csv-text.ts";
+import { checkTypes } from "./declared-types.ts";
 import { columnIssues } from "./dataset-diffs.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
 import { listFolder, type FolderEntry } from "./folder-listing.ts";
@@ -127,6 +128,7 @@ export async function readSource(
     const read = await readTable(table.value, asked.spec, asked.spillPath);
     if (!read.ok) return read;
     const { columns, facts } = read.value;
+    await checkTypes(table.value, columns, asked.spec);
     await stillThere(source.files);
     return ok({ format: table.value.format, id: facts.id, columns, facts });
   } catch (error) {

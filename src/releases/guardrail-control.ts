@@ -191,6 +191,10 @@ export function findingOf(metric: MetricName, release: string, people: string): 
       return `${release} gave ${people} an answer too often`;
     case "outcomes":
       return `${release} was wrong about ${people}`;
+    case "slow":
+      return `${release} kept ${people} waiting`;
+    case "scores":
+      return `${release} gave ${people} scores beyond the limit`;
     default:
       return unreachable(counts);
   }
@@ -222,6 +226,9 @@ function countedIn({ metric }: Breach, room: EndpointRoom): string {
     case "flips":
     case "net-flips":
       return "a worse answer";
+    case "slow":
+      return "a slow answer";
+    case "scores":
     case "outcomes":
       return `${inWords(metric)}:`;
     default:

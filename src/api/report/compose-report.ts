@@ -15,6 +15,7 @@ import { iso } from "../iso.ts";
 import { partsView, releaseHead } from "../made-of-view.ts";
 import { drillView } from "../rollout-routes.ts";
 import { namesIn, transitionView } from "../route-views.ts";
+import { driftTables } from "./drift.ts";
 import { groupTables } from "./group-tables.ts";
 import { limitsOf } from "./limits.ts";
 import { EVERYBODY, type Figure, type ReportIncidentView, type ReportView } from "./report-view.ts";
@@ -126,6 +127,7 @@ export async function composeReport(
     transitions: transitions.slice(0, TRANSITIONS_MAX).map((one) => transitionView(room, one, names)),
     moreTransitions: Math.max(0, transitions.length - TRANSITIONS_MAX),
     releases: await releasesIn(parts, room, mostServing(rows)),
+    drift: await driftTables(store, room, { period, serving, nowMs, seesGroups }),
     inputs: await inputsIn(parts, room, within),
     inputWarnings: (await expectations.warnings(room.name, period.fromDay))
       .filter(({ atMs }) => atMs < within.toMs)

@@ -1,5 +1,5 @@
 /** Parts of a report about what watches: guardrails, incidents, and what came in. */
-import { actionText, moment, percent, plural, stateText, whole } from "./figures.ts";
+import { actionText, chance, moment, percent, plural, reasonText, stateText, whole } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
 import type { ReportIncidentView, ReportView } from "./report-view.ts";
 import { column, number, table, tag, type Cell } from "./tables.ts";
@@ -123,7 +123,63 @@ function incident(one: ReportIncidentView): Markup {
 }
 const counted = (value: number | null): string => (value === null ? "few" : whole(value));
 
-export function inputs({ inputs: all, inputWarnings }: ReportView): Markup {
+export function inputs(report: ReportView): Markup {
+  return html`<h3>As expected?</h3>
+    ${expected(report)}
+    <h3>As it was in training?</h3>
+    ${drift(report)}`;
+}
+
+function drift({ drift: all }: ReportView): Markup {
+  if (all.length === 0)
+    return html`<p>Inputs of the releases that answered were not counted in this period: nothing can be said of drift.</p>`;
+  const share = (value: number | null): string => (value === null ? "–" : percent(value));
+  return html`<p>
+      The population stability index (PSI) says how much the bars of an input would have to be rearranged to be those of the reference; a
+      drift is told where it is 0.1 or more and hardly chance (q at most 0.01 over the inputs of the table).
+    </p>
+    ${all.map((one) =>
+      table(
+        `Inputs of ${one.release} (${one.arm}) against ${one.trainedOn ?? "its own first week"}${one.hidden > 0 ? `; ${plural(one.hidden, "input")} left out, which tell of protected attributes` : ""}`,
+        [
+          column("Input"),
+          number("PSI"),
+          number("q"),
+          column("Drift"),
+          number("Missing"),
+          number("Of another type"),
+          number("Out of range"),
+          number("New values"),
+          number("Median, times"),
+        ],
+        one.rows.map((row): Cell[] => [
+          row.input,
+          row.psi === null ? reasonText(row.why) : row.psi.toFixed(3),
+          chance(row.qValue),
+          driftTag(row),
+          share(row.missing),
+          share(row.invalidType),
+          share(row.outOfRange),
+          share(row.newCategory),
+          row.unitChange === null ? "–" : row.unitChange.toFixed(2),
+        ]),
+      ),
+    )}`;
+}
+
+function driftTag({ status, alerts }: ReportView["drift"][number]["rows"][number]): Cell {
+  const word =
+    status === "drift"
+      ? tag("drift", "watch")
+      : status === "ok"
+        ? tag("none", "ok")
+        : status === "too_few"
+          ? tag("too few to say", "idle")
+          : "–";
+  return alerts.length === 0 ? word : html`${word}<small>${alerts.map((name) => name.replaceAll("_", " ")).join(", ")}</small>`;
+}
+
+function expected({ inputs: all, inputWarnings }: ReportView): Markup {
   if (all.length === 0)
     return html`<p>The endpoint expects nothing of its inputs beyond what it accepts, or nothing was looked at in this period.</p>`;
   const kinds = [...new Set(all.flatMap(({ breaches }) => Object.keys(breaches).filter((kind) => (breaches[kind] ?? 0) > 0)))];

@@ -145,6 +145,30 @@ function reportWith(text: string): ReportView {
         unknown: [text],
       },
     ],
+    drift: [
+      {
+        release: text,
+        arm: "live",
+        against: "training",
+        trainedOn: text,
+        hidden: 1,
+        rows: [
+          {
+            input: text,
+            psi: 0.3,
+            why: null,
+            status: "drift",
+            qValue: 0.001,
+            missing: 0.1,
+            invalidType: 0,
+            outOfRange: null,
+            newCategory: null,
+            unitChange: 1000,
+            alerts: ["unit_change_ratio"],
+          },
+        ],
+      },
+    ],
     inputs: [{ expectation: text, onBreach: "warn", checked: 100, breaches: { above: 3, below: 0 } }],
     inputWarnings: [{ expectation: text, breach: "above", at, checked: 100, breached: 3, share: 0.03, limit: 0.01 }],
     drills: [

@@ -92,6 +92,30 @@ const InputRowView = object({
   breaches: Type.Record(Type.String(), Type.Integer()),
 });
 
+const DriftRowView = object({
+  input: Type.String(),
+  psi: orNull(Type.Number({ description: "Population stability index" })),
+  why: Why,
+  status: orNull(Type.String({ description: "drift: over 0.1 and hardly chance; too_few: so few that 0.1 would be chance" })),
+  qValue: Share,
+  missing: Share,
+  invalidType: Share,
+  outOfRange: Share,
+  newCategory: Share,
+  unitChange: orNull(Type.Number({ description: "Median over that of the reference" })),
+  alerts: Type.Array(Type.String({ description: "Names of the metrics that are beyond their limits" })),
+});
+export type DriftRowView = Static<typeof DriftRowView>;
+const DriftTableView = object({
+  release: Type.String(),
+  arm: Type.String(),
+  against: Type.Enum(["training", "launch"], { description: "The data it was trained on, or its own first week" }),
+  trainedOn: orNull(Type.String()),
+  hidden: Type.Integer({ description: "Inputs left out, since they tell of protected attributes" }),
+  rows: Type.Array(DriftRowView),
+});
+export type DriftTableView = Static<typeof DriftTableView>;
+
 const ReportIncidentView = object({
   ...IncidentDetailView.properties,
   people: orNull(
@@ -136,6 +160,7 @@ export const ReportView = Type.Object(
     transitions: Type.Array(TransitionRecordView),
     moreTransitions: Type.Integer({ description: "Earlier ones of the period that are left out" }),
     releases: Type.Array(ReportReleaseView),
+    drift: Type.Array(DriftTableView),
     inputs: Type.Array(InputRowView),
     inputWarnings: Type.Array(ExpectationWarningView),
     drills: Type.Array(DrillView),

@@ -86,6 +86,8 @@ const COUNTED = {
   flips: "Worse",
   "net-flips": "Worse less better",
   outcomes: "Hits",
+  slow: "Slow",
+  scores: "Sum of scores",
 } as const satisfies Record<EvidenceView["counts"], string>;
 
 /** Whoever sends decisions moves tallies: a proof that rests on one sender says so. */
