@@ -78,7 +78,7 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     hideBelow: seesGroups ? null : terms.smallCell,
   });
   const profile = await readInputProfile(store.db, release.id);
-  const against = query.against ?? (profile?.dataset == null ? "launch" : "training");
+  const against = query.against ?? ((profile?.dataset ?? null) === null ? "launch" : "training");
   const ofInputs = await readInputAnswers(store.db, {
     endpoint: room.name,
     release: release.id,

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpoint } from "../../test/lender.ts";
 import { freshServer, problemOf, type FreshServer } from "../../test/server.ts";
 import type { EvenkeelClient } from "../client.ts";
-import type { DecisionReplyView, EndpointMetricsView } from "./index.ts";
+import type { DecisionReplyView } from "./decision-routes.ts";
+import type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 
 let server: FreshServer;
 let application: EvenkeelClient;

@@ -100,7 +100,8 @@ function groupsText(io: Io, set: string, answers: readonly Answer[], view: Endpo
   const rows = groups.map((label) => {
     const rate = find("selection_rate", label);
     const impact = find("adverse_impact_ratio", label);
-    const isReference = impact?.reference != null && labelOf(impact.reference) === label;
+    const reference = impact?.reference ?? null;
+    const isReference = reference !== null && labelOf(reference) === label;
     return [
       isReference ? `${label} (reference)` : label,
       rate?.reason === "suppressed" ? "hidden" : (rate?.numerator?.n ?? 0),

@@ -19,15 +19,15 @@ describePostgres("counts by bin on PostgreSQL", () => {
     const runtime = systemRuntime();
     const open = () => openStore({ folder: folders.folder, postgresUrl: database.url }, runtime);
     const [gone, stays] = [await open(), await open()];
-    const logs = await Promise.all([gone, stays].map((store) => DecisionLog.open(store)));
-    const ask = (log: DecisionLog | undefined) => Promise.all(Array.from({ length: 30 }, () => log?.append(decisionRecord(runtime))));
-    await Promise.all([ask(logs[0]), ask(logs[1])]);
+    const [left, stayed] = [await DecisionLog.open(gone), await DecisionLog.open(stays)];
+    const ask = (log: DecisionLog) => Promise.all(Array.from({ length: 30 }, () => log.append(decisionRecord(runtime))));
+    await Promise.all([ask(left), ask(stayed)]);
     await gone.close(); // without a word to its log
     const next = await open();
     const log = await DecisionLog.open(next);
-    await Promise.all([ask(log), ask(logs[1])]);
+    await Promise.all([ask(log), ask(stayed)]);
     await log.close();
-    await logs[1]?.close();
+    await stayed.close();
     expect(await recount(next)).toMatchObject({ ok: true, differences: [] });
     const total = await next.db
       .selectFrom("latency_total")

@@ -181,8 +181,12 @@ export class DecisionLog {
 
   /** Resolves when all that waits now has been recorded or refused, and counted by bin. */
   async flush(): Promise<void> {
-    while (this.#running) await this.#running;
+    await this.#settled();
     this.#countBins();
+    await this.#settled();
+  }
+
+  async #settled(): Promise<void> {
     while (this.#running) await this.#running;
   }
 

@@ -65,7 +65,8 @@ export {
 export type { RecordedCount } from "./recorded-counts.ts";
 export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
 export { SCORE_BOUNDS, addScores, type ScoreCounts } from "./score-counts.ts";
-export { recount, type Recount, type TallyDifference } from "./recount.ts";
+export { recount, type Recount } from "./recount.ts";
+export type { TallyDifference } from "./tally-difference.ts";
 export { appendDurably, makeFolder } from "./sinks/files.ts";
 export { Lease } from "./sinks/lease.ts";
 export type { SinkState, SinkStatus } from "./sinks/sink-status.ts";

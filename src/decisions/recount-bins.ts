@@ -7,8 +7,8 @@ import { ERASED_CELL } from "./digest.ts";
 import { ERASED_WRITER } from "./erase-bins.ts";
 import { loggedBatches } from "./log-rows.ts";
 import type { Reader } from "./read-tallies.ts";
-import type { TallyDifference } from "./recount.ts";
 import { answerOf, shadowAnswerOf } from "./rows.ts";
+import type { TallyDifference } from "./tally-difference.ts";
 
 type Cursors = ReadonlyMap<string, Selectable<Schema["bin_cursor"]>>;
 type BinTable = "latency_tally" | "latency_total" | "score_tally" | "score_total" | "input_tally";

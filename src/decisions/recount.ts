@@ -8,25 +8,8 @@ import { loggedBatches } from "./log-rows.ts";
 import type { Reader } from "./read-tallies.ts";
 import { binDifferences, scoreOutcomeDifferences } from "./recount-bins.ts";
 import { answerOf, shadowAnswerOf } from "./rows.ts";
+import type { TallyDifference } from "./tally-difference.ts";
 import { tallyUp, type Counts, type TallyIncrement } from "./tally.ts";
-
-export interface TallyDifference {
-  readonly table:
-    | "tally"
-    | "tally_total"
-    | "tally_day"
-    | "flip_total"
-    | "outcome_tally"
-    | "latency_tally"
-    | "latency_total"
-    | "score_tally"
-    | "score_total"
-    | "score_outcome_tally"
-    | "input_tally";
-  /** Which row. */
-  readonly key: string;
-  readonly message: string;
-}
 
 export interface Recount {
   readonly ok: boolean;

@@ -38,8 +38,8 @@ export async function readInputAnswers(db: Store["db"], question: InputsQuestion
       .where("arm", "=", arm)
       .executeTakeFirst();
     // Only a whole week holds every day and hour of it.
-    if (first?.hour == null || hourOf(nowMs) < first.hour + WEEK_HOURS) return null;
-    return read(first.hour, first.hour + WEEK_HOURS);
+    const hour = first?.hour ?? null;
+    return hour === null || hourOf(nowMs) < hour + WEEK_HOURS ? null : read(hour, hour + WEEK_HOURS);
   };
   const answers = inputAnswers(names, { profile, live, against, before: await before() });
   const counted = window && {

@@ -70,10 +70,12 @@ async function counted(db: Store["db"], endpoint: EndpointName, window: Window |
 async function firstMinute(db: Store["db"], endpoint: EndpointName): Promise<number | null> {
   const days = db.selectFrom("tally_day").where("endpoint", "=", endpoint).where("arm", "not in", APART);
   const found = await days.select((eb) => eb.fn.min<number | null>("day").as("day")).executeTakeFirst();
-  return found?.day == null ? null : found.day * 1440;
+  const day = found?.day ?? null;
+  return day === null ? null : day * 1440;
 }
 async function lastMinute(db: Store["db"], endpoint: EndpointName): Promise<number | null> {
   const days = db.selectFrom("tally_day").where("endpoint", "=", endpoint).where("arm", "not in", APART);
   const found = await days.select((eb) => eb.fn.max<number | null>("day").as("day")).executeTakeFirst();
-  return found?.day == null ? null : (found.day + 1) * 1440;
+  const day = found?.day ?? null;
+  return day === null ? null : (day + 1) * 1440;
 }

@@ -87,7 +87,7 @@ export const isByOnePerson = (a: Count, b: Count): boolean =>
 /** Benjamini and Hochberg's q-values, in the order of the p-values. */
 export function falseDiscovery(p: readonly number[]): readonly number[] {
   const order = p.map((value, index) => ({ value, index })).toSorted((x, y) => y.value - x.value);
-  const q = new Array<number>(p.length).fill(1);
+  const q = Array.from({ length: p.length }, () => 1);
   let least = 1;
   for (const [place, { value, index }] of order.entries()) {
     least = Math.min(least, (value * p.length) / (p.length - place));

@@ -9,7 +9,7 @@ const PAD = 26;
 export function Calibration({ answers, minimum }: { answers: readonly Answer[]; minimum: number }) {
   const of = (metric: string) => answers.find((one) => one.metric === metric && one.group !== null && Object.keys(one.group).length === 0);
   const error = of("expected_calibration_error");
-  const auc = of("roc_auc_score");
+  const auc = of("roc_auc_score")?.value ?? null;
   if (!error) return null;
   const bands = (error.bands ?? []).filter(({ n }) => n > 0);
   return (
@@ -19,7 +19,7 @@ export function Calibration({ answers, minimum }: { answers: readonly Answer[]; 
         <span>
           {error.value === null ? whySaid(error, minimum) : `off by ${ratioSaid(error.value)} on average`}
           {error.labels === "approved_only" && error.value !== null && ", among those with a favourable answer"}
-          {auc?.value != null && `; area under the curve ${ratioSaid(auc.value)}`}
+          {auc !== null && `; area under the curve ${ratioSaid(auc)}`}
         </span>
       </div>
       {bands.length > 0 && (

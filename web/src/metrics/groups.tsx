@@ -1,5 +1,5 @@
 import { IntervalBar } from "./interval-bar.tsx";
-import { count } from "../format.ts";
+import { count, decimals } from "../format.ts";
 import { Wide } from "../incident/part.tsx";
 import css from "./metrics.module.css";
 import { groupSaid, rateSaid, ratioSaid, whySaid, type Answer } from "./words.ts";
@@ -25,7 +25,7 @@ export function Groups({ title, answers, minimum }: { title: string; answers: re
           <span>
             {summary.value === null
               ? whySaid(summary, minimum)
-              : `luckiest and unluckiest are ${ratioSaid(summary.value * 100)} points apart`}
+              : `luckiest and unluckiest are ${decimals(summary.value * 100, 1)} points apart`}
           </span>
         )}
       </div>
@@ -80,7 +80,12 @@ export function Groups({ title, answers, minimum }: { title: string; answers: re
 }
 
 function Ratio({ answer, minimum }: { answer: Answer | undefined; minimum: number }) {
-  if (!answer) return <td colSpan={2} />;
+  if (!answer)
+    return (
+      <td colSpan={2} className={css.quiet}>
+        –
+      </td>
+    );
   if (answer.value === null)
     return (
       <td colSpan={2} className={css.quiet}>

@@ -37,7 +37,7 @@ export function Inputs({ answers, minimum, against }: { answers: readonly Answer
                 <th scope="col" className={css.number}>
                   Missing
                 </th>
-                <th scope="col" />
+                <th scope="col">State</th>
               </tr>
             </thead>
             <tbody>
