@@ -15,8 +15,11 @@ export function storeSuite(open: () => Promise<FreshStore>): void {
   });
   afterEach(() => fresh.drop());
 
-  for (const collect of [false, true])
-    describe(collect ? "a transaction that collects what it inserts" : "a transaction", () => {
+  for (const [collect, what] of [
+    [false, "a transaction"],
+    [true, "a transaction that collects what it inserts"],
+  ] as const)
+    describe(`${what}`, () => {
       const transact: Store["transaction"] = (work) => store.transaction(work, { collect });
       const insert = (tx: Pick<Store["db"], "insertInto">, key: string, value = "1") =>
         tx.insertInto("setting").values({ key, value }).execute();
