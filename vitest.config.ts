@@ -23,7 +23,7 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: "pg", include: ["{src,test}/**/*.pg.test.ts"], globalSetup: ["test/postgres-server.ts"] } },
-      { extends: true, test: { name: "e2e", include: ["{src,test,web}/**/*.e2e.test.ts"] } },
+      { extends: true, test: { name: "e2e", include: ["{src,test,web}/**/*.e2e.test.ts"], globalSetup: ["web/test/pages.ts"] } },
     ],
   },
 });

@@ -67,8 +67,9 @@ function alternative(union: Readonly<Record<string, unknown>>, all: readonly unk
   }
   const known = (each: Readonly<Record<string, unknown>>) =>
     Object.keys(asObject(each["properties"])).filter((key) => Object.hasOwn(value, key));
-  const [likest] = left.toSorted((a, b) => known(b).length - known(a).length);
-  return narrowed(likest, value);
+  const most = Math.max(...left.map((each) => known(each).length));
+  const likest = left.filter((each) => known(each).length === most);
+  return likest.length === 1 ? narrowed(likest[0], value) : { ...union, anyOf: likest };
 }
 
 const asObject = (value: unknown): Readonly<Record<string, unknown>> => (isObject(value) ? value : {});

@@ -56,7 +56,7 @@ export const alertRoutes =
             state: Type.Optional(Type.Enum(["open", "resolved", "all"], { description: "open by default" })),
             endpoint: Type.Optional(Type.String()),
             about: Type.Optional(Type.String({ description: "incident/7" })),
-            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, description: "100 by default" })),
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: "100 by default" })),
           }),
           response: { 200: Type.Object({ alerts: Type.Array(AlertView) }) },
         },

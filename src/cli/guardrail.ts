@@ -31,6 +31,7 @@ simulate  how an endpoint's guardrails (or those of a file that declares an endp
           (--data) on which none runs. Changes nothing.
 
 examples:
+  evenkeel guardrail show loans
   echo '[{"id":"mine","fn":"v1","kind":"ratio_min","limit":0.8,"blocks":[{"n":[40,160],"k":[14,112]}],"alpha":0.01}]' | evenkeel guardrail evaluate
   evenkeel guardrail plan --limit 0.8 --rate 0.7 --harm 0.6 --share 0.1 --tests 12
   evenkeel guardrail simulate loans --file loans.yaml --json`;

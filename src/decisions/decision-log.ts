@@ -329,7 +329,7 @@ export class DecisionLog {
 }
 
 const timed = (committer: Committer, clock: Clock, durations: Durations): Committer => ({
-  ...committer,
+  recorded: (ids) => committer.recorded(ids),
   async commit(batch) {
     const startedUs = clock.monotonicUs();
     try {

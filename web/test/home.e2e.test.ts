@@ -166,10 +166,13 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
       "Home",
       "Incident 1loans",
       "Data",
+      "Runs",
+      "Models",
       "Sign out",
       "Theme: system",
       "Copy as command",
       "Open incident 1",
+      "loans",
       "1 contained",
     ]);
   });

@@ -1,10 +1,7 @@
 /** The real server with its pages, on a folder of its own, and a lender who sends applications to it. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import type { ChangeView, NewTokenView } from "../../src/api/index.ts";
 import { startApp, type App } from "../../src/app.ts";
 import { EvenkeelClient } from "../../src/client.ts";
@@ -21,9 +18,8 @@ export class LenderApp {
   /** What the server said was its own fault. */
   readonly troubles: string[] = [];
 
-  /** Builds the pages and starts the server. @returns the token that the first start prints */
+  /** Starts the server. @returns the token that the first start prints */
   async start(): Promise<string> {
-    await buildPages();
     await this.resume();
     const token = this.#app?.firstAdmin?.token ?? "";
     this.#port = Number(new URL(this.url).port);
@@ -117,13 +113,4 @@ export class LenderApp {
     this.#clients.push(client);
     return client;
   }
-}
-
-/** As `npm run build:web` does: in this process the environment is that of a test, and pages would be built for development. */
-async function buildPages(): Promise<void> {
-  const vite = fileURLToPath(new URL("../../node_modules/vite/bin/vite.js", import.meta.url));
-  const web = fileURLToPath(new URL("..", import.meta.url));
-  await promisify(execFile)(process.execPath, [vite, "build", web, "--logLevel", "error"], {
-    env: { ...process.env, NODE_ENV: "production" },
-  });
 }

@@ -17,7 +17,7 @@ export interface AlertFilter {
 
 export type Db = Store["db"] | Transaction<Schema>;
 
-const LISTED_MAX = 500;
+const LISTED_MAX = 1000;
 
 /** Open ones, and resolved ones that some channel hasn't been told of. */
 export async function alertsUnderWay(db: Db): Promise<readonly Alert[]> {
