@@ -173,7 +173,10 @@ export async function startApp(options: AppOptions): Promise<App> {
 
     const registry = openRegistry(store, audit);
     await registry.datasets.recover();
-    const log = await DecisionLog.open(store, options.ack ? { ack: options.ack } : {});
+    const log = await DecisionLog.open(store, {
+      ...(options.ack ? { ack: options.ack } : {}),
+      onTrouble: (error) => onError(error, "decisions"),
+    });
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
     let profiles: InputProfiles | undefined;

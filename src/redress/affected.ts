@@ -163,7 +163,7 @@ export class Redress {
   }
 
   async #store(n: number, people: readonly StoredCase[], store: Store): Promise<void> {
-    await store.transaction(async (tx) => {
+    const write = async (tx: Parameters<Parameters<Store["transaction"]>[0]>[0]) => {
       await tx.deleteFrom("affected").where("incident", "=", n).execute();
       for (let at = 0; at < people.length; at += 100) {
         const rows = people.slice(at, at + 100).map(({ decision, class: found, answer }) => ({
@@ -181,7 +181,9 @@ export class Redress {
         }));
         await tx.insertInto("affected").values(rows).execute();
       }
-    });
+    };
+    // Thousands of people would take the room that the next rollback needs.
+    await store.transaction(write, { reserve: false });
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Blame, BlameRefusal } from "../diagnosis/index.ts";
 import type { Actor, Incidents } from "../releases/index.ts";
 import { asError, unreachable } from "../std.ts";
-import type { Store } from "../store/index.ts";
+import { StorageError, type Store } from "../store/index.ts";
 import type { AffectedSummary, Redress, RedressRefusal } from "./affected.ts";
 
 export interface FollowUpParts {
@@ -17,12 +17,15 @@ export interface FollowUpParts {
 /** Event of the timeline that says that nothing is left to follow by itself. */
 const LOOKED_INTO = "looked-into";
 const TRIES = 3;
+const FULL_DISK_MS = 10_000;
 
 const actor: Actor = { kind: "system", name: "redress" };
 
 export class FollowUp {
   readonly #parts: FollowUpParts;
   readonly #tries = new Map<number, number>();
+  /** On a full disk it is no use to try every time: when to try again. */
+  readonly #notBeforeMs = new Map<number, number>();
 
   constructor(parts: FollowUpParts) {
     this.#parts = parts;
@@ -30,15 +33,21 @@ export class FollowUp {
 
   /** Looks into every incident that nobody has looked into, oldest first; also into those that a crash left behind. */
   async tick(): Promise<void> {
-    const { incidents, onTrouble } = this.#parts;
+    const { store, incidents, onTrouble } = this.#parts;
     for (const n of await incidents.lacking(LOOKED_INTO)) {
       const tries = this.#tries.get(n) ?? 0;
-      if (tries >= TRIES) continue;
+      const nowMs = store.runtime.clock.nowMs();
+      if (tries >= TRIES || nowMs < (this.#notBeforeMs.get(n) ?? 0)) continue;
       this.#tries.set(n, tries + 1);
       try {
         await this.#lookInto(n);
         this.#tries.delete(n);
+        this.#notBeforeMs.delete(n);
       } catch (error) {
+        if (error instanceof StorageError && error.trouble === "storage-full") {
+          this.#tries.set(n, tries);
+          this.#notBeforeMs.set(n, nowMs + FULL_DISK_MS);
+        }
         onTrouble(asError(error));
       }
     }

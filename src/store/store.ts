@@ -35,6 +35,8 @@ export interface TransactionOptions {
    * single statements and commits of decisions can. Anything else in it than an insert makes it a transaction like any other.
    */
   readonly collect?: boolean;
+  /** false: for what may be large and can wait, the room that is kept on the disk for control is not lent. Default true. */
+  readonly reserve?: boolean;
 }
 
 interface StoreBase {
@@ -121,13 +123,13 @@ async function openSqlite(options: StoreOptions, blobs: Blobs, runtime: Runtime)
       blobs,
       runtime,
       writer: name,
-      async transaction(work, { collect = false } = {}) {
+      async transaction(work, { collect = false, reserve = true } = {}) {
         const transact = () =>
           (collect ? db.transaction().setIsolationLevel(COLLECTING) : db.transaction()).execute((tx) => within.transaction(() => work(tx)));
         try {
           return await transact();
         } catch (error) {
-          if (!(error instanceof StorageError) || error.trouble !== "storage-full") throw error;
+          if (!reserve || !(error instanceof StorageError) || error.trouble !== "storage-full") throw error;
           const done = await ballast.lend(transact);
           if (done === undefined) throw error;
           return done.value;
