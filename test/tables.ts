@@ -6,12 +6,13 @@ import { vi } from "vitest";
 import Database from "better-sqlite3";
 
 /**
- * Written by clocks of their own, seconds after what they are about, and about requests that are refused as well: how many there were, and
- * what inputs of releases were like.
+ * Written by clocks of their own, seconds after what they are about, and about requests that are refused as well: how many there were, what inputs of
+ * releases were like, and evidence that proves nothing yet.
  */
 const COUNTED_AFTERWARDS: ReadonlySet<string> = new Set([
   "bin_cursor",
   "expectation_hour",
+  "guardrail_test",
   "input_profile",
   "input_tally",
   "latency_tally",
