@@ -165,8 +165,8 @@ export class Redress {
   async #store(n: number, people: readonly StoredCase[], store: Store): Promise<void> {
     const write = async (tx: Parameters<Parameters<Store["transaction"]>[0]>[0]) => {
       await tx.deleteFrom("affected").where("incident", "=", n).execute();
-      for (let at = 0; at < people.length; at += 100) {
-        const rows = people.slice(at, at + 100).map(({ decision, class: found, answer }) => ({
+      for (let at = 0; at < people.length; at += ROWS_AT_ONCE) {
+        const rows = people.slice(at, at + ROWS_AT_ONCE).map(({ decision, class: found, answer }) => ({
           incident: n,
           decision: decision.id,
           subject: decision.subject,
@@ -186,6 +186,9 @@ export class Redress {
     await store.transaction(write, { reserve: false });
   }
 }
+
+/** Decisions wait for as many answers of the database as there are statements; one may have 32,766 values. */
+const ROWS_AT_ONCE = 2000;
 
 interface StoredCase {
   readonly decision: RecordedDecision;
