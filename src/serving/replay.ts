@@ -1,4 +1,5 @@
 /** Deciding recorded decisions again with another release. Nothing is recorded, nobody is answered. */
+import { setImmediate } from "node:timers/promises";
 import type { CellKey, DecisionId } from "../std.ts";
 import type { DecisionRequest } from "./inputs.ts";
 import { answerOf, type Answer, type LoadedRelease } from "./loaded-release.ts";
@@ -16,13 +17,16 @@ export type ReplayedAnswer =
   | ({ readonly kind: "answered"; readonly id: DecisionId; readonly cell: CellKey } & Answer)
   | { readonly kind: "failed"; readonly id: DecisionId; readonly because: string };
 
-const RECORDS_AT_ONCE = 1024;
+/** Few: people who ask meanwhile wait for so many at the model, and for their bodies to be read. */
+const RECORDS_AT_ONCE = 64;
 
 /** Answers in the order of the records. Depends on nothing but the release and the records; gives way to decisions under way. */
 export async function replay(release: LoadedRelease, records: readonly RecordedRequest[]): Promise<readonly ReplayedAnswer[]> {
   const answers: ReplayedAnswer[] = [];
-  for (let at = 0; at < records.length; at += RECORDS_AT_ONCE)
+  for (let at = 0; at < records.length; at += RECORDS_AT_ONCE) {
     answers.push(...(await replaySome(release, records.slice(at, at + RECORDS_AT_ONCE))));
+    await setImmediate();
+  }
   return answers;
 }
 
