@@ -2,22 +2,15 @@
 import { sql, type RawBuilder, type Transaction } from "kysely";
 import type { Schema } from "../store/index.ts";
 import { BinCounts, uncelled, type BinnedAnswer } from "./bin-counts.ts";
+import { BEGINNING, PendingBins, type BinCursor } from "./pending-bins.ts";
 import type { Reader } from "./read-tallies.ts";
 import { answerOf, shadowAnswerOf } from "./rows.ts";
 
 type Tx = Transaction<Schema>;
 
-interface Cursor {
-  readonly batch: number;
-  readonly revision: number;
-}
-
 export class PostgresBins {
   readonly #writer: string;
-  readonly #counts = new BinCounts();
-  /** The cursor that `#counts` goes on from; undefined where the log must be counted from it. */
-  #cursor: Cursor | undefined;
-  #written: Cursor | undefined;
+  readonly #pending = new PendingBins();
 
   constructor(writer: string) {
     this.#writer = writer;
@@ -28,31 +21,19 @@ export class PostgresBins {
    * ends: whoever counts for a writer that is gone, or erases somebody, waits for it.
    */
   async write(tx: Tx, lastBatch: number): Promise<void> {
-    const stored = (await lockCursor(tx, this.#writer)) ?? { batch: 0, revision: 0 };
-    if (this.#cursor === undefined || this.#cursor.batch !== stored.batch || this.#cursor.revision !== stored.revision) {
-      this.#counts.clear();
-      await countLog(tx, this.#counts, this.#writer, stored.batch, lastBatch);
-    }
-    await insertBins(tx, this.#counts, this.#writer);
+    const stored = (await lockCursor(tx, this.#writer)) ?? BEGINNING;
+    const { counts } = this.#pending;
+    if (!this.#pending.goOnFrom(stored)) await countLog(tx, counts, this.#writer, stored.batch, lastBatch);
+    await insertBins(tx, counts, this.#writer);
     await moveCursor(tx, this.#writer, lastBatch);
-    this.#written = { batch: lastBatch, revision: stored.revision };
+    this.#pending.wrote({ batch: lastBatch, revision: stored.revision });
   }
 
-  /** The transaction is committed, with these answers in it. */
   committed(answers: readonly BinnedAnswer[]): void {
-    if (this.#written) {
-      this.#counts.clear();
-      this.#cursor = this.#written;
-      this.#written = undefined;
-    }
-    if (this.#cursor !== undefined) for (const answer of answers) this.#counts.add(answer);
+    this.#pending.committed(answers);
   }
-
-  /** The transaction failed, and only the database knows what is in it. */
   forget(): void {
-    this.#counts.clear();
-    this.#cursor = undefined;
-    this.#written = undefined;
+    this.#pending.forget();
   }
 }
 
@@ -78,7 +59,7 @@ export async function countLeftBehind(db: Reader, inTransaction: (work: (tx: Tx)
     });
 }
 
-const lockCursor = (tx: Tx, writer: string): Promise<Cursor | undefined> =>
+const lockCursor = (tx: Tx, writer: string): Promise<BinCursor | undefined> =>
   tx.selectFrom("bin_cursor").select(["batch", "revision"]).where("writer", "=", writer).forUpdate().executeTakeFirst();
 
 async function moveCursor(tx: Tx, writer: string, batch: number): Promise<void> {

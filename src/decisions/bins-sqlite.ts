@@ -1,24 +1,14 @@
 /** Counts by bin on SQLite, in the thread that writes: kept in memory, written with a commit every two seconds or so. */
 import type { Schema, SqliteProcedure } from "../store/index.ts";
-import { BinCounts, uncelled, type BinnedAnswer } from "./bin-counts.ts";
+import { uncelled, type BinnedAnswer } from "./bin-counts.ts";
+import { BEGINNING, PendingBins, type BinCursor } from "./pending-bins.ts";
 import { answerOf, shadowAnswerOf } from "./rows.ts";
 
 type Database = Parameters<SqliteProcedure<unknown, unknown>>[0];
 
-/** What is stored of a writer's cursor. */
-interface Cursor {
-  readonly batch: number;
-  readonly revision: number;
-}
-const BEGINNING: Cursor = { batch: 0, revision: 0 };
-
 export class BinWriter {
   readonly #statements: ReturnType<typeof prepare>;
-  readonly #counts = new BinCounts();
-  /** The cursor that `#counts` goes on from; undefined where it must be read, and the log counted from there. */
-  #cursor: Cursor | undefined;
-  /** What the transaction under way has written, were it to succeed. */
-  #written: Cursor | undefined;
+  readonly #pending = new PendingBins();
 
   constructor(db: Database) {
     this.#statements = prepare(db);
@@ -27,48 +17,36 @@ export class BinWriter {
   /** Writes what batches up to `lastBatch`, all committed, add to the bins. Within a transaction. */
   write(writer: string, lastBatch: number): void {
     const stored = this.#statements.cursor.get(writer) ?? BEGINNING;
-    if (this.#cursor === undefined || this.#cursor.batch !== stored.batch || this.#cursor.revision !== stored.revision)
-      this.#countFrom(stored.batch, lastBatch);
+    if (!this.#pending.goOnFrom(stored)) this.#countFrom(stored.batch, lastBatch);
     const { addLatency, addLatencyTotal, addScore, addScoreTotal, addInput, moveCursor } = this.#statements;
-    for (const { endpoint, release, arm, hour, bucket, count } of this.#counts.latencies()) {
+    for (const { endpoint, release, arm, hour, bucket, count } of this.#pending.counts.latencies()) {
       addLatency.run(endpoint, release, arm, hour, bucket, writer, count);
       addLatencyTotal.run(endpoint, release, arm, bucket, writer, count);
     }
-    for (const { endpoint, release, arm, day, cell, bin, count, sumU6 } of this.#counts.scores()) {
+    for (const { endpoint, release, arm, day, cell, bin, count, sumU6 } of this.#pending.counts.scores()) {
       addScore.run(endpoint, release, arm, day, cell, bin, writer, count, sumU6);
       addScoreTotal.run(endpoint, release, arm, cell, bin, writer, count, sumU6);
     }
-    for (const { endpoint, release, arm, hour, input, bin, count } of this.#counts.inputs())
+    for (const { endpoint, release, arm, hour, input, bin, count } of this.#pending.counts.inputs())
       addInput.run(endpoint, release, arm, hour, input, bin, writer, count);
     moveCursor.run(writer, lastBatch);
-    this.#written = { batch: lastBatch, revision: stored.revision };
+    this.#pending.wrote({ batch: lastBatch, revision: stored.revision });
   }
 
-  /** The transaction is on disk, with these answers in it. */
   committed(answers: readonly BinnedAnswer[]): void {
-    if (this.#written) {
-      this.#counts.clear();
-      this.#cursor = this.#written;
-      this.#written = undefined;
-    }
-    if (this.#cursor !== undefined) for (const answer of answers) this.#counts.add(answer);
+    this.#pending.committed(answers);
   }
-
-  /** The transaction failed, and only the database knows what is in it. */
   forget(): void {
-    this.#counts.clear();
-    this.#cursor = undefined;
-    this.#written = undefined;
+    this.#pending.forget();
   }
 
   /** Counts the log's batches above `after`, up to `upTo`. Whoever was erased was moved to where they count when that was done. */
   #countFrom(after: number, upTo: number): void {
-    this.#counts.clear();
     const { firstSeq } = this.#statements.firstSeq.get(after, upTo) ?? { firstSeq: null };
     if (firstSeq !== null)
       for (const row of this.#statements.decisions.iterate(firstSeq, after, upTo))
-        this.#counts.add(uncelled(answerOf(row, row.input_bins)));
-    for (const row of this.#statements.shadows.iterate(after, upTo)) this.#counts.add(uncelled(shadowAnswerOf(row)));
+        this.#pending.counts.add(uncelled(answerOf(row, row.input_bins)));
+    for (const row of this.#statements.shadows.iterate(after, upTo)) this.#pending.counts.add(uncelled(shadowAnswerOf(row)));
   }
 }
 
@@ -84,7 +62,7 @@ function prepare(db: Database) {
   };
   const series = ["endpoint", "release", "arm"];
   return {
-    cursor: db.prepare<[string], Cursor>("select batch, revision from bin_cursor where writer = ?"),
+    cursor: db.prepare<[string], BinCursor>("select batch, revision from bin_cursor where writer = ?"),
     moveCursor: db.prepare(
       `insert into bin_cursor (writer, from_batch, batch, revision) values (?, 0, ?, 0)
        on conflict do update set batch = excluded.batch`,

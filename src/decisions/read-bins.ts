@@ -1,7 +1,7 @@
 /** Reading counts by bin. They follow the log within two seconds or so: `bin_cursor` says how far. Every row is a sum over writers. */
 import type { ReleaseId } from "../std.ts";
 import type { Arm } from "./decision-record.ts";
-import type { Reader, TallyFilter } from "./read-tallies.ts";
+import { named, type Reader, type TallyFilter } from "./read-tallies.ts";
 
 export interface LatencyRow {
   readonly release: ReleaseId;
@@ -169,8 +169,3 @@ export async function readInputWindow(db: Reader, filter: TallyFilter & Hours): 
     .execute();
   return rows.map((row) => named(row));
 }
-
-/** Tallies hold nothing but what the log put there. */
-const named = <T extends { readonly release: string; readonly arm: string }>(
-  row: T,
-): T & { readonly release: ReleaseId; readonly arm: Arm } => row as T & { readonly release: ReleaseId; readonly arm: Arm };

@@ -164,7 +164,7 @@ export async function readOutcomeTotals(
 }
 
 /** Tallies hold nothing but what the log put there. */
-const named = <T extends { readonly release: string; readonly arm: string }>(
+export const named = <T extends { readonly release: string; readonly arm: string }>(
   row: T,
 ): T & { readonly release: ReleaseId; readonly arm: Arm } => row as T & { readonly release: ReleaseId; readonly arm: Arm };
 const asReleaseId = (text: string): ReleaseId => text as ReleaseId;

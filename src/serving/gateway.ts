@@ -198,8 +198,8 @@ export class Gateway {
     return this.#durations.get(endpoint)?.counts();
   }
   #durationsOf(endpoint: string): Durations {
-    const durations = this.#durations.get(endpoint) ?? new Durations();
-    this.#durations.set(endpoint, durations);
+    let durations = this.#durations.get(endpoint);
+    if (!durations) this.#durations.set(endpoint, (durations = new Durations()));
     return durations;
   }
 
