@@ -72,6 +72,9 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
   return { ...server, known: { ...registry, ...one }, others: { ...registry, ...other } };
 }
 
+/** Of 80 people: enough to prove the harm. */
+const ROUNDS = 20;
+
 /** An endpoint whose release turned some people down until its guardrail found out. */
 export async function lendTo(
   server: Pick<FreshServer, "admin" | "as">,
@@ -100,7 +103,7 @@ export async function lendTo(
   await admin.post(`/v1/endpoints/${name}/promote`, { release: "r2", reason: "it is better" });
   const application = await server.as("application");
   let decision = "";
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const people = Array.from({ length: 80 }, (_, i) => {
       const education = values[i % 2] ?? "";
       return { inputs: { income: (i * 37) % 100, education }, groups: { education }, subject: subject(`${name}-${round}-${i}`) };
@@ -109,28 +112,37 @@ export async function lendTo(
       people.map((person) => application.post<DecisionReplyView>(`/v1/endpoints/${name}/decisions`, person)),
     ))
       decision = id;
-    const { incidents } = await admin.get<{ readonly incidents: readonly { readonly n: number }[] }>("/v1/incidents", { endpoint: name });
-    const [incident] = incidents;
-    if (incident) {
-      const { id: silence } = await admin.post<SilenceView>("/v1/alert-silences", {
-        endpoint: name,
-        kind: "drill",
-        for: "1h",
-        reason: "tests",
-      });
-      // Waited for, or it would be written to the database while tests look that nothing does.
-      const alert = await alertOf(admin, incident.n);
-      return { endpoint: name, release: "r1", "decisions/id": decision, n: String(incident.n), alert, silence };
-    }
+    if (await incidentOf(admin, name)) break;
   }
-  throw new Error("the guardrail found nothing");
+  // A server that looks every second may have taken them all before it looks.
+  const n = await waitFor(() => incidentOf(admin, name), `what the guardrail of ${name} finds`);
+  const { id: silence } = await admin.post<SilenceView>("/v1/alert-silences", {
+    endpoint: name,
+    kind: "drill",
+    for: "1h",
+    reason: "tests",
+  });
+  // Waited for, or it would be written to the database while tests look that nothing does.
+  const alert = await waitFor(() => alertOf(admin, n), `the alert of incident ${n}`);
+  return { endpoint: name, release: "r1", "decisions/id": decision, n: String(n), alert, silence };
 }
 
-async function alertOf(admin: FreshServer["admin"], incident: number): Promise<string> {
+async function incidentOf(admin: FreshServer["admin"], endpoint: string): Promise<number | undefined> {
+  const { incidents } = await admin.get<{ readonly incidents: readonly { readonly n: number }[] }>("/v1/incidents", { endpoint });
+  return incidents[0]?.n;
+}
+
+async function alertOf(admin: FreshServer["admin"], incident: number): Promise<string | undefined> {
+  const { alerts } = await admin.get<{ readonly alerts: readonly AlertView[] }>("/v1/alerts", { about: `incident/${incident}` });
+  return alerts[0]?.id;
+}
+
+async function waitFor<T>(ask: () => Promise<T | undefined>, what: string): Promise<T> {
+  const deadline = Date.now() + 20_000;
   for (;;) {
-    const { alerts } = await admin.get<{ readonly alerts: readonly AlertView[] }>("/v1/alerts", { about: `incident/${incident}` });
-    const [alert] = alerts;
-    if (alert) return alert.id;
+    const found = await ask();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`${what} did not come`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
