@@ -72,9 +72,6 @@ export async function lendingServer(words: Words = PLAIN): Promise<LendingServer
   return { ...server, known: { ...registry, ...one }, others: { ...registry, ...other } };
 }
 
-/** Of 80 people: enough to prove the harm. */
-const ROUNDS = 20;
-
 /** An endpoint whose release turned some people down until its guardrail found out. */
 export async function lendTo(
   server: Pick<FreshServer, "admin" | "as">,
@@ -103,19 +100,21 @@ export async function lendTo(
   await admin.post(`/v1/endpoints/${name}/promote`, { release: "r2", reason: "it is better" });
   const application = await server.as("application");
   let decision = "";
-  for (let round = 0; round < ROUNDS; round++) {
+  let round = 0;
+  const lendUntilFound = async (): Promise<number | undefined> => {
     const people = Array.from({ length: 80 }, (_, i) => {
       const education = values[i % 2] ?? "";
       return { inputs: { income: (i * 37) % 100, education }, groups: { education }, subject: subject(`${name}-${round}-${i}`) };
     });
+    round++;
     for (const { id } of await Promise.all(
       people.map((person) => application.post<DecisionReplyView>(`/v1/endpoints/${name}/decisions`, person)),
     ))
       decision = id;
-    if (await incidentOf(admin, name)) break;
-  }
-  // A server that looks every second may have taken them all before it looks.
-  const n = await waitFor(() => incidentOf(admin, name), `what the guardrail of ${name} finds`);
+    return incidentOf(admin, name);
+  };
+  // However many people one look sees are one block, and one block proves little: people come until several looks have seen some.
+  const n = await waitFor(lendUntilFound, `what the guardrail of ${name} finds`);
   const { id: silence } = await admin.post<SilenceView>("/v1/alert-silences", {
     endpoint: name,
     kind: "drill",
