@@ -259,7 +259,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     undo.push(() => reasons.settled());
     const redress = new Redress({ store, releases, incidents });
     const rollbacks = new Rollbacks({ store, releases, incidents });
-    const evaluator = new GuardrailEvaluator(store, { storeEveryMs: EVIDENCE_EVERY_MS });
+    const evaluator = new GuardrailEvaluator(store, {
+      storeEveryMs: EVIDENCE_EVERY_MS,
+      audit,
+      onTrouble: (error) => onError(error, "guardrails"),
+    });
     undo.push(() => evaluator.flush().catch((error: unknown) => onError(asError(error), "guardrails")));
     const control = new GuardrailControl({ store, releases, incidents, evaluator, rollbacks });
     failures = new FailureControl({ releases, rollbacks });

@@ -27,7 +27,7 @@ export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage,
 export { undecidableIssues } from "./decidable.ts";
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
-export { MinuteFold, isInMinutes, type FoldedTest } from "./fold.ts";
+export { MinuteFold, isInMinutes, testsFromTheStart, type FoldedTest } from "./fold.ts";
 export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
