@@ -55,6 +55,7 @@ import {
   Drills,
   FailureControl,
   GuardrailControl,
+  Looks,
   Incidents,
   InputProfiles,
   MemoryBudget,
@@ -173,9 +174,11 @@ export async function startApp(options: AppOptions): Promise<App> {
 
     const registry = openRegistry(store, audit);
     await registry.datasets.recover();
+    let looks: Looks | undefined;
     const log = await DecisionLog.open(store, {
       ...(options.ack ? { ack: options.ack } : {}),
       onTrouble: (error) => onError(error, "decisions"),
+      onRecorded: (endpoint) => looks?.note(endpoint),
     });
     undo.push(() => log.close());
     let failures: FailureControl | undefined;
@@ -288,12 +291,20 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     undo.push(() => alerts.stop());
     const lookEveryMs = options.lookEveryMs ?? 500;
-    const looking = repeat(lookEveryMs, "guardrails", async () => {
+    const between = new Looks({
+      runtime,
+      lookAt: (endpoint) => control.lookBetween(endpoint),
+      onError: (error) => onError(error, "guardrails"),
+    });
+    looks = between;
+    undo.push(() => between.stop());
+    const tick = async () => {
       await failing.tick();
       await control.tick();
       await rollouts.tick();
       await ab.tick();
-    });
+    };
+    const looking = repeat(lookEveryMs, "guardrails", () => between.inTurn(tick));
     const requests = new RequestTally(store);
     const countRequests = () => requests.write(releases.rooms().map(({ name }) => ({ endpoint: name, ...gateway.counts(name) })));
     const counting = repeat(COUNT_REQUESTS_EVERY_MS, "requests", countRequests);
@@ -476,6 +487,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const settled = async () => {
       await gateway.idle();
       await looking.settled();
+      await between.settled();
       await following.settled();
       await reasons.settled();
       await sinks.settled();

@@ -31,6 +31,7 @@ export { LoadedAhead } from "./loaded-ahead.ts";
 export { madeOf, type CodeStep, type MadeOf, type RunCode, type UsedDataset, type UsedRun } from "./made-of.ts";
 export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
+export { Looks } from "./looks.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";
 export type { TargetSpec as OpenLineageTarget } from "./openlineage/targets.ts";
