@@ -63,6 +63,7 @@ import {
   Releases,
   Rollbacks,
   RolloutControl,
+  ScoreReferences,
   guardrailsTelling,
   type OpenLineageTarget,
 } from "./releases/index.ts";
@@ -251,6 +252,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     profiles = profiled;
     const profiling = repeat(PROFILES_EVERY_MS, "input profiles", () => profiled.tick());
+    const references = new ScoreReferences({
+      store,
+      registry,
+      rooms: () => releases.rooms(),
+      onTrouble: (error) => onError(error, "score references"),
+    });
+    const referring = repeat(PROFILES_EVERY_MS, "score references", () => references.tick());
     const incidents = new Incidents(store, audit);
     const blame = new Blame({ store, releases, incidents, load });
     const attributor = new Attributor();
@@ -402,7 +410,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       kserveRoutes(protocols),
       endpointRoutes({ releases, sinks, alerts, control, incidents, rollbacks, expectations }),
       expectationRoutes({ releases, expectations, clock: runtime.clock }),
-      endpointMetricsRoutes({ store, releases }),
+      endpointMetricsRoutes({ store, registry, releases }),
       reportRoutes({ releases, reports, store }),
       logRoutes(releases, containers),
       sinkRoutes(sinks),
@@ -495,6 +503,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await telling.settled();
       await alerts.settled();
       await profiling.settled();
+      await referring.settled();
       await counting.settled();
       await countRequests();
       await log.flush();

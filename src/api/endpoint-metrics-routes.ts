@@ -1,7 +1,8 @@
 /** Metrics of one endpoint, computed from tallies when they are asked for. */
 import { mayDo, type Principal } from "../access/index.ts";
 import { readTotals, type Arm } from "../decisions/index.ts";
-import { readAnswers, readInputAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
+import { readAnswers, readDriftAnswers, readInputAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
+import type { Registry } from "../registry/index.ts";
 import { metricTerms, placesOf, readInputProfile, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import type { Store } from "../store/index.ts";
@@ -9,12 +10,14 @@ import { EndpointParams } from "./command-body.ts";
 import { EndpointMetricsView, MetricsQuery, metricsAsked, tablesAsked, windowAsked, withNames } from "./endpoint-metrics-view.ts";
 import { iso } from "./iso.ts";
 import { ProblemError } from "./problem.ts";
+import { trainedOn } from "./trained-on.ts";
 import { routeCommander } from "./route-commander.ts";
 import { namesIn } from "./route-views.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export interface EndpointMetricsParts {
   readonly store: Store;
+  readonly registry: Pick<Registry, "datasets">;
   readonly releases: Releases;
 }
 
@@ -51,14 +54,14 @@ interface Asked {
   readonly query: MetricsQuery;
 }
 
-async function metricsView({ store }: EndpointMetricsParts, { room, release, principal, query }: Asked): Promise<EndpointMetricsView> {
+async function metricsView({ store, registry }: EndpointMetricsParts, { room, release, principal, query }: Asked): Promise<EndpointMetricsView> {
   const { spec } = room.definition;
   const declared = spec.groups ?? {};
   const seesGroups = mayDo(principal, "protected:read");
   const nowMs = store.runtime.clock.nowMs();
   const issues: Issue[] = [];
   const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
-  const { metrics, service, inputs } = metricsAsked(query.metric, issues);
+  const { metrics, service, inputs, drift } = metricsAsked(query.metric, issues);
   const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
   const window = windowAsked(query, nowMs, !seesGroups, issues);
   if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
@@ -89,6 +92,20 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     names: inputs,
     nowMs,
   });
+  const moved = await readDriftAnswers(store.db, {
+    endpoint: room.name,
+    release: release.id,
+    arm,
+    ...(window ? { window } : {}),
+    names: drift,
+    declared,
+    sets,
+    favourable: new Set(favourable),
+    against,
+    trained: await trainedOn({ store, registry }, { release: release.id, profile, declared }),
+    nowMs,
+    isHidden: null,
+  });
   const names = namesIn(room, principal);
   const inWords = (of: Window | undefined) => ({
     from: of === undefined || of.fromMinute === null ? null : iso(of.fromMinute * MINUTE_MS),
@@ -105,7 +122,7 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     minimum: terms.minimum,
     against,
     trainedOn: profile?.dataset ?? null,
-    answers: [...found, ...ofInputs].map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
+    answers: [...found, ...ofInputs, ...moved].map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
     notices: [...new Set(found.flatMap(({ answer }) => noticeOf(withNames(answer, names))))],
   };
 }
