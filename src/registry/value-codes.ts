@@ -1,6 +1,6 @@
 /** Numbers the values of a column that has few of them, and knows a cell again by its bytes. */
 import { ValueHash } from "./distinct-sketch.ts";
-import type { RowHasher } from "./row-hash.ts";
+import type { RowBytes } from "./row-hash.ts";
 
 /** Columns with more values have no numbers for them. */
 export const VALUES_MAX = 1000;
@@ -57,7 +57,7 @@ export class ValueCodes {
   }
 
   /** Adds the cell to a row as it was added when it was seen first. */
-  repeat(spelling: number, into: RowHasher): void {
+  repeat(spelling: number, into: RowBytes): void {
     const from = this.#places[spelling * 2 + 1] ?? 0;
     const length = (this.#places[spelling * 2 + 2] ?? 0) - from;
     into.reserve(length);
