@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import type { Column, TypeGuess } from "./cell-types.ts";
 import type { ColumnPart } from "./column-part.ts";
-import { finite, momentsOf, mostFrequent, quantilesOf, sketchOf, type TableSketches } from "./column-sketch.ts";
+import { finite, momentsOf, mostFrequentCodes, quantilesOf, sketchOf, type TableSketches } from "./column-sketch.ts";
 import { ColumnTally, NO_VALUE } from "./column-tally.ts";
 import type { Cell } from "./csv-parser.ts";
 import { GroupSlots } from "./group-slots.ts";
@@ -122,12 +122,12 @@ export class ColumnProfiler {
   }
 
   /** Writes a row's cells to the block's bytes. @param codes - of their values, where they have some @throws OtherType */
-  read({ bytes, starts, ends }: RawRow, codes?: Int32Array): void {
+  read(row: RawRow, codes?: Int32Array): void {
     const { block, columns } = this;
     const into = block.bytes;
     block.mark(-1, into.length);
     for (let i = 0; i < columns.length; i++) {
-      const code = columns[i]?.add(bytes, starts[i] ?? 0, ends[i] ?? -1, into) ?? NO_VALUE;
+      const code = columns[i]?.add(row, i, into) ?? NO_VALUE;
       if (codes) codes[i] = code;
       block.mark(i, into.length);
     }
@@ -197,12 +197,14 @@ export class ColumnProfiler {
     for (const column of this.columns) column.regroup(of);
     this.#parts = parts;
     this.#placesByCell.length = 0;
+    this.block.parts = of.length;
   }
 
   /** Where rows of a combination count. */
   #newPlaces(cell: number, slots: Int32Array): Int32Array {
     const places = this.#parts === "cells" ? Int32Array.of(cell) : this.#parts === "groups" ? slots : Int32Array.of(0);
     this.#placesByCell[cell] = places;
+    this.block.parts = Math.max(this.block.parts, ...places.map((place) => place + 1));
     return places;
   }
 
@@ -250,7 +252,6 @@ export class ColumnProfiler {
 
 function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number> | undefined): ColumnProfile {
   const { column, codes } = tally;
-  const counted = codes?.texts.map((value, code) => ({ value, count: part.counts[code] ?? 0 }));
   const { count, min, max, mean, variance, notFinite } = momentsOf(tally, part);
   const sorted = Float64Array.from(sampled?.values ?? []).sort();
   const quantiles = quantilesOf(sorted, SHARES);
@@ -258,8 +259,8 @@ function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number
   return {
     ...column,
     empty: part.empty,
-    distinct: counted?.length ?? null,
-    ...(counted ? {} : { distinctAbout: part.distinct?.estimate() ?? 0 }),
+    distinct: codes?.count ?? null,
+    ...(codes ? {} : { distinctAbout: part.distinct?.estimate() ?? 0 }),
     numbers:
       count === 0 || !sampled
         ? null
@@ -272,6 +273,6 @@ function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number
             isExact,
             notFinite,
           },
-    top: mostFrequent(counted ?? [], TOP),
+    top: codes ? mostFrequentCodes(codes, part.counts, TOP) : [],
   };
 }

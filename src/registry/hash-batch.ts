@@ -1,5 +1,6 @@
 /** Bytes of some hundred rows and keys, one after the other, and their hashes, made all at once: first 128 bits of their SHA-256. */
 import { hash } from "node:crypto";
+import { viewOf } from "./raw-row.ts";
 import { HASH_WORDS, type RowBytes } from "./row-hash.ts";
 import { BLOCK_BYTES, FREE_FROM, RESULT, hashFourIn, type HashFour } from "./sha256-lanes.ts";
 import { newMemory, PAGE_BYTES, type WasmMemory } from "./wasm-code.ts";
@@ -151,8 +152,6 @@ export class HashBatch implements RowBytes {
 
 /** Behind a message there are one bit, zeros up to a whole block, and its length. */
 const blocksOf = (bytes: number): number => (bytes + 72) >>> 6;
-
-const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length);
 
 const wordOf = (text: string, at: number): number =>
   (text.charCodeAt(at) << 24) | (text.charCodeAt(at + 1) << 16) | (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3);

@@ -11,6 +11,8 @@ export class RowBlock {
   rows = 0;
   /** Of each row: in which parts of every column it counts. */
   readonly places: Int32Array[] = [];
+  /** How many parts there are by now. */
+  parts = 0;
   /** Of each row: the number of its combination of groups. */
   readonly cells = new Int32Array(BLOCK_ROWS);
   /** Of each row: its hash, spread evenly over 0…1. */
