@@ -13,6 +13,7 @@ import { ProblemError } from "./problem.ts";
 import { trainedOn } from "./trained-on.ts";
 import { routeCommander } from "./route-commander.ts";
 import { namesIn } from "./route-views.ts";
+import { tellsOfGroups } from "./protected-inputs.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export interface EndpointMetricsParts {
@@ -54,7 +55,10 @@ interface Asked {
   readonly query: MetricsQuery;
 }
 
-async function metricsView({ store, registry }: EndpointMetricsParts, { room, release, principal, query }: Asked): Promise<EndpointMetricsView> {
+async function metricsView(
+  { store, registry }: EndpointMetricsParts,
+  { room, release, principal, query }: Asked,
+): Promise<EndpointMetricsView> {
   const { spec } = room.definition;
   const declared = spec.groups ?? {};
   const seesGroups = mayDo(principal, "protected:read");
@@ -82,7 +86,7 @@ async function metricsView({ store, registry }: EndpointMetricsParts, { room, re
   });
   const profile = await readInputProfile(store.db, release.id);
   const against = query.against ?? ((profile?.dataset ?? null) === null ? "launch" : "training");
-  const ofInputs = await readInputAnswers(store.db, {
+  const allInputs = await readInputAnswers(store.db, {
     endpoint: room.name,
     release: release.id,
     arm,
@@ -92,6 +96,7 @@ async function metricsView({ store, registry }: EndpointMetricsParts, { room, re
     names: inputs,
     nowMs,
   });
+  const ofInputs = allInputs.filter(({ answer }) => seesGroups || !tellsOfGroups(room, answer.feature ?? ""));
   const moved = await readDriftAnswers(store.db, {
     endpoint: room.name,
     release: release.id,
@@ -104,7 +109,7 @@ async function metricsView({ store, registry }: EndpointMetricsParts, { room, re
     against,
     trained: await trainedOn({ store, registry }, { release: release.id, profile, declared }),
     nowMs,
-    isHidden: null,
+    isHidden: seesGroups ? null : () => true,
   });
   const names = namesIn(room, principal);
   const inWords = (of: Window | undefined) => ({

@@ -88,7 +88,13 @@ function writersText(io: Io, view: EndpointMetricsView): readonly string[] {
       drifting.length > 0 ? styled(io, "yellow", `another mix: ${drifting.join(", ")}`) : "",
     ];
   });
-  return [table(io, [`token, against ${againstText(first, view)}`, "share", "selected", "mean score", ...sets.map((set) => `PSI ${set}`), ""], rows)];
+  return [
+    table(
+      io,
+      [`token, against ${againstText(first, view)}`, "share", "selected", "mean score", ...sets.map((set) => `PSI ${set}`), ""],
+      rows,
+    ),
+  ];
 }
 
 /** Input by input: how far it has drifted, and what is wrong with it. */

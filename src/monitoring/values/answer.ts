@@ -108,7 +108,9 @@ export const MetricAnswer = Type.Object(
         description: "What it was compared with: launch where training data was asked for and says nothing of it",
       }),
     ),
-    writer: Type.Optional(Type.String({ description: "Id of the token that sent the requests; `others`: of all beyond the largest twenty" })),
+    writer: Type.Optional(
+      Type.String({ description: "Id of the token that sent the requests; `others`: of all beyond the largest twenty" }),
+    ),
     action: Type.Optional(Type.String()),
     limit: Type.Optional(Type.Number()),
     status: Type.Optional(Type.Enum(["ok", "drift", "alert", "too_few"])),

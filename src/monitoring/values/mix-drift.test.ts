@@ -13,7 +13,12 @@ const cell = (sex: string, education: string, n: number, x = 0): CellCounts => (
   groups: { sex, education },
   counts: { ...noCounts(), n, x, scored: n, scoreSumU6: x * 1e6 },
 });
-const trained = [cell("female", "graduate", 3000), cell("male", "graduate", 3000), cell("female", "high_school", 2000), cell("male", "high_school", 2000)];
+const trained = [
+  cell("female", "graduate", 3000),
+  cell("male", "graduate", 3000),
+  cell("female", "high_school", 2000),
+  cell("male", "high_school", 2000),
+];
 const question = (of: Partial<MixDrift>): MixDrift => ({
   declared,
   sets: [["sex"], ["education"], ["sex", "education"]],
@@ -28,9 +33,17 @@ const about = (answers: ReturnType<typeof mixDrift>, attributes: string, writer?
   answers.find((one) => one.metric === PSI && one.attributes?.join("/") === attributes && one.writer === writer);
 
 test("the same mix of fewer people has not moved; who moved is told by attribute", () => {
-  const same = mixDrift(names, question({ live: trained.map(({ groups, ...rest }) => ({ ...rest, groups, counts: { ...noCounts(), n: rest.counts.n / 10 } })) }));
+  const same = mixDrift(
+    names,
+    question({ live: trained.map(({ groups, ...rest }) => ({ ...rest, groups, counts: { ...noCounts(), n: rest.counts.n / 10 } })) }),
+  );
   for (const { value } of same) expect(value ?? 0).toBeCloseTo(0, 4);
-  const live = [cell("female", "graduate", 450), cell("male", "graduate", 450), cell("female", "high_school", 50), cell("male", "high_school", 50)];
+  const live = [
+    cell("female", "graduate", 450),
+    cell("male", "graduate", 450),
+    cell("female", "high_school", 50),
+    cell("male", "high_school", 50),
+  ];
   const answers = mixDrift(names, question({ live }));
   expect(about(answers, "sex")).toMatchObject({ status: "ok", drift_of: "groups", against: "training", group: null });
   expect(about(answers, "education")).toMatchObject({
@@ -54,9 +67,23 @@ test("a form that stops sending an attribute is a drift: nobody is known any mor
 
 test("a writer that sends only easy cases is told by name, with how they fare, while the mix of all looks as ever (T20)", () => {
   const easy = [cell("female", "graduate", 250, 250), cell("male", "graduate", 50, 50)];
-  const rest = [cell("female", "graduate", 50, 20), cell("male", "graduate", 250, 100), cell("female", "high_school", 200, 60), cell("male", "high_school", 200, 60)];
+  const rest = [
+    cell("female", "graduate", 50, 20),
+    cell("male", "graduate", 250, 100),
+    cell("female", "high_school", 200, 60),
+    cell("male", "high_school", 200, 60),
+  ];
   const live = [...easy, ...rest];
-  const answers = mixDrift([PSI], question({ live, writers: new Map([["easy", easy], ["branch", rest]]) }));
+  const answers = mixDrift(
+    [PSI],
+    question({
+      live,
+      writers: new Map([
+        ["easy", easy],
+        ["branch", rest],
+      ]),
+    }),
+  );
   expect(about(answers, "education")).toMatchObject({ status: "ok" });
   expect(about(answers, "education", "easy")).toMatchObject({
     status: "drift",

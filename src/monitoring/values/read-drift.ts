@@ -83,7 +83,10 @@ async function ofGroups(db: Store["db"], question: DriftQuestion, launch: Span |
   const reference =
     against === "training"
       ? trained.mix
-      : before && { cells: countCells(await readWindow(db, { ...of, ...before }), [], favourable), attributes: new Set(Object.keys(declared)) };
+      : before && {
+          cells: countCells(await readWindow(db, { ...of, ...before }), [], favourable),
+          attributes: new Set(Object.keys(declared)),
+        };
   const bySource = Map.groupBy(rows, ({ source }) => source);
   const writers = new Map([...bySource].map(([source, mine]) => [source, countCells(mine, [], favourable)]));
   const answers = mixDrift(names, {

@@ -12,7 +12,14 @@ const find = (metric: DriftMeasure, live: readonly number[], reference: readonly
   scoreDrift([metric], { live, reference, against: "training" })[0];
 
 test("the same scores have not moved, in whatever number", () => {
-  for (const name of names) expect(find(name, even.map((n) => n * 3), even)?.value).toBeCloseTo(0, 6);
+  for (const name of names)
+    expect(
+      find(
+        name,
+        even.map((n) => n * 3),
+        even,
+      )?.value,
+    ).toBeCloseTo(0, 6);
   expect(find("population_stability_index", even, even)).toMatchObject({ status: "ok", drift_of: "scores", against: "training" });
 });
 
@@ -20,7 +27,9 @@ test("bars are tenths of the reference, of ten equal ones the vectors of §9.2",
   const live = [80, 90, 95, 100, 105, 105, 110, 105, 105, 105].flatMap((n) => Array.from({ length: 10 }, () => n / 10));
   const answer = find("population_stability_index", live, even);
   expect(answer).toMatchObject({ value: expect.closeTo(0.007864, 6), status: "ok" });
-  expect(answer?.bins?.map(({ label }) => label)).toEqual(Array.from({ length: 10 }, (_, i) => `${(i / 10).toFixed(2)} to ${((i + 1) / 10).toFixed(2)}`));
+  expect(answer?.bins?.map(({ label }) => label)).toEqual(
+    Array.from({ length: 10 }, (_, i) => `${(i / 10).toFixed(2)} to ${((i + 1) / 10).toFixed(2)}`),
+  );
   expect(find("jensen_shannon_distance", live, even)).toMatchObject({ value: expect.closeTo(0.03783, 6) });
   expect(find("ks_statistic", live, even)).toMatchObject({ value: expect.closeTo(0.035, 6) });
 });

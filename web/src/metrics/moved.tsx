@@ -40,9 +40,7 @@ export function Moved({ answers, minimum, trainedOn }: { answers: readonly Answe
               <tr key={`${index.drift_of} ${attributesOf(index)}`}>
                 <th scope="row">{index.drift_of === "scores" ? "scores" : `mix of ${attributesOf(index)}`}</th>
                 <td>
-                  {index.bins && (
-                    <Histogram bins={index.bins.map(({ label, n, reference }) => ({ label, before: reference, after: n }))} />
-                  )}
+                  {index.bins && <Histogram bins={index.bins.map(({ label, n, reference }) => ({ label, before: reference, after: n }))} />}
                 </td>
                 <td className={index.status === "drift" ? `${css.number} ${css.bad}` : css.number}>{ratioSaid(index.value)}</td>
                 <td className={css.number}>{ratioSaid(beside("jensen_shannon_distance", index)?.value ?? null)}</td>
