@@ -55,7 +55,7 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
       if (!profiler.endRow(cell, [cell])) return;
       if (isHashed) batch.hashAll();
       if (isSketched) profiler.endBlock();
-      block.rows = 0;
+      block.clear();
       batch.clear();
     });
   };

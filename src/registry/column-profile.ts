@@ -141,8 +141,7 @@ export class ColumnProfiler {
   endRow(cell: number, groups: ArrayLike<number>): boolean {
     const slots = this.#slots.of(cell, groups);
     const { block } = this;
-    block.cells[block.rows] = cell;
-    block.places[block.rows++] = this.#placesByCell[cell] ?? this.#newPlaces(cell, slots);
+    block.end(cell, this.#placesByCell[cell] ?? this.#newPlaces(cell, slots));
     return block.rows === this.#blockRows;
   }
 
@@ -155,7 +154,7 @@ export class ColumnProfiler {
       if (slots && this.#sample.takes(hash, slots)) this.#keep(hash, row, slots);
     }
     for (const column of this.columns) column.endBlock();
-    this.block.rows = 0;
+    this.block.clear();
     this.#divide();
   }
 

@@ -90,7 +90,8 @@ export function sketchOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<
   const counted = codes && countedNumbers(codes, part);
   const shares = Array.from({ length: steps + 1 }, (_, i) => i / steps);
   const { min, max, mean, variance, notFinite } = moments;
-  const quantiles = () => (counted ? countedQuantiles(counted, shares) : quantilesOf(numbersOf(sampled), shares));
+  const rising = isNumeric && !counted ? numbersOf(sampled) : undefined;
+  const quantiles = () => (counted ? countedQuantiles(counted, shares) : quantilesOf(rising ?? [], shares));
   return {
     rows: part.rows,
     empty: part.empty,
@@ -98,7 +99,7 @@ export function sketchOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<
     isCounted: counted !== undefined || part.distinct === undefined,
     isWhole: counted !== undefined || sampled.isWhole,
     numbers: isNumeric && moments.count > 0 ? { min, max, mean, variance: finite(variance), notFinite, quantiles: quantiles() } : null,
-    frequent: codes ? mostFrequentCodes(codes, part.counts, FREQUENT) : mostFrequent(sampledCounts(sampled, part.rows), FREQUENT),
+    frequent: codes ? mostFrequentCodes(codes, part.counts, FREQUENT) : mostFrequent(sampledCounts(sampled, rising, part.rows), FREQUENT),
   };
 }
 
@@ -120,15 +121,35 @@ function countedNumbers(codes: ValueCodes, { counts }: ColumnPart): NumberCount[
   return counted;
 }
 
-function sampledCounts({ values, rows, isWhole }: Sampled<number | string>, all: number): ValueCount[] {
+/** @param numbers - the values, rising, in a numeric column */
+function sampledCounts({ values, rows, isWhole }: Sampled<number | string>, numbers: Float64Array | undefined, all: number): ValueCount[] {
+  const counts = numbers ? numberCounts(numbers) : textCounts(values);
+  const scale = isWhole ? 1 : all / Math.max(1, rows);
+  const enough = isWhole ? 1 : Math.max(SAMPLED_MIN, rows * SAMPLED_SHARE_MIN);
+  const least = Math.max(
+    enough,
+    leastOf(
+      Float64Array.from(counts, ([, count]) => count),
+      FREQUENT,
+    ),
+  );
+  return counts.flatMap(([value, count]) => (count >= least ? [{ value: String(value), count: Math.round(count * scale) }] : []));
+}
+
+function textCounts(values: readonly (number | string)[]): (readonly [number | string, number])[] {
   const counts = new Map<number | string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const scale = isWhole ? 1 : all / Math.max(1, rows);
-  const least = Math.max(
-    isWhole ? 1 : Math.max(SAMPLED_MIN, rows * SAMPLED_SHARE_MIN),
-    leastOf(Float64Array.from(counts.values()), FREQUENT),
-  );
-  return [...counts].flatMap(([value, count]) => (count >= least ? [{ value: String(value), count: Math.round(count * scale) }] : []));
+  return [...counts];
+}
+
+function numberCounts(rising: Float64Array): (readonly [number, number])[] {
+  const counts: (readonly [number, number])[] = [];
+  for (let from = 0, to = 0; from < rising.length; from = to) {
+    const value = rising[from] ?? 0;
+    while (to < rising.length && rising[to] === value) to++;
+    counts.push([value, to - from]);
+  }
+  return counts;
 }
 
 const numbersOf = ({ values }: Sampled<number | string>): Float64Array =>

@@ -39,7 +39,7 @@ export class ColumnTally {
   readonly #writtenOf: Buffer;
   readonly #highs = new Int32Array(BLOCK_ROWS);
   readonly #lows = new Int32Array(BLOCK_ROWS);
-  /** Rows of the block that are counted already. */
+  /** Entries of the block that are counted already. */
   #counted = 0;
   /** Of the rows, as the block's places divide them. */
   readonly #parts: ColumnCounts;
@@ -128,24 +128,23 @@ export class ColumnTally {
 
   /** Counts the block's rows. */
   count(): void {
-    const { rows, places, parts } = this.#block;
+    const { entries, entryRows, entryParts, parts } = this.#block;
+    const { isNumeric } = this;
+    const [codesOf, numbersOf, highs, lows] = [this.#codesOf, this.#numbersOf, this.#highs, this.#lows];
     const counts = this.#parts;
     counts.reserve(parts);
-    for (let row = this.#counted; row < rows; row++) {
-      const of = places[row];
-      if (!of) continue;
-      const code = this.#codesOf[row] ?? NO_VALUE;
-      for (let i = 0; i < of.length; i++) {
-        const place = of[i] ?? 0;
-        if (code >= 0) counts.addCode(place, code);
-        else if (code === NO_VALUE) counts.addEmpty(place);
-        else {
-          counts.addHash(place, this.#highs[row] ?? 0, this.#lows[row] ?? 0);
-          if (this.isNumeric) counts.addNumber(place, this.#numbersOf[row] ?? Number.NaN);
-        }
+    for (let i = this.#counted; i < entries; i++) {
+      const row = entryRows[i] ?? 0;
+      const part = entryParts[i] ?? 0;
+      const code = codesOf[row] ?? NO_VALUE;
+      if (code >= 0) counts.addCode(part, code);
+      else if (code === NO_VALUE) counts.addEmpty(part);
+      else {
+        counts.addHash(part, highs[row] ?? 0, lows[row] ?? 0);
+        if (isNumeric) counts.addNumber(part, numbersOf[row] ?? Number.NaN);
       }
     }
-    this.#counted = rows;
+    this.#counted = entries;
   }
 
   /** The block begins anew. */

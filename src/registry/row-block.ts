@@ -9,8 +9,10 @@ export const BLOCK_ROWS = 256;
 export class RowBlock {
   /** Rows that are in it. */
   rows = 0;
-  /** Of each row: in which parts of every column it counts. */
-  readonly places: Int32Array[] = [];
+  /** What is to be counted of every column: row by row, each part that the row is in. */
+  entries = 0;
+  entryRows = new Int32Array(BLOCK_ROWS);
+  entryParts = new Int32Array(BLOCK_ROWS);
   /** How many parts there are by now. */
   parts = 0;
   /** Of each row: the number of its combination of groups. */
@@ -34,11 +36,35 @@ export class RowBlock {
     this.#spots[this.rows * this.#rowSpots + column + 1] = at;
   }
 
+  /** The row that was read is in these parts. */
+  end(cell: number, parts: Int32Array): void {
+    const row = this.rows++;
+    this.cells[row] = cell;
+    for (let i = 0; i < parts.length; i++) {
+      if (this.entries === this.entryRows.length) this.#widen();
+      this.entryRows[this.entries] = row;
+      this.entryParts[this.entries++] = parts[i] ?? 0;
+    }
+  }
+
+  /** Has no rows any more. */
+  clear(): void {
+    this.rows = 0;
+    this.entries = 0;
+  }
+
   startOf(row: number, column: number): number {
     return this.#spots[row * this.#rowSpots + column] ?? 0;
   }
 
   endOf(row: number, column: number): number {
     return this.#spots[row * this.#rowSpots + column + 1] ?? 0;
+  }
+
+  #widen(): void {
+    const [rows, parts] = [new Int32Array(this.entries * 2), new Int32Array(this.entries * 2)];
+    rows.set(this.entryRows);
+    parts.set(this.entryParts);
+    [this.entryRows, this.entryParts] = [rows, parts];
   }
 }

@@ -33,6 +33,8 @@ export class TableIdentity {
   readonly #spillPath: string;
   #spill: { readonly file: number; at: number } | undefined;
   #held = 0;
+  /** Of a heap that was spilled. */
+  #whole = new Uint32Array();
   #rows = 0;
 
   readonly #heldMax: number;
@@ -73,7 +75,7 @@ export class TableIdentity {
   /** @param onSameKey - told of two rows with one key, the earlier first; what it throws ends the search */
   finish(shape: Omit<TableShape, "rows">, onSameKey: ((first: RowPlace, second: RowPlace) => void) | undefined): TableId {
     const root = new RootBuilder();
-    for (const heap of this.#heaps) addSorted(this.#whole(heap), root, onSameKey);
+    for (const heap of this.#heaps) addSorted(this.#wordsOf(heap), root, onSameKey);
     return tableIdOf({ ...shape, rows: this.#rows }, root.finish());
   }
 
@@ -98,12 +100,15 @@ export class TableIdentity {
     this.#held = 0;
   }
 
-  #whole(heap: Heap): Uint32Array {
+  #wordsOf(heap: Heap): Uint32Array {
     const held = heap.words.subarray(0, heap.count * RECORD_WORDS);
     if (heap.spilled.length === 0) return held;
     const { file } = this.#spill ?? { file: -1 };
     const spilled = heap.spilled.reduce((sum, { bytes }) => sum + bytes, 0);
-    const whole = new Uint32Array(spilled / 4 + held.length);
+    const words = spilled / 4 + held.length;
+    // One for all heaps, which are about the same.
+    if (this.#whole.length < words) this.#whole = new Uint32Array(Math.ceil(words * 1.1));
+    const whole = this.#whole.subarray(0, words);
     let to = 0;
     for (const { at, bytes } of heap.spilled) {
       const part = new Uint8Array(whole.buffer, to, bytes);
@@ -146,8 +151,8 @@ const RUN_SHORT = 16;
  * only where those are the same.
  */
 function sortedPlaces(words: Uint32Array, count: number): Uint32Array {
-  // Some eight times as many places as records.
-  const shift = 24 - Math.min(24, Math.ceil(Math.log2(count + 1)) + 3);
+  // Some two times as many places as records.
+  const shift = 24 - Math.min(24, Math.ceil(Math.log2(count + 1)) + 1);
   const startOf = (at: number) => ((words[at] ?? 0) & 0xffffff) >> shift;
   const ends = new Uint32Array(1 << (24 - shift));
   for (let i = 0; i < count; i++) {
