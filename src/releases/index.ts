@@ -44,6 +44,7 @@ export { Releases, type Applied, type Switched } from "./releases.ts";
 export { RolloutControl } from "./rollout-control.ts";
 export type { RolloutVerdict, WaitsFor } from "./rollout-judge.ts";
 export type { Wish } from "./route-commands.ts";
+export { ScoreReferences, readScoreReference, type ScoreReference } from "./score-references.ts";
 export { TransitionCounts, rollbackTriggers } from "./transition-counts.ts";
 export { besideLive, placesOf, rollbackCandidates, standbyOf, type AbTest, type OpenTable } from "./route-table.ts";
 export { asCommandId, subjectOf, type Actor, type Change, type Place, type Transition } from "./transition.ts";
