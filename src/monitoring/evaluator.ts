@@ -222,6 +222,7 @@ export class GuardrailEvaluator {
               isFirstSight,
               nowMs,
               unreadable: watch.unreadable,
+              lost: again,
               ...(await priorsFor(look, owner, plans, this.#sides)),
             },
             reading,

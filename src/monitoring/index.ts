@@ -67,6 +67,7 @@ export {
 } from "./sequential-test.ts";
 export { RequestTally } from "./request-tally.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
+export { additionBy, provenGuardrail } from "./spent.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
 export { DRIFT_MEASURES, isDriftMeasure, type DriftMeasure } from "./values/drift.ts";
