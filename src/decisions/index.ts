@@ -51,6 +51,7 @@ export { readDaily, readPeriod, type DailyRow } from "./read-period.ts";
 export {
   readFlips,
   readMinutes,
+  readMinutesByDay,
   readOutcomeTotals,
   readTotals,
   readTotalsBySource,
