@@ -1,7 +1,8 @@
 /** Metrics of one endpoint, computed from tallies when they are asked for. */
 import { mayDo, type Principal } from "../access/index.ts";
 import { readTotals, type Arm } from "../decisions/index.ts";
-import { readAnswers, readInputAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
+import { readAnswers, readDriftAnswers, readInputAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
+import type { Registry } from "../registry/index.ts";
 import { metricTerms, placesOf, readInputProfile, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
 import type { Store } from "../store/index.ts";
@@ -9,12 +10,15 @@ import { EndpointParams } from "./command-body.ts";
 import { EndpointMetricsView, MetricsQuery, metricsAsked, tablesAsked, windowAsked, withNames } from "./endpoint-metrics-view.ts";
 import { iso } from "./iso.ts";
 import { ProblemError } from "./problem.ts";
+import { trainedOn } from "./trained-on.ts";
 import { routeCommander } from "./route-commander.ts";
 import { namesIn } from "./route-views.ts";
+import { tellsOfGroups } from "./protected-inputs.ts";
 import { principalOf, type Server } from "./server.ts";
 
 export interface EndpointMetricsParts {
   readonly store: Store;
+  readonly registry: Pick<Registry, "datasets">;
   readonly releases: Releases;
 }
 
@@ -51,14 +55,17 @@ interface Asked {
   readonly query: MetricsQuery;
 }
 
-async function metricsView({ store }: EndpointMetricsParts, { room, release, principal, query }: Asked): Promise<EndpointMetricsView> {
+async function metricsView(
+  { store, registry }: EndpointMetricsParts,
+  { room, release, principal, query }: Asked,
+): Promise<EndpointMetricsView> {
   const { spec } = room.definition;
   const declared = spec.groups ?? {};
   const seesGroups = mayDo(principal, "protected:read");
   const nowMs = store.runtime.clock.nowMs();
   const issues: Issue[] = [];
   const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
-  const { metrics, service, inputs } = metricsAsked(query.metric, issues);
+  const { metrics, service, inputs, drift } = metricsAsked(query.metric, issues);
   const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
   const window = windowAsked(query, nowMs, !seesGroups, issues);
   if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
@@ -79,7 +86,7 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
   });
   const profile = await readInputProfile(store.db, release.id);
   const against = query.against ?? ((profile?.dataset ?? null) === null ? "launch" : "training");
-  const ofInputs = await readInputAnswers(store.db, {
+  const allInputs = await readInputAnswers(store.db, {
     endpoint: room.name,
     release: release.id,
     arm,
@@ -88,6 +95,21 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     against,
     names: inputs,
     nowMs,
+  });
+  const ofInputs = allInputs.filter(({ answer }) => seesGroups || !tellsOfGroups(room, answer.feature ?? ""));
+  const moved = await readDriftAnswers(store.db, {
+    endpoint: room.name,
+    release: release.id,
+    arm,
+    ...(window ? { window } : {}),
+    names: drift,
+    declared,
+    sets,
+    favourable: new Set(favourable),
+    against,
+    trained: await trainedOn({ store, registry }, { release: release.id, profile, declared }),
+    nowMs,
+    isHidden: seesGroups ? null : () => true,
   });
   const names = namesIn(room, principal);
   const inWords = (of: Window | undefined) => ({
@@ -105,7 +127,7 @@ async function metricsView({ store }: EndpointMetricsParts, { room, release, pri
     minimum: terms.minimum,
     against,
     trainedOn: profile?.dataset ?? null,
-    answers: [...found, ...ofInputs].map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
+    answers: [...found, ...ofInputs, ...moved].map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
     notices: [...new Set(found.flatMap(({ answer }) => noticeOf(withNames(answer, names))))],
   };
 }

@@ -6,9 +6,11 @@ import {
   INPUT_METRICS,
   MetricAnswer,
   SERVICE_METRICS,
+  isDriftMeasure,
   isGroupMetric,
   isInputMetric,
   isServiceMetric,
+  type DriftMeasure,
   type GroupMetricName,
   type InputMetricName,
   type ServiceMetricName,
@@ -34,7 +36,7 @@ export const MetricsQuery = Type.Object({
   against: Type.Optional(
     Type.Enum(["training", "launch", "previous"], {
       description:
-        "What inputs are compared with: the data that the release was trained on (the default where that is known), its first week, or the same time a week before",
+        "What inputs, scores and the mix of groups are compared with: the data that the release was trained on (the default where that is known), its first week, or the same time a week before. Each answer says with what it was",
     }),
   ),
   arm: Type.Optional(Type.Enum([...ARMS], { description: "Where it answered from; where it stands now when left out" })),
@@ -52,7 +54,9 @@ export const EndpointMetricsView = Type.Object(
     window: Type.Object({ from: Type.Union([Type.String(), Type.Null()]), to: Type.String() }),
     favourable: Type.Array(Type.String({ description: "Actions that are good for the person" })),
     labels: Type.Enum(["all", "favourable_only"], { description: "Whose outcomes become known, as the endpoint declares" }),
-    against: Type.Enum(["training", "launch", "previous"], { description: "What inputs are compared with" }),
+    against: Type.Enum(["training", "launch", "previous"], {
+      description: "What inputs are compared with, and scores and the mix of groups where they can be",
+    }),
     trainedOn: Type.Union([Type.String(), Type.Null()], { description: "`credit/2`: whose inputs are the reference `training`" }),
     minimum: Type.Integer({ description: "A comparison needs so many on each side" }),
     answers: Type.Array(MetricAnswer),
@@ -70,13 +74,20 @@ export function metricsAsked(
   readonly metrics: readonly GroupMetricName[];
   readonly service: readonly ServiceMetricName[];
   readonly inputs: readonly InputMetricName[];
+  /** Of scores, and of the mix of groups. */
+  readonly drift: readonly DriftMeasure[];
 } {
   const known = [...new Set([...namesOf(SERVICE_METRICS), ...namesOf(GROUP_METRICS), ...namesOf(INPUT_METRICS)])];
   const names = text === undefined ? known : namesIn(text);
   for (const name of names)
     if (!isGroupMetric(name) && !isServiceMetric(name) && !isInputMetric(name))
       issues.push({ path: "/metric", expected: `a metric: ${known.join(", ")}`, got: name, ...meant(name, known) });
-  return { metrics: names.filter(isGroupMetric), service: names.filter(isServiceMetric), inputs: names.filter(isInputMetric) };
+  return {
+    metrics: names.filter(isGroupMetric),
+    service: names.filter(isServiceMetric),
+    inputs: names.filter(isInputMetric),
+    drift: names.filter(isDriftMeasure),
+  };
 }
 
 /** Which tables of groups. @param intersections - shown besides the single attributes where nothing is asked for */
@@ -151,7 +162,15 @@ export function withNames(answer: MetricAnswer, names: GroupNames): MetricAnswer
     excluded: answer.excluded.map((one) => ({ ...one, group: hidden(one.group) })),
     ...(answer.most === undefined ? {} : { most: hidden(answer.most) }),
     ...(answer.least === undefined ? {} : { least: hidden(answer.least) }),
+    ...(answer.drift_of === "groups" && answer.bins ? { bins: lettered(answer, names) } : {}),
   };
+}
+/** Bars of a mix are groups. */
+function lettered({ bins = [], attributes }: MetricAnswer, names: GroupNames): NonNullable<MetricAnswer["bins"]> {
+  return bins.map(({ label, ...counts }) => {
+    const values = label.split("/");
+    return { ...counts, label: values.map((value, i) => letterOf(attributes?.[i] ?? "", value, names)).join("/") };
+  });
 }
 const letterOf = (attribute: string, value: string, names: GroupNames) => (value === "unknown" ? value : names.letterOf(attribute, value));
 

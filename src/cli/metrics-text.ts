@@ -8,7 +8,7 @@ type Answer = EndpointMetricsView["answers"][number];
 /** All that is known, table by table. */
 export function metricsText(io: Io, view: EndpointMetricsView): string {
   const sets = new Map<string, Answer[]>();
-  for (const answer of view.answers.filter(({ group, attributes }) => group !== null || attributes !== null)) {
+  for (const answer of view.answers.filter(({ drift_of: of, group, attributes }) => !of && (group !== null || attributes !== null))) {
     const key = setOf(answer);
     sets.set(key, [...(sets.get(key) ?? []), answer]);
   }
@@ -17,6 +17,8 @@ export function metricsText(io: Io, view: EndpointMetricsView): string {
     head(io, view),
     serviceText(io, view),
     ...parts,
+    movedText(io, view),
+    ...writersText(io, view),
     inputsText(io, view),
     ...view.notices.map((notice) => styled(io, "yellow", notice)),
   ].join("\n\n");
@@ -25,7 +27,7 @@ export function metricsText(io: Io, view: EndpointMetricsView): string {
 /** What is about no group. */
 function serviceText(io: Io, view: EndpointMetricsView): string {
   const rows = view.answers
-    .filter(({ group, attributes, feature }) => group === null && attributes === null && feature === undefined)
+    .filter(({ group, attributes, feature, drift_of: of }) => group === null && attributes === null && feature === undefined && !of)
     .map((answer) => [
       answer.action === undefined ? answer.metric : `${answer.metric} ${answer.action}`,
       valueText(answer),
@@ -41,14 +43,68 @@ const partsText = ({ parts = {}, metric }: Answer): string =>
         .join(", ")
     : "";
 
+const AGAINST = { training: "the training data", launch: "its first week", previous: "the week before" } as const;
+const againstText = ({ against }: Answer, { trainedOn }: EndpointMetricsView): string =>
+  against === undefined ? "" : against === "training" ? (trainedOn ?? AGAINST.training) : AGAINST[against];
+const PSI = "population_stability_index";
+
+/** Scores, and the mix of groups: how far from what they are compared with. */
+function movedText(io: Io, view: EndpointMetricsView): string {
+  const indexes = view.answers.filter(({ metric, drift_of: of, writer }) => metric === PSI && of !== undefined && writer === undefined);
+  const rows = indexes.map((index) => {
+    const distance = view.answers.find(
+      (one) => one.metric === "jensen_shannon_distance" && one.drift_of === index.drift_of && setOf(one) === setOf(index),
+    );
+    const name = index.drift_of === "scores" ? "scores" : `mix of ${setOf(index)}`;
+    const state = index.reason === null ? stateText(io, index) : whyText(index, view);
+    return [name, againstText(index, view), valueText(index), distance ? valueText(distance) : null, state];
+  });
+  return table(io, ["has it moved", "against", "PSI", "JS", ""], rows);
+}
+
+const stateText = (io: Io, { status }: Answer): string =>
+  status === "drift" ? styled(io, "yellow", "drift") : status === "too_few" ? "too few to say" : (status ?? "");
+
+/** Whose mix differs: whoever sends only easy cases hides a harm. Shown where several tokens send requests. */
+function writersText(io: Io, view: EndpointMetricsView): readonly string[] {
+  const indexes = view.answers.filter(({ metric, writer }) => metric === PSI && writer !== undefined);
+  const [first] = indexes;
+  if (!first) return [];
+  const sets = [...new Set(indexes.map(setOf))];
+  const rows = [...Map.groupBy(indexes, ({ writer }) => writer ?? "")].map(([writer, of]) => {
+    const part = (name: string) => of[0]?.parts?.[name]?.value ?? null;
+    const shown = sets.map((set) => {
+      const index = of.find((one) => setOf(one) === set);
+      return index ? valueText(index) : null;
+    });
+    const drifting = of.filter(({ status }) => status === "drift").map(setOf);
+    const score = part("mean_score");
+    return [
+      writer,
+      percent(part("share") ?? 0),
+      percent(part("selection_rate") ?? 0),
+      score === null ? null : ratio(score, 3),
+      ...shown,
+      drifting.length > 0 ? styled(io, "yellow", `another mix: ${drifting.join(", ")}`) : "",
+    ];
+  });
+  return [
+    table(
+      io,
+      [`token, against ${againstText(first, view)}`, "share", "selected", "mean score", ...sets.map((set) => `PSI ${set}`), ""],
+      rows,
+    ),
+  ];
+}
+
 /** Input by input: how far it has drifted, and what is wrong with it. */
 function inputsText(io: Io, view: EndpointMetricsView): string {
   const names = [...new Set(view.answers.flatMap(({ feature }) => feature ?? []))];
   const find = (metric: string, name: string) => view.answers.find((one) => one.metric === metric && one.feature === name);
   const columns = ["population_stability_index", "missing_rate", "out_of_range_rate", "new_category_rate"] as const;
   const rows = names.map((name) => {
-    const index = find("population_stability_index", name);
-    const status = index?.status ?? (index ? whyText(index, view) : "");
+    const index = find(PSI, name);
+    const status = index === undefined ? "" : index.reason === null ? stateText(io, index) : whyText(index, view);
     const alerts = view.answers.filter((one) => one.feature === name && one.status === "alert").map(({ metric }) => metric);
     const shown = columns.map((metric) => {
       const answer = find(metric, name);
@@ -56,7 +112,7 @@ function inputsText(io: Io, view: EndpointMetricsView): string {
     });
     return [name, ...shown, alerts.length > 0 ? styled(io, "yellow", `${status}: ${alerts.join(", ")}`) : status];
   });
-  const against = { training: view.trainedOn ?? "the training data", launch: "its first week", previous: "the week before" }[view.against];
+  const against = view.against === "training" ? (view.trainedOn ?? AGAINST.training) : AGAINST[view.against];
   return table(io, [`input, against ${against}`, "PSI", "missing", "out of range", "new", ""], rows, "inputs aren't counted yet");
 }
 
@@ -64,13 +120,20 @@ function inputsText(io: Io, view: EndpointMetricsView): string {
 export function listText(io: Io, view: EndpointMetricsView): string {
   const rows = view.answers.map((answer) => [
     answer.metric,
-    answer.feature ?? (answer.group ? labelOf(answer.group) : (answer.attributes ?? []).join("/")),
+    ofText(answer),
     valueText(answer),
     intervalText(answer),
     answer.reason === null ? detailText(answer) : whyText(answer, view),
   ]);
   return [head(io, view), table(io, ["metric", "of", "value", "95 % interval", ""], rows)].join("\n\n");
 }
+
+const ofText = (answer: Answer): string => {
+  const { feature, drift_of: of, writer, group, attributes } = answer;
+  if (of === "scores") return "scores";
+  if (of === "groups") return `mix of ${setOf(answer)}${writer === undefined ? "" : ` from ${writer}`}`;
+  return feature ?? (group ? labelOf(group) : (attributes ?? []).join("/"));
+};
 
 function head(io: Io, { endpoint, release, arm, arms, window, favourable }: EndpointMetricsView): string {
   const answered = arms.find((one) => one.arm === arm)?.decisions ?? 0;

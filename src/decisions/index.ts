@@ -63,7 +63,7 @@ export {
   type TotalRow,
 } from "./read-tallies.ts";
 export type { RecordedCount } from "./recorded-counts.ts";
-export { readSpansBySource, type SpanBySource } from "./read-minutes-by-source.ts";
+export { readSpansBySource, readWindowBySource, type SpanBySource } from "./read-minutes-by-source.ts";
 export { SCORE_BOUNDS, addScores, type ScoreCounts } from "./score-counts.ts";
 export { recount, type Recount } from "./recount.ts";
 export type { TallyDifference } from "./tally-difference.ts";

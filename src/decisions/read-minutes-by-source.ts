@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import { armClassOf, type Arm, type ArmClass } from "./decision-record.ts";
-import type { Reader, TotalRow } from "./read-tallies.ts";
+import { named, type Reader, type SourceTotalRow, type TallyFilter, type TotalRow } from "./read-tallies.ts";
 import { minuteOf } from "./tally.ts";
 
 /** One span's rows of a release, by the token that sent the requests. */
@@ -44,6 +44,34 @@ export async function readSpansBySource(
     else rowsNow?.set(source, [row]);
   }
   return spans;
+}
+
+/** Counts of the minutes in `[fromMinute, toMinute)` added up, told apart by who sent the requests. */
+export async function readWindowBySource(
+  db: Reader,
+  filter: Required<TallyFilter> & { readonly fromMinute: number; readonly toMinute: number },
+): Promise<readonly SourceTotalRow[]> {
+  const keys = ["release", "arm", "source", "cell", "action"] as const;
+  const rows = await db
+    .selectFrom("tally")
+    .where("endpoint", "=", filter.endpoint)
+    .where("release", "=", filter.release)
+    .where("arm", "=", filter.arm)
+    .where("minute", ">=", filter.fromMinute)
+    .where("minute", "<", filter.toMinute)
+    .select(keys)
+    .select((eb) => [
+      eb.fn.sum<number>("decisions").as("decisions"),
+      eb.fn.sum<number>("counted").as("counted"),
+      eb.fn.sum<number>("scored").as("scored"),
+      eb.fn.sum<number>("score_sum_u6").as("scoreSumU6"),
+    ])
+    .groupBy(keys)
+    .orderBy("source")
+    .orderBy("cell")
+    .orderBy("action")
+    .execute();
+  return rows.map((row) => ({ ...named(row), fallback: 0, latencySumUs: 0 }));
 }
 
 /** Tallies hold nothing but what the log put there. */

@@ -68,11 +68,15 @@ export class GuardrailEvaluator {
   /**
    * One look at everything that is watched of an endpoint. What it found is stored before it is returned. To be called every second or
    * so, for endpoints without guardrails too: one that is added later counts from then on.
+   * @param options.isBetween - between two such looks, because many decisions came: what comes by age, not by traffic, waits for the next one
    * @returns breaches that were proven by this look, strongest first; each is returned once in the life of its test (`latched` has all)
    * @throws StorageError: nothing has been found then, and the next look finds it
    */
-  look(watched: WatchedEndpoint): Promise<readonly Breach[]> {
-    return this.#inTurn(() => this.#look(watched));
+  look(watched: WatchedEndpoint, { isBetween = false }: { readonly isBetween?: boolean } = {}): Promise<readonly Breach[]> {
+    return this.#inTurn(async () => {
+      if (!isBetween) await matureAll(this.#store, watched);
+      return this.#look(watched);
+    });
   }
 
   /** The tests of an endpoint's releases as they stand, in the order of releases and guardrails. None before the first look at a release. */
@@ -113,7 +117,6 @@ export class GuardrailEvaluator {
     const rows = new Map<ReleaseId, readonly TotalRow[]>();
     for (const { release } of watched.releases)
       if (!rows.has(release)) rows.set(release, await readTotals(this.#store.db, { endpoint: watched.endpoint, release }));
-    await matureAll(this.#store, watched);
     const look: Look = { store: this.#store, watched, rows };
     const declared = declarationsOf(watched);
     const found = new Map<string, Found>();

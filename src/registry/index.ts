@@ -57,6 +57,7 @@ export { fileOnDisk } from "./table-file.ts";
 export { tableIdIn } from "./table-id.ts";
 export { formatOf, readRows, tableFormats, type TableFormat } from "./table-rows.ts";
 export type { TableId } from "./row-hash.ts";
+export { rowsInWords, type RowInWords } from "./rows-in-words.ts";
 export { ArtifactEntry, MetricPoint, RunLog, RunParams, RunTags } from "./run-log.ts";
 export {
   Runs,

@@ -8,7 +8,7 @@ import { latestOf } from "./runs.ts";
 import { NO_LINKS, type RunLinkage, type RunLinks } from "./run-links.ts";
 import { LIST_OPERATORS, NUMBER_OPERATORS, TEXT_OPERATORS, type Comparison, type FilterGrammar, type Order } from "./search-filter.ts";
 import { searchPage, type Page, type Search } from "./search-page.ts";
-import { memberText, nullsLast, numberTest, textTest, type SortTerm } from "./search-sql.ts";
+import { memberText, nullsLast, numberTest, tagTest, textTest, type SortTerm } from "./search-sql.ts";
 import { trackedRun, type TrackedRun } from "./tracked-runs.ts";
 import type { MetricRow, RunRow } from "./runs.ts";
 import type { TrackingRefusal } from "./tracking-refusal.ts";
@@ -238,7 +238,7 @@ export class RunSearch {
       case "param":
         return textTest(kind, memberText(kind, sql`run.params_json`, key), comparison);
       case "tag":
-        return textTest(kind, memberText(kind, sql`run.tags_json`, key), comparison);
+        return tagTest(kind, sql`run.tags_json`, comparison);
       case "dataset":
         return sql`exists (select 1 from run_dataset as d where d.run = run.id and ${textTest(kind, datasetKey(kind, key), comparison)})`;
       case "attribute":

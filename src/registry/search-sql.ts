@@ -48,6 +48,17 @@ export function memberText(kind: Kind, column: Sql, key: string): Sql {
   return sql`case ${column} -> ${path} when 'true' then 'true' when 'false' then 'false' else cast(${column} ->> ${path} as text) end`;
 }
 
+/**
+ * A tag of a JSON object whose members are all texts. SQLite would parse every row's object to find one run among thousands: whether the
+ * value stands anywhere in its bytes, as `JSON.stringify` writes it, is asked first.
+ */
+export function tagTest(kind: Kind, column: Sql, comparison: Pick<Comparison, "key" | "operator" | "value">): Test {
+  const test = textTest(kind, memberText(kind, column, comparison.key), comparison);
+  if (kind === "postgres" || comparison.operator !== "=") return test;
+  const written = JSON.stringify(String(comparison.value)).slice(1, -1);
+  return sql`case when instr(${column}, ${written}) > 0 then ${test} else 0 end`; // an AND would be tested in an order of its own
+}
+
 /** What rows are sorted by. Never null, so that a place between two rows can be said with its values alone. */
 export interface SortTerm {
   readonly by: Sql;

@@ -60,6 +60,7 @@ export interface Schema {
   score_outcome_tally: ScoreOutcomeTallyTable;
   input_tally: InputTallyTable;
   input_profile: InputProfileTable;
+  score_reference: ScoreReferenceTable;
   bin_cursor: BinCursorTable;
   request_tally: RequestTallyTable;
   matured_outcome: MaturedOutcomeTable;
@@ -631,6 +632,12 @@ export interface RequestTallyTable {
 export interface InputProfileTable {
   release: string;
   profile_json: string;
+  made_at_ms: number;
+}
+/** What a release says of the data that it was trained on. Never changes. */
+export interface ScoreReferenceTable {
+  release: string;
+  reference_json: string;
   made_at_ms: number;
 }
 /** Of a writer's batches, those above `from_batch` and up to `batch` are in the tables by bin. */

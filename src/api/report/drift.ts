@@ -3,6 +3,7 @@ import type { TotalRow } from "../../decisions/index.ts";
 import { readInputAnswers, type InputMetricName, type MetricAnswer } from "../../monitoring/index.ts";
 import { readInputProfile, type EndpointRoom } from "../../releases/index.ts";
 import type { Store } from "../../store/index.ts";
+import { tellsOfGroups } from "../protected-inputs.ts";
 import type { DriftRowView, DriftTableView } from "./report-view.ts";
 
 const NAMES = [
@@ -31,8 +32,7 @@ export async function driftTables(
   room: EndpointRoom,
   { period, serving, nowMs, seesGroups }: DriftQuestion,
 ): Promise<DriftTableView[]> {
-  const { inputs, groups } = room.definition.compiled;
-  const isShown = (name: string) => seesGroups || !(Object.hasOwn(groups, name) || inputs[name]?.twin_of !== undefined);
+  const isShown = (name: string) => seesGroups || !tellsOfGroups(room, name);
   const window = { fromMinute: period.fromDay * MINUTES_A_DAY, toMinute: period.toDay * MINUTES_A_DAY };
   const tables: DriftTableView[] = [];
   for (const { release, arm } of mostOften(serving).slice(0, RELEASES)) {

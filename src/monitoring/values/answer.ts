@@ -100,6 +100,17 @@ export const MetricAnswer = Type.Object(
     strata: Type.Optional(Type.Array(Stratum)),
     bins: Type.Optional(Type.Array(Bin)),
     feature: Type.Optional(Type.String()),
+    drift_of: Type.Optional(
+      Type.Enum(["scores", "groups"], { description: "What has moved, where it is neither an input nor a group beside another" }),
+    ),
+    against: Type.Optional(
+      Type.Enum(["training", "launch", "previous"], {
+        description: "What it was compared with: launch where training data was asked for and says nothing of it",
+      }),
+    ),
+    writer: Type.Optional(
+      Type.String({ description: "Id of the token that sent the requests; `others`: of all beyond the largest twenty" }),
+    ),
     action: Type.Optional(Type.String()),
     limit: Type.Optional(Type.Number()),
     status: Type.Optional(Type.Enum(["ok", "drift", "alert", "too_few"])),

@@ -1,5 +1,6 @@
 /** How far two histograms of the same bins are apart, and whether that is more than chance (fairness-metrics §9.2, §9.3). Pure. */
 import { chiSquareTail, ksDistance, psi, totalVariation } from "../../registry/index.ts";
+import { noNumber, numberOf, type DriftBin, type MetricAnswer } from "./answer.ts";
 import { wasserstein } from "./scores.ts";
 
 type Counts = readonly number[];
@@ -78,6 +79,7 @@ export const DRIFT_MEASURES = {
   hellinger_distance: ({ live, reference }: Compared) => hellinger(live, reference),
 } as const satisfies Record<string, (compared: Compared) => number | null>;
 export type DriftMeasure = keyof typeof DRIFT_MEASURES;
+export const isDriftMeasure = (name: string): name is DriftMeasure => Object.hasOwn(DRIFT_MEASURES, name);
 
 /** From here on people who watch scores speak of a shift. */
 export const PSI_LIMIT = 0.1;
@@ -113,4 +115,24 @@ export type DriftStatus = "ok" | "drift" | "too_few";
 export function driftStatus(compared: Compared, q: number): DriftStatus {
   if (DRIFT_MEASURES.population_stability_index(compared) >= PSI_LIMIT && q <= Q_MAX) return "drift";
   return psiOfChance(compared) > PSI_LIMIT ? "too_few" : "ok";
+}
+
+/**
+ * One measure of two histograms; with the index comes what it means.
+ * @param told - the index's chance, corrected for all that is looked at together, and the bins as people read them
+ */
+export function driftAnswer(
+  name: DriftMeasure,
+  compared: Compared,
+  { q, bins }: { readonly q: number; readonly bins: readonly DriftBin[] },
+): MetricAnswer {
+  const value = DRIFT_MEASURES[name](compared);
+  if (value === null) return noNumber(name, "not_applicable");
+  if (name !== "population_stability_index") return numberOf(name, value);
+  return numberOf(name, value, {
+    limit: PSI_LIMIT,
+    status: driftStatus(compared, q),
+    parts: { q_value: { value: q, reason: null } },
+    bins: bins.filter(({ n, reference }) => n + reference > 0),
+  });
 }

@@ -1,7 +1,7 @@
 /** Drift and quality of what comes in, input by input (fairness-metrics §9). Pure. */
 import { OWN_BINS, binCount, binLabel, type InputProfile, type InputRow, type ProfiledInput } from "../../decisions/index.ts";
 import { noNumber, numberOf, type MetricAnswer, type Reason } from "./answer.ts";
-import { DRIFT_MEASURES, PSI_LIMIT, driftStatus, psiChance, type Compared, type DriftMeasure } from "./drift.ts";
+import { driftAnswer, isDriftMeasure, psiChance, type Compared, type DriftMeasure } from "./drift.ts";
 import { falseDiscovery } from "./two-rates.ts";
 
 /** Names, in the order in which they are shown, with what they say. */
@@ -57,14 +57,11 @@ export function inputAnswers(
   const chanceOf = new Map(tested.map(({ i }, at) => [i, q[at] ?? 1]));
   return names.flatMap((name) =>
     inputs.map((one, i) => {
-      const feature = { feature: one.input.name };
-      if (isMeasure(name)) return measured(name, one, compared[i] ?? "no_profile", chanceOf.get(i) ?? 1);
-      return { ...quality(name, one), ...feature };
+      const answer = isDriftMeasure(name) ? measured(name, one, compared[i] ?? "no_profile", chanceOf.get(i) ?? 1) : quality(name, one);
+      return { ...answer, feature: one.input.name, against };
     }),
   );
 }
-
-const isMeasure = (name: InputMetricName): name is DriftMeasure & InputMetricName => Object.hasOwn(DRIFT_MEASURES, name);
 
 function countsOf(input: ProfiledInput, at: number, rows: readonly InputRow[]): readonly number[] {
   const counts = Array.from({ length: binCount(input) }, () => 0);
@@ -90,25 +87,11 @@ function middlesOf({ edges, min, max }: Extract<ProfiledInput, { kind: "numbers"
   return [min, ...bounds.slice(1).map((high, i) => ((bounds[i] ?? high) + high) / 2), max];
 }
 
-function measured(
-  name: DriftMeasure & InputMetricName,
-  { input, live, reference }: Input,
-  compared: Compared | Reason,
-  q: number,
-): MetricAnswer {
-  const feature = { feature: input.name };
-  if (typeof compared === "string") return noNumber(name, compared, feature);
-  const value = DRIFT_MEASURES[name](compared);
-  if (value === null) return noNumber(name, "not_applicable", feature);
-  if (name !== "population_stability_index") return numberOf(name, value, feature);
-  return numberOf(name, value, {
-    ...feature,
-    limit: PSI_LIMIT,
-    status: driftStatus(compared, q),
-    parts: { q_value: { value: q, reason: null } },
-    bins: live.flatMap((n, bin) =>
-      n + (reference?.[bin] ?? 0) > 0 ? [{ label: binLabel(input, bin), n, reference: reference?.[bin] ?? 0 }] : [],
-    ),
+function measured(name: DriftMeasure, { input, live, reference }: Input, compared: Compared | Reason, q: number): MetricAnswer {
+  if (typeof compared === "string") return noNumber(name, compared);
+  return driftAnswer(name, compared, {
+    q,
+    bins: live.map((n, bin) => ({ label: binLabel(input, bin), n, reference: reference?.[bin] ?? 0 })),
   });
 }
 

@@ -12,6 +12,7 @@ import * as alerts from "./0010-alerts.ts";
 import * as matured from "./0011-matured.ts";
 import * as report from "./0012-report.ts";
 import * as sketches from "./0014-sketches.ts";
+import * as drift from "./0016-drift.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -28,4 +29,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0011-matured": matured,
   "0012-report": report,
   "0014-sketches": sketches,
+  "0016-drift": drift,
 };

@@ -1,7 +1,7 @@
 import { Histogram } from "../data/histogram.tsx";
 import { Wide } from "../incident/part.tsx";
 import css from "./metrics.module.css";
-import { rateSaid, ratioSaid, whySaid, type Answer } from "./words.ts";
+import { rateSaid, ratioSaid, statusSaid, whySaid, type Answer } from "./words.ts";
 
 const ALERTS: Readonly<Record<string, string>> = {
   missing_rate: "more missing",
@@ -70,5 +70,3 @@ export function Inputs({ answers, minimum, against }: { answers: readonly Answer
     </section>
   );
 }
-
-const statusSaid = (status: Answer["status"]): string => (status === "too_few" ? "too few to say" : (status ?? ""));

@@ -11,6 +11,7 @@ import { Skeleton } from "../ui/skeleton.tsx";
 import { Calibration } from "./calibration.tsx";
 import { Groups } from "./groups.tsx";
 import { Inputs } from "./inputs.tsx";
+import { Moved, Writers } from "./moved.tsx";
 import css from "./metrics.module.css";
 import type { Answer } from "./words.ts";
 
@@ -27,7 +28,7 @@ export function MetricsPage() {
 function Metrics({ view }: { view: EndpointMetricsView }) {
   const { endpoint, release, arm, answers, minimum, notices } = view;
   const sets = Map.groupBy(
-    answers.filter(({ group, attributes }) => setOf(group, attributes) !== ""),
+    answers.filter(({ drift_of: of, group, attributes }) => of === undefined && setOf(group, attributes) !== ""),
     ({ group, attributes }) => setOf(group, attributes),
   );
   const against = { training: view.trainedOn ?? "the training data", launch: "the release's first week", previous: "a week before" }[
@@ -55,6 +56,8 @@ function Metrics({ view }: { view: EndpointMetricsView }) {
         </p>
       ))}
       <Calibration answers={answers} minimum={minimum} />
+      <Moved answers={answers} minimum={minimum} trainedOn={view.trainedOn} />
+      <Writers answers={answers} trainedOn={view.trainedOn} />
       <Inputs answers={answers} minimum={minimum} against={against} />
       <p className={css.note}>
         Equal chances for those who turn out well, equal errors and equal meaning of a favourable answer can't all hold when groups differ

@@ -53,3 +53,21 @@ export const groupSaid = (group: Readonly<Record<string, string>>): string =>
     .join(", ") || "everybody";
 
 export const ratioSaid = (value: number | null): string => (value === null ? "–" : decimals(value, 3));
+
+export const statusSaid = (status: Answer["status"]): string => (status === "too_few" ? "too few to say" : (status ?? ""));
+
+/** What something was compared with. */
+export function againstSaid({ against }: Answer, trainedOn: string | null): string {
+  switch (against) {
+    case undefined:
+      return "";
+    case "training":
+      return trainedOn ?? "the training data";
+    case "launch":
+      return "the release's first week";
+    case "previous":
+      return "a week before";
+    default:
+      return against satisfies never;
+  }
+}

@@ -1,0 +1,52 @@
+/** Some rows of a dataset version, spread evenly over it, in the words that its declaration has for groups. */
+import type { Blobs } from "../store/index.ts";
+import { isEmpty, plainText } from "./cell-types.ts";
+import { attributeName, groupOf, type DatasetSpec } from "./dataset-spec.ts";
+import type { DatasetVersion } from "./dataset-version.ts";
+import { storedTable } from "./stored-table.ts";
+import { readRows } from "./table-rows.ts";
+
+/** Plain text of some columns; null for an empty cell. */
+export type RowInWords = Readonly<Record<string, string | null>>;
+
+/**
+ * @param names - columns, or protected attributes: of those the group. What isn't there is in no row
+ * @param most - rows at most
+ */
+export async function rowsInWords(
+  blobs: Blobs,
+  version: DatasetVersion,
+  { spec, names, most }: { readonly spec: DatasetSpec; readonly names: readonly string[]; readonly most: number },
+): Promise<readonly RowInWords[]> {
+  if (version.format === "none") return [];
+  const attributes = new Map((spec.protected ?? []).map((one) => [attributeName(one), one]));
+  const typeOf = new Map(version.profile.columns.map(({ name, type }) => [name, type]));
+  const wanted = names.flatMap((name) => {
+    const attribute = attributes.get(name);
+    const column = attribute?.column ?? name;
+    const type = typeOf.get(column);
+    return type ? [{ name, column, type, attribute }] : [];
+  });
+  const step = Math.ceil(version.rows / most);
+  const rows: RowInWords[] = [];
+  let places: readonly number[] = [];
+  let row = 0;
+  await readRows(await storedTable(blobs, version), {
+    header: (header) => {
+      places = wanted.map(({ column }) => header.indexOf(column));
+    },
+    row: (cells) => {
+      if (row++ % step !== 0) return;
+      rows.push(
+        Object.fromEntries(
+          wanted.map(({ name, type, attribute }, i) => {
+            const cell = cells[places[i] ?? -1] ?? null;
+            const text = isEmpty(type, cell) ? null : plainText(type, cell);
+            return [name, attribute && text !== null ? groupOf(attribute, text) : text];
+          }),
+        ),
+      );
+    },
+  });
+  return rows;
+}
