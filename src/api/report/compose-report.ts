@@ -83,21 +83,12 @@ export async function composeReport(
   const nameOf = (release: ReleaseId) => (room.releases.has(release) ? room.nameOf(release) : release);
   const decisions = decisionsView(room, { rows, daily, favourable, nameOf, period, smallCell: seesGroups ? 0 : terms.smallCell });
   const declared = spec.groups ?? {};
+  const sets = [...Object.keys(declared).map((attribute) => [attribute]), ...terms.intersections];
   const published = seesGroups
     ? null
-    : await readPublished(
-        store.db,
-        {
-          endpoint: room.name,
-          declared,
-          sets: [...Object.keys(declared).map((attribute) => [attribute]), ...terms.intersections],
-          k: terms.smallCell,
-          favourable,
-          period,
-        },
-        placesIn(serving),
-      );
-  const question = { declared, terms, names, published: published && (isAllOf(period, published) ? published : NOTHING) };
+    : await readPublished(store.db, { endpoint: room.name, declared, sets, k: terms.smallCell, favourable, period }, placesIn(serving));
+  const told = published && (isAllOf(period, published) ? published : NOTHING);
+  const question = { declared, terms, names, published: told };
   // By release and by group a reader who may not see groups could subtract one table from another.
   const alone = seesGroups ? mostServing(serving).slice(0, RELEASES_BY_GROUP) : [];
   const groups = [
@@ -141,7 +132,7 @@ export async function composeReport(
     transitions: transitions.slice(0, TRANSITIONS_MAX).map((one) => transitionView(room, one, names)),
     moreTransitions: Math.max(0, transitions.length - TRANSITIONS_MAX),
     releases: await releasesIn(parts, room, mostServing(rows)),
-    drift: await driftTables(store, room, { period, serving, nowMs, seesGroups }),
+    drift: await driftTables(parts, room, { period, serving, nowMs, sets, favourable, names, hidden: told && told.decisions.hidden }),
     inputs: await inputsIn(parts, room, within),
     inputWarnings: (await expectations.warnings(room.name, period.fromDay))
       .filter(({ atMs }) => atMs < within.toMs)
