@@ -95,7 +95,7 @@ export class ColumnProfiler {
     this.#blockRows = Math.max(16, Math.min(BLOCK_ROWS, Math.floor(8192 / Math.max(1, columns.length))));
     const block = new RowBlock(bytes, columns.length, this.#blockRows);
     this.block = block;
-    this.columns = columns.map((column, i) => new ColumnTally(column, block, guesses?.[i]));
+    this.columns = columns.map((column, i) => new ColumnTally(column, i, block, guesses?.[i]));
     this.#numeric = this.columns.filter(({ isNumeric }) => isNumeric);
     this.#texts = this.columns.flatMap((column, place) => (column.isNumeric ? [] : [{ column, place }]));
     this.#numbersOf = new Float64Array(this.#numeric.length);
@@ -127,7 +127,7 @@ export class ColumnProfiler {
     const into = block.bytes;
     block.mark(-1, into.length);
     for (let i = 0; i < columns.length; i++) {
-      const code = columns[i]?.add(row, i, into) ?? NO_VALUE;
+      const code = columns[i]?.add(row, into) ?? NO_VALUE;
       if (codes) codes[i] = code;
       block.mark(i, into.length);
     }
@@ -233,7 +233,7 @@ export class ColumnProfiler {
     for (let i = 0; i < this.#numeric.length; i++) this.#numbersOf[i] = this.#numeric[i]?.numberAt(row) ?? Number.NaN;
     for (let i = 0; i < this.#texts.length; i++) {
       const text = this.#texts[i];
-      if (text) this.#textsOf[i] = text.column.textAt(row, text.place, TEXT_BYTES_MAX);
+      if (text) this.#textsOf[i] = text.column.textAt(row, TEXT_BYTES_MAX);
     }
     this.#sample.add(hash, slots, this.#numbersOf, this.#textsOf);
   }

@@ -5,7 +5,7 @@ import { ColumnCounts } from "./column-counts.ts";
 import type { ColumnPart } from "./column-part.ts";
 import { ValueHash } from "./distinct-sketch.ts";
 import type { RawRow } from "./raw-row.ts";
-import { BLOCK_ROWS, type RowBlock } from "./row-block.ts";
+import type { RowBlock } from "./row-block.ts";
 import { TAGS, type RowBytes } from "./row-hash.ts";
 import { ValueCodes } from "./value-codes.ts";
 
@@ -31,14 +31,12 @@ export class ColumnTally {
   /** Of the cell that is added: its number in a numeric column, 0 or 1 in one of booleans. */
   #number = Number.NaN;
   readonly #hash = new ValueHash();
-  /** Of the rows of the block that aren't counted yet: codes, and where there is none, numbers and hashes. */
   readonly #block: RowBlock;
-  readonly #codesOf = new Int32Array(BLOCK_ROWS);
-  readonly #numbersOf: Float64Array;
+  /** Of the column, and of its cells in the block. */
+  readonly #place: number;
+  readonly #base: number;
   /** Moments as they are written: their bytes in a row are another spelling. */
   readonly #writtenOf: Buffer;
-  readonly #highs = new Int32Array(BLOCK_ROWS);
-  readonly #lows = new Int32Array(BLOCK_ROWS);
   /** Entries of the block that are counted already. */
   #counted = 0;
   /** Of the rows, as the block's places divide them. */
@@ -48,13 +46,14 @@ export class ColumnTally {
   /** Of a column that is text for want of anything else: its next cell may tell more. */
   #isOpen: boolean;
 
-  /** @param block - that the rows are added to @param guess - where the type was found from some of the cells */
-  constructor(column: Column, block: RowBlock, guess?: TypeGuess) {
+  /** @param place - among the columns @param block - that the rows are added to @param guess - where the type was found from some of the cells */
+  constructor(column: Column, place: number, block: RowBlock, guess?: TypeGuess) {
     this.column = column;
     this.#block = block;
     this.isNumeric = column.type === "integer" || column.type === "number";
-    this.#numbersOf = new Float64Array(this.isNumeric ? BLOCK_ROWS : 0);
-    this.#writtenOf = Buffer.alloc(column.type === "timestamp" ? BLOCK_ROWS * WRITTEN_BYTES : 0);
+    this.#place = place;
+    this.#base = place * block.rowsMax;
+    this.#writtenOf = Buffer.alloc(column.type === "timestamp" ? block.rowsMax * WRITTEN_BYTES : 0);
     this.#type = column.type;
     this.codes = new ValueCodes(column.type);
     this.#parts = new ColumnCounts(this.isNumeric);
@@ -64,13 +63,12 @@ export class ColumnTally {
 
   /**
    * Adds a cell to its row's hash and to the block's next row; `count` counts it.
-   * @param place - of the column
    * @returns the code of its value, or why it has none
    * @throws OtherType
    */
-  add(row: RawRow, place: number, into: RowBytes): number {
-    const start = row.starts[place] ?? 0;
-    const end = row.ends[place] ?? -1;
+  add(row: RawRow, into: RowBytes): number {
+    const start = row.starts[this.#place] ?? 0;
+    const end = row.ends[this.#place] ?? -1;
     if (end < 0 || (end === start && this.#type !== "string")) {
       into.reserve(1);
       into.buffer[into.length++] = TAGS.empty;
@@ -90,30 +88,32 @@ export class ColumnTally {
   }
 
   #is(code: number): number {
-    this.#codesOf[this.#block.rows] = code;
+    const { codes, rows } = this.#block;
+    codes[this.#base + rows] = code;
     return code;
   }
 
   /** Of a value without a code. @param from - where its bytes begin in those of the row */
   #isHashed(into: RowBytes, from: number): number {
-    const row = this.#block.rows;
+    const { rows, highs, lows, numbers } = this.#block;
+    const at = this.#base + rows;
     this.#hash.of(into.view, from, into.length);
-    this.#highs[row] = this.#hash.high;
-    this.#lows[row] = this.#hash.low;
-    if (this.isNumeric) this.#numbersOf[row] = this.#number;
+    highs[at] = this.#hash.high;
+    lows[at] = this.#hash.low;
+    numbers[at] = this.#number;
     return this.#is(NO_CODE);
   }
 
   /** Of a row of the block, in a numeric column; NaN for none. */
   numberAt(row: number): number {
-    const code = this.#codesOf[row] ?? NO_VALUE;
-    if (code === NO_CODE) return this.#numbersOf[row] ?? Number.NaN;
+    const code = this.#block.codes[this.#base + row] ?? NO_VALUE;
+    if (code === NO_CODE) return this.#block.numbers[this.#base + row] ?? Number.NaN;
     return (this.codes ?? this.#formerCodes)?.numberOf(code) ?? Number.NaN;
   }
 
-  /** Of a row of the block, in a column that isn't numeric; null for none, and for a text of more bytes. @param place - of the column */
-  textAt(row: number, place: number, bytesMax: number): string | null {
-    const code = this.#codesOf[row] ?? NO_VALUE;
+  /** Of a row of the block, in a column that isn't numeric; null for none, and for a text of more bytes. */
+  textAt(row: number, bytesMax: number): string | null {
+    const code = this.#block.codes[this.#base + row] ?? NO_VALUE;
     if (code === NO_VALUE) return null;
     if (code >= 0) return (this.codes ?? this.#formerCodes)?.textOf(code) ?? null;
     if (this.#type === "timestamp") {
@@ -121,27 +121,26 @@ export class ColumnTally {
       return this.#writtenOf.toString("latin1", from + 1, from + 1 + (this.#writtenOf[from] ?? 0));
     }
     // Behind its type and length.
-    const start = this.#block.startOf(row, place) + 5;
-    const end = this.#block.endOf(row, place);
+    const start = this.#block.startOf(row, this.#place) + 5;
+    const end = this.#block.endOf(row, this.#place);
     return end - start > bytesMax ? null : this.#block.bytes.buffer.toString("utf8", start, end);
   }
 
   /** Counts the block's rows. */
   count(): void {
-    const { entries, entryRows, entryParts, parts } = this.#block;
+    const { entries, entryRows, entryParts, parts, codes, numbers, highs, lows } = this.#block;
     const { isNumeric } = this;
-    const [codesOf, numbersOf, highs, lows] = [this.#codesOf, this.#numbersOf, this.#highs, this.#lows];
     const counts = this.#parts;
     counts.reserve(parts);
     for (let i = this.#counted; i < entries; i++) {
-      const row = entryRows[i] ?? 0;
+      const at = this.#base + (entryRows[i] ?? 0);
       const part = entryParts[i] ?? 0;
-      const code = codesOf[row] ?? NO_VALUE;
+      const code = codes[at] ?? NO_VALUE;
       if (code >= 0) counts.addCode(part, code);
       else if (code === NO_VALUE) counts.addEmpty(part);
       else {
-        counts.addHash(part, highs[row] ?? 0, lows[row] ?? 0);
-        if (isNumeric) counts.addNumber(part, numbersOf[row] ?? Number.NaN);
+        counts.addHash(part, highs[at] ?? 0, lows[at] ?? 0);
+        if (isNumeric) counts.addNumber(part, numbers[at] ?? Number.NaN);
       }
     }
     this.#counted = entries;

@@ -21,6 +21,13 @@ export class RowBlock {
   readonly hashes = new Float64Array(BLOCK_ROWS);
   /** Where the cells of all its rows are, in the one spelling of their values. */
   readonly bytes: RowBytes;
+  /** How many rows it may have. */
+  readonly rowsMax: number;
+  /** Of each cell, column by column: the code of its value, and where it has none, its hash and its number. That of a row is at `placeOf` its column + row. */
+  readonly codes: Int32Array;
+  readonly highs: Int32Array;
+  readonly lows: Int32Array;
+  readonly numbers: Float64Array;
   readonly #rowSpots: number;
   /** Row by row: where the first cell begins, and where each cell ends. */
   readonly #spots: Int32Array;
@@ -28,6 +35,12 @@ export class RowBlock {
   constructor(bytes: RowBytes, columns: number, rowsMax: number) {
     this.bytes = bytes;
     this.#rowSpots = columns + 1;
+    this.rowsMax = rowsMax;
+    const cells = rowsMax * columns;
+    this.codes = new Int32Array(cells);
+    this.highs = new Int32Array(cells);
+    this.lows = new Int32Array(cells);
+    this.numbers = new Float64Array(cells);
     this.#spots = new Int32Array(rowsMax * this.#rowSpots);
   }
 

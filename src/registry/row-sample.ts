@@ -49,7 +49,7 @@ export class RowSample {
 
   constructor(shape: SampleShape) {
     this.#shape = shape;
-    this.#pruneAt = PRUNE_AT * shape.limit;
+    this.#pruneAt = Math.ceil(PRUNE_AT * shape.limit);
   }
 
   /** Whether a row belongs to the sample, as far as is known. @param hash - spread evenly over 0…1 @param slots - groups it is in */
@@ -144,12 +144,12 @@ export class RowSample {
     }
     this.#rows = kept;
     this.#texts.length = kept * texts;
-    this.#pruneAt = Math.max(PRUNE_AT * limit, PRUNE_AT * kept);
+    this.#pruneAt = Math.ceil(PRUNE_AT * Math.max(limit, kept));
   }
 
   #grow(): void {
     const { numbers, attributes } = this.#shape;
-    this.#room = Math.max(256, this.#room * 2);
+    this.#room = Math.min(Math.max(256, this.#room * 2), Math.max(this.#rows, this.#pruneAt) + 1);
     const grown = <T extends Float64Array | Int32Array>(old: T, larger: T): T => {
       larger.set(old);
       return larger;

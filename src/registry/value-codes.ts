@@ -10,6 +10,13 @@ export const VALUES_MAX = 1000;
 const SPELLINGS_MAX = 2 * VALUES_MAX;
 /** Of all that is kept of a column's values. */
 const TEXT_MAX = 256 * 1024;
+/** What is known of a spelling. */
+const SPELLED = 6;
+const CODE = 1;
+const FROM = 2;
+const TO = 3;
+const CANONICAL = 4;
+const CANONICAL_TO = 5;
 /** Type and length, which stand before a text in its row. */
 const TEXT_HEAD = 5;
 
@@ -41,14 +48,12 @@ export class ValueCodes {
   readonly #codeOfNumber = new Map<number, number>();
 
   #spellings = 0;
-  /** By spelling: hash of the cell, code of its value, and four places in `#bytes`: of the cell from and to, of the canonical bytes from and to. */
-  #hashes = new Int32Array(8);
-  #codes = new Int32Array(8);
-  #places = new Int32Array(32);
+  /** By spelling, beside each other: hash of the cell, code of its value, where it begins and ends in `#bytes`, where its canonical bytes do. */
+  #spelled = new Int32Array(8 * SPELLED);
   #bytes = Buffer.alloc(128);
   #filled = 0;
   /** Spellings by hash, from 1; 0 is a free place. */
-  #table = new Int32Array(32);
+  #table = new Int32Array(16);
   #textLength = 0;
   /** Of the cell that was sought last. */
   #hash = 0;
@@ -63,23 +68,23 @@ export class ValueCodes {
     const hash = hashOf(view, start, end);
     this.#hash = hash;
     const table = this.#table;
-    const hashes = this.#hashes;
-    const places = this.#places;
+    const spelled = this.#spelled;
     const known = this.#bytes;
     const mask = table.length - 1;
     search: for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const spelling = (table[slot] ?? 0) - 1;
       if (spelling < 0) return -1;
-      if (hashes[spelling] !== hash) continue;
-      const from = places[spelling * 4] ?? 0;
-      if ((places[spelling * 4 + 1] ?? 0) - from !== end - start) continue;
+      const record = spelling * SPELLED;
+      if (spelled[record] !== hash) continue;
+      const from = spelled[record + FROM] ?? 0;
+      if ((spelled[record + TO] ?? 0) - from !== end - start) continue;
       for (let at = start, other = from; at < end; at++, other++) if (bytes[at] !== known[other]) continue search;
       return spelling;
     }
   }
 
   codeOf(spelling: number): number {
-    return this.#codes[spelling] ?? 0;
+    return this.#spelled[spelling * SPELLED + CODE] ?? 0;
   }
 
   numberOf(code: number): number {
@@ -98,8 +103,8 @@ export class ValueCodes {
 
   /** Adds the cell to a row as it was added when it was seen first. */
   repeat(spelling: number, into: RowBytes): void {
-    const from = this.#places[spelling * 4 + 2] ?? 0;
-    const length = (this.#places[spelling * 4 + 3] ?? 0) - from;
+    const from = this.#spelled[spelling * SPELLED + CANONICAL] ?? 0;
+    const length = (this.#spelled[spelling * SPELLED + CANONICAL_TO] ?? 0) - from;
     into.reserve(length);
     const to = into.length;
     const out = into.buffer;
@@ -144,8 +149,8 @@ export class ValueCodes {
   }
 
   #textOfFirst(code: number): string {
-    const first = this.#firsts[code] ?? 0;
-    const text = plainText(this.#type, this.#bytes.toString("utf8", this.#places[first * 4], this.#places[first * 4 + 1]));
+    const first = (this.#firsts[code] ?? 0) * SPELLED;
+    const text = plainText(this.#type, this.#bytes.toString("utf8", this.#spelled[first + FROM], this.#spelled[first + TO]));
     // Numbers are asked for at the end only, and texts for each row of a sample.
     if (this.#type !== "number" && this.#type !== "integer") this.#texts[code] = text;
     return text;
@@ -153,7 +158,7 @@ export class ValueCodes {
 
   #keep({ bytes, start, end, canonical }: WrittenCell, code: number): void {
     const spelling = this.#spellings++;
-    if (spelling === this.#hashes.length) this.#widenSpellings(spelling * 2);
+    if (spelling * SPELLED === this.#spelled.length) this.#widenSpellings(spelling * 2);
     // What stands in the row as it is in the file is kept once.
     const isSame =
       this.#type === "string" || this.#type === "date" || (this.#type === "integer" && canonical.length - TEXT_HEAD === end - start);
@@ -163,10 +168,9 @@ export class ValueCodes {
     if (to > this.#bytes.length) this.#bytes = widened(this.#bytes, Buffer.alloc(Math.max(to, this.#bytes.length * 2)));
     bytes.copy(this.#bytes, from, start, start + written);
     this.#bytes.set(canonical, from + written);
-    this.#places.set([isSame ? from + TEXT_HEAD : from, isSame ? to : from + written, from + written, to], spelling * 4);
+    const [cellFrom, cellTo] = isSame ? [from + TEXT_HEAD, to] : [from, from + written];
+    this.#spelled.set([this.#hash, code, cellFrom, cellTo, from + written, to], spelling * SPELLED);
     this.#filled = to;
-    this.#hashes[spelling] = this.#hash;
-    this.#codes[spelling] = code;
     place(this.#table, this.#hash, spelling);
   }
 
@@ -178,11 +182,9 @@ export class ValueCodes {
   }
 
   #widenSpellings(size: number): void {
-    this.#hashes = widened(this.#hashes, new Int32Array(size));
-    this.#codes = widened(this.#codes, new Int32Array(size));
-    this.#places = widened(this.#places, new Int32Array(size * 4));
-    this.#table = new Int32Array(size * 4);
-    for (let spelling = 0; spelling < size / 2; spelling++) place(this.#table, this.#hashes[spelling] ?? 0, spelling);
+    this.#spelled = widened(this.#spelled, new Int32Array(size * SPELLED));
+    this.#table = new Int32Array(size * 2);
+    for (let spelling = 0; spelling < size / 2; spelling++) place(this.#table, this.#spelled[spelling * SPELLED] ?? 0, spelling);
   }
 }
 
