@@ -86,7 +86,10 @@ test("guardrails that are changed again and again while a release answers are re
     expect(await lender.releases.applyEndpoint(changed(i), ada)).toMatchObject({ ok: true });
     await control.tick();
   }
-  expect((await control.tests(lender.room)).map(({ plan }) => plan.alpha)).toEqual([expect.closeTo(0.0045, 12), expect.closeTo(0.0045, 12)]);
+  expect((await control.tests(lender.room)).map(({ plan }) => plan.alpha)).toEqual([
+    expect.closeTo(0.0045, 12),
+    expect.closeTo(0.0045, 12),
+  ]);
   await lender.applications(30, "first");
   await control.tick();
   for (let i = 0; i < 9; i++) {
