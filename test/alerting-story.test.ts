@@ -13,9 +13,10 @@ import { applied, caughtUp } from "./sinks.ts";
 const RULES = new URL("../deploy/prometheus/rules/", import.meta.url);
 const LOANS = "/v1/endpoints/loans";
 
-/** What this story has nothing of: no day before, no warning of inputs, no rollout, no model that takes memory or fails, no channel. */
+/** What this story has nothing of: no day before, no training data and no first week, no warning of inputs, no rollout, no model that takes memory or fails, no channel. */
 const EMPTY_HERE = [
   "Answers, against the day before A",
+  "Moved from what it was made for A",
   "Warned of, and refused A",
   "Failures A",
   "Memory A",

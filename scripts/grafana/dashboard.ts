@@ -267,6 +267,15 @@ function drift(dashboard: DashboardBuilder): void {
     )
     .withPanel(
       timeseries({
+        title: "Moved from what it was made for",
+        about:
+          "Population stability index of scores, inputs and the mix of groups against what the release was trained on, or its first week: 0.1 is worth a look, 0.25 is a lot.",
+        queries: [{ expr: `max by (release, of, name) (evenkeel_drift_index{${HERE}})`, legend: "{{release}} {{of}} {{name}}" }],
+        unit: "short",
+      }),
+    )
+    .withPanel(
+      timeseries({
         title: "Share beyond what is expected",
         about: "Of the requests that were looked at, by expectation and way of breach. Only what is proven beyond its limit is warned of.",
         queries: [

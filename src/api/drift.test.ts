@@ -90,6 +90,21 @@ test("before the first week is over nothing can be held against it, and a week a
   expect(before.answers.find((one) => one.drift_of === "groups")).toMatchObject({ value: null, reason: "no_profile", against: "previous" });
 });
 
+test("a scrape shows the same index, of inputs that say what group somebody is in only to those who may see groups", async () => {
+  const scrape = async (role: string, grants: readonly string[]) => {
+    const answer = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${await server.token(role, { grants })}` } });
+    return (await answer.text()).split("\n").filter((line) => line.startsWith("evenkeel_drift_"));
+  };
+  const index = (await ask(PSI)).answers.find((one) => one.drift_of === "scores")?.value;
+  const seen = await scrape("analyst", ["protected:read"]);
+  expect(seen).toContain(`evenkeel_drift_index{endpoint="loans",release="r2",of="scores",name="scores"} ${index}`);
+  expect(seen).toContain('evenkeel_drift_detected{endpoint="loans",release="r2",of="scores",name="scores"} 1');
+  expect(seen.some((line) => line.includes('of="input",name="income"'))).toBe(true);
+  // Who applied today is told tomorrow.
+  expect(seen.some((line) => line.includes('of="groups"'))).toBe(false);
+  expect(JSON.stringify(await scrape("viewer", []))).not.toContain('name=\\"education');
+});
+
 test("a reader who may not see groups is told of no token, and of groups by letters", async () => {
   const viewer = await server.as("viewer");
   const { answers } = await viewer.get<EndpointMetricsView>("/v1/endpoints/loans/metrics");

@@ -1,7 +1,15 @@
 /** Metrics of one endpoint, computed from tallies when they are asked for. */
 import { mayDo, type Principal } from "../access/index.ts";
 import { readTotals, type Arm } from "../decisions/index.ts";
-import { readAnswers, readDriftAnswers, readInputAnswers, type MetricAnswer, type Window } from "../monitoring/index.ts";
+import {
+  readAnswers,
+  readDriftAnswers,
+  readInputAnswers,
+  readPublished,
+  withoutOdds,
+  type MetricAnswer,
+  type Window,
+} from "../monitoring/index.ts";
 import type { Registry } from "../registry/index.ts";
 import { metricTerms, placesOf, readInputProfile, type EndpointRoom, type ReleaseInfo, type Releases } from "../releases/index.ts";
 import type { Issue } from "../std.ts";
@@ -33,7 +41,7 @@ export const endpointMetricsRoutes = (parts: EndpointMetricsParts) => (app: Serv
       schema: {
         summary: "Metrics of one release, by group",
         description:
-          "Computed from tallies, for one look at one window: to watch all the time, use guardrails. What can't be computed is null with a reason. Readers without protected:read get letters for groups, whole days, and no small cells.",
+          "Computed from tallies, for one look at one window: to watch all the time, use guardrails. What can't be computed is null with a reason. Readers without protected:read get letters for groups, no small cells, and windows that can't be subtracted from each other: of days that are over, joined until no group is small.",
         tags: ["endpoints"],
         params: EndpointParams,
         querystring: MetricsQuery,
@@ -67,10 +75,18 @@ async function metricsView(
   const terms = metricTerms(spec.metrics, release.bundle.scorer.kind);
   const { metrics, service, inputs, drift } = metricsAsked(query.metric, issues);
   const sets = tablesAsked(query.by, Object.keys(declared), terms.intersections, issues);
-  const window = windowAsked(query, nowMs, !seesGroups, issues);
+  const asked = windowAsked(query, nowMs, !seesGroups, issues);
   if (issues.length > 0) throw new ProblemError("invalid", undefined, issues.slice(0, 20));
   const arm = query.arm ?? armOf(room, release);
   const favourable = Object.keys(spec.actions).filter((action) => spec.actions[action]?.favourable);
+  const published = seesGroups
+    ? null
+    : await readPublished(
+        store.db,
+        { endpoint: room.name, declared, sets, k: terms.smallCell, favourable: new Set(favourable), period: daysOf(asked, nowMs) },
+        [{ release: release.id, arm }],
+      );
+  const window = published ? published.decisions.window : asked;
   const found = await readAnswers(store.db, {
     endpoint: room.name,
     release: release.id,
@@ -82,7 +98,7 @@ async function metricsView(
     service,
     terms,
     favourable: new Set(favourable),
-    hideBelow: seesGroups ? null : terms.smallCell,
+    published,
   });
   const profile = await readInputProfile(store.db, release.id);
   const against = query.against ?? ((profile?.dataset ?? null) === null ? "launch" : "training");
@@ -96,7 +112,10 @@ async function metricsView(
     names: inputs,
     nowMs,
   });
-  const ofInputs = allInputs.filter(({ answer }) => seesGroups || !tellsOfGroups(room, answer.feature ?? ""));
+  const hidden = published ? published.decisions.hidden : null;
+  const ofInputs = allInputs
+    .filter(({ answer }) => seesGroups || !tellsOfGroups(room, answer.feature ?? ""))
+    .map(({ answer, window: of }) => ({ answer: withoutOdds(answer, hidden), window: of }));
   const moved = await readDriftAnswers(store.db, {
     endpoint: room.name,
     release: release.id,
@@ -109,7 +128,7 @@ async function metricsView(
     against,
     trained: await trainedOn({ store, registry }, { release: release.id, profile, declared }),
     nowMs,
-    isHidden: seesGroups ? null : () => true,
+    hidden,
   });
   const names = namesIn(room, principal);
   const inWords = (of: Window | undefined) => ({
@@ -128,8 +147,24 @@ async function metricsView(
     against,
     trainedOn: profile?.dataset ?? null,
     answers: [...found, ...ofInputs, ...moved].map(({ answer, window: of }) => ({ ...withNames(answer, names), window: inWords(of) })),
-    notices: [...new Set(found.flatMap(({ answer }) => noticeOf(withNames(answer, names))))],
+    notices: [...(published ? [BY_STRETCHES] : []), ...new Set(found.flatMap(({ answer }) => noticeOf(withNames(answer, names))))],
   };
+}
+
+const DAY_MINUTES = 1440;
+const DAYS_MAX = 400;
+/** A quarter. */
+const DAYS_UNLESS_ASKED = 91;
+const BY_STRETCHES =
+  "For readers who may not see groups: of days that are over (UTC), as many together as it takes that no group is small, and outcomes of whole months.";
+
+/** Days that are over; their number is bounded, since all of them are read to see whether any has a small group. */
+function daysOf(asked: Window | undefined, nowMs: number): { readonly fromDay: number; readonly toDay: number } {
+  const today = Math.floor(nowMs / MINUTE_MS / DAY_MINUTES);
+  const toDay = Math.min(today, Math.floor((asked?.toMinute ?? today * DAY_MINUTES) / DAY_MINUTES));
+  const fromMinute = asked?.fromMinute ?? null;
+  const fromDay = fromMinute === null ? toDay - DAYS_UNLESS_ASKED : Math.max(fromMinute / DAY_MINUTES, toDay - DAYS_MAX);
+  return { fromDay: Math.min(fromDay, toDay), toDay };
 }
 
 function liveOf(room: EndpointRoom): ReleaseInfo {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpoint } from "../../test/lender.ts";
 import { freshServer, problemOf, type FreshServer } from "../../test/server.ts";
 import type { EvenkeelClient } from "../client.ts";
+import { systemRuntime } from "../store/index.ts";
 import type { DecisionReplyView } from "./decision-routes.ts";
 import type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 
@@ -12,8 +13,11 @@ let analyst: EvenkeelClient;
 let viewer: EvenkeelClient;
 const PATH = "/v1/endpoints/loans/metrics";
 
+/** The server's clock goes ahead by so much. */
+let aheadMs = 0;
 beforeAll(async () => {
-  server = await freshServer();
+  const system = systemRuntime();
+  server = await freshServer({ runtime: { ...system, clock: { ...system.clock, nowMs: () => system.clock.nowMs() + aheadMs } } });
   const groups = { education: ["university", "high_school"], sex: ["female", "male"] };
   const spec = {
     ...endpoint,
@@ -81,8 +85,15 @@ test("nothing in an answer is NaN, infinite or a 0 that means unknown: there is 
   expect(find(view, "true_positive_rate", {})).toMatchObject({ value: null, reason: "no_outcomes" });
 });
 
-test("a reader who may not see groups gets letters, and neither the four unknown nor what would give them away", async () => {
+test("a reader who may not see groups gets letters once the week is over, and neither the four unknown nor what would give them away", async () => {
+  // Today grows person by person: what one look has more than the one before is one person's answer.
+  const now = await ask(viewer, { by: "education" });
+  expect(find(now, "selection_rate", {})).toMatchObject({ value: null, reason: "no_decisions" });
+  aheadMs += 8 * 86_400_000;
   const view = await ask(viewer, { by: "education" });
+  aheadMs = 0;
+  expect(find(view, "selection_rate", {})).toMatchObject({ numerator: { n: 124 } });
+  expect(view.notices[0]).toContain("days that are over");
   const text = JSON.stringify(view);
   expect(text).not.toContain("university");
   expect(text).not.toContain("high_school");

@@ -1,12 +1,14 @@
 /** `GET /metrics`: what Prometheus scrapes. Names of declared things only, nothing about people; groups by letters, unless the token may see them. */
 import { Type } from "typebox";
-import { reaches, type Principal } from "../access/index.ts";
+import { mayDo, reaches, type Principal } from "../access/index.ts";
 import type { DecisionLog, Sinks } from "../decisions/index.ts";
 import { EXPOSITION_CONTENT_TYPE, exposition, type Alerts } from "../monitoring/index.ts";
+import type { Registry } from "../registry/index.ts";
 import { TransitionCounts, type Drills, type GuardrailControl, type Incidents, type Releases } from "../releases/index.ts";
 import type { Gateway } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 import { controlled } from "./metrics/control.ts";
+import { DriftGauges } from "./metrics/drift.ts";
 import { familiesOf, type Collected } from "./metrics/families.ts";
 import { GuardrailGauges } from "./metrics/guardrails.ts";
 import { expected, type InputParts } from "./metrics/inputs.ts";
@@ -24,6 +26,7 @@ export interface MetricsParts extends InputParts, Omit<ProcessParts, "clock" | "
   readonly store: Pick<Store, "db" | "runtime">;
   readonly log: DecisionLog;
   readonly gateway: Gateway;
+  readonly registry: Pick<Registry, "datasets">;
   readonly releases: Releases;
   readonly control: GuardrailControl;
   readonly incidents: Incidents;
@@ -63,6 +66,7 @@ function collector(parts: MetricsParts): (principal: Principal) => Promise<strin
   const { version, store, releases, control, sinks } = parts;
   const transitions = new TransitionCounts(store.db);
   const guardrails = new GuardrailGauges(control);
+  const drift = new DriftGauges(parts);
   const { clock } = store.runtime;
   return async (principal) => {
     const rooms = releases.rooms().filter(({ name }) => reaches(principal, name));
@@ -72,6 +76,7 @@ function collector(parts: MetricsParts): (principal: Principal) => Promise<strin
       ...(await controlled({ ...parts, transitions }, rooms)),
       ...(await guardrails.collect(rooms, (room) => namesIn(room, principal))),
       ...(await expected(parts, rooms)),
+      ...(await drift.collect(rooms, mayDo(principal, "protected:read"))),
       ...scoring(parts, rooms),
       ...(principal.endpoints === null ? await ofProcess({ ...parts, clock }) : nothingOfProcess),
       ...(principal.endpoints === null ? await told(parts) : { evenkeel_alert_notices: [] }),

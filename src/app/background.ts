@@ -65,7 +65,7 @@ export async function startBackground(start: Start, foundations: Foundations): P
   lifetime.onEnd(() => reasons.settled());
   const redress = new Redress({ store, releases, incidents });
   const rollbacks = new Rollbacks({ store, releases, incidents });
-  const evaluator = new GuardrailEvaluator(store, { storeEveryMs: EVIDENCE_EVERY_MS });
+  const evaluator = new GuardrailEvaluator(store, { storeEveryMs: EVIDENCE_EVERY_MS, audit, onTrouble: telling("guardrails") });
   lifetime.onEnd(() => evaluator.flush().catch(telling("guardrails")));
   const control = new GuardrailControl({ store, releases, incidents, evaluator, rollbacks });
   const failures = new FailureControl({ releases, rollbacks });

@@ -10,8 +10,9 @@ usage: evenkeel metrics <endpoint> [--by <attributes>] [--metric <names>] [--fro
 
 For one look at one window; guardrails watch all the time. A dash is no number: why stands beside it. Attributes are separated by commas,
 several together by a slash. Inputs, scores and the mix of groups are compared with the release's training data, with its first week
-(--against launch), or with the same time a week before (--against previous); where training data says nothing, with the first week. Without --from and --to: everything that was counted. Readers without protected:read get letters for groups,
-whole days, and no small cells. What each metric means: docs/metrics.md.
+(--against launch), or with the same time a week before (--against previous); where training data says nothing, with the first week. Without
+--from and --to: everything that was counted. Readers without protected:read get letters for groups, no small cells, and days that are over,
+joined until no group is small. What each metric means: docs/metrics.md.
 
 examples:
   evenkeel metrics loans

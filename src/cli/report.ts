@@ -17,7 +17,7 @@ usage: evenkeel report <endpoint> [--from <day>] [--to <day>] [--out <file>] [--
        evenkeel report get <endpoint> <id> [--out <file>] [--force]
 
   --from   first day, YYYY-MM-DD (UTC); 30 days before the end when left out
-  --to     first day that isn't in it; tomorrow when left out (today for a token that may not see groups)
+  --to     first day that isn't in it; tomorrow when left out (for a token that may not see groups, whole weeks and months that are over)
   --out    where to write it; report-<endpoint>-<from>-<to>.html when left out
   --force  write over a file that is there
 

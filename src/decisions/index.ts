@@ -47,10 +47,19 @@ export {
   type RecordedShadow,
   type ReplayableDecision,
 } from "./read-decisions.ts";
-export { readDaily, readPeriod, type DailyRow } from "./read-period.ts";
+export {
+  readDaily,
+  readDailyCells,
+  readDailyOutcomes,
+  readPeriod,
+  type DailyCellRow,
+  type DailyOutcomeRow,
+  type DailyRow,
+} from "./read-period.ts";
 export {
   readFlips,
   readMinutes,
+  readMinutesByDay,
   readOutcomeTotals,
   readTotals,
   readTotalsBySource,

@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import type { Arm } from "./decision-record.ts";
-import type { Reader, TotalRow } from "./read-tallies.ts";
+import type { OutcomeTotalRow, Reader, TotalRow } from "./read-tallies.ts";
 
 const MINUTES_A_DAY = 24 * 60;
 
@@ -57,6 +57,46 @@ export async function readDaily(db: Reader, period: Period): Promise<readonly Da
     .orderBy("action")
     .execute();
   return rows.map((row) => named(row));
+}
+
+/** Decisions and known outcomes of a day, of one release and arm, cell and action. */
+export interface DailyCellRow extends DailyRow {
+  readonly cell: string;
+}
+export interface DailyOutcomeRow extends OutcomeTotalRow {
+  readonly day: number;
+}
+
+/** By day, release, arm, cell and action, oldest first. */
+export async function readDailyCells(db: Reader, period: Period): Promise<readonly DailyCellRow[]> {
+  const day = sql<number>`minute / ${sql.lit(MINUTES_A_DAY)}`;
+  const keys = ["release", "arm", "cell", "action"] as const;
+  const rows = await within(db, period)
+    .select(keys)
+    .select((eb) => [day.as("day"), eb.fn.sum<number>("decisions").as("decisions")])
+    .groupBy(keys)
+    .groupBy(day)
+    .orderBy("day")
+    .execute();
+  return rows.map((row) => named(row));
+}
+
+/** Outcomes of the decisions of each day, whenever they became known. */
+export async function readDailyOutcomes(db: Reader, { endpoint, fromDay, toDay }: Period): Promise<readonly DailyOutcomeRow[]> {
+  const day = sql<number>`minute / ${sql.lit(MINUTES_A_DAY)}`;
+  const keys = ["release", "arm", "cell", "action", "good"] as const;
+  const rows = await db
+    .selectFrom("outcome_tally")
+    .where("endpoint", "=", endpoint)
+    .where("minute", ">=", fromDay * MINUTES_A_DAY)
+    .where("minute", "<", toDay * MINUTES_A_DAY)
+    .select(keys)
+    .select((eb) => [day.as("day"), eb.fn.sum<number>("count").as("count"), eb.fn.sum<number>("corrections").as("corrections")])
+    .groupBy(keys)
+    .groupBy(day)
+    .orderBy("day")
+    .execute();
+  return rows.map((row) => ({ ...named(row), good: row.good === 1 }));
 }
 
 function within(db: Reader, { endpoint, fromDay, toDay }: Period) {

@@ -27,7 +27,7 @@ export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage,
 export { undecidableIssues } from "./decidable.ts";
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
-export { MinuteFold, isInMinutes, type FoldedTest } from "./fold.ts";
+export { MinuteFold, isInMinutes, testsFromTheStart, type FoldedTest } from "./fold.ts";
 export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
@@ -67,18 +67,21 @@ export {
 } from "./sequential-test.ts";
 export { RequestTally } from "./request-tally.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
+export { additionBy, provenGuardrail } from "./spent.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
 export { DRIFT_MEASURES, isDriftMeasure, type DriftMeasure } from "./values/drift.ts";
 export { GROUP_METRICS, groupAnswers, isGroupMetric, type GroupMetricName, type GroupQuestion } from "./values/group-metrics.ts";
-export { countCells, type CellCounts } from "./values/groups.ts";
+export { countCells, type CellCounts, type GroupTable } from "./values/groups.ts";
 export { INPUT_METRICS, isInputMetric, type InputMetricName, type InputReference } from "./values/input-answers.ts";
 export { OTHER_WRITERS, trainedMix } from "./values/mix-drift.ts";
-export { readDriftAnswers, type Trained } from "./values/read-drift.ts";
+export { readDriftAnswers, withoutOdds, type Trained } from "./values/read-drift.ts";
+export { readPublished, type Published, type PublishedPart } from "./values/read-published.ts";
 export { readInputAnswers } from "./values/read-inputs.ts";
 export { readAnswers, type MetricsQuestion, type WindowedAnswer } from "./values/read-answers.ts";
 export { readCells, type Window } from "./values/read-cells.ts";
-export { hiddenGroups, withoutSmallCells } from "./values/small-cells.ts";
+export { edgeBefore, isEdge } from "./values/spans.ts";
+export { hiddenIn, keyOf as groupKey, withoutSmallCells, type Hidden } from "./values/small-cells.ts";
 export { SERVICE_METRICS, isServiceMetric, latencyQuantile, type ServiceMetricName } from "./values/service.ts";
 export type { Labels, Terms } from "./values/rates.ts";
 export {

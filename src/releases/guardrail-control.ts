@@ -119,7 +119,7 @@ export class GuardrailControl {
   /** Whether a breach from before the start still waits for what its guardrail demands. */
   async #isUnhandled(breach: Breach): Promise<boolean> {
     if (breach.armClass === "shadow" || breach.action === "warn" || breach.action === "hold") return false;
-    return (await this.#parts.incidents.unsettled(this.#parts.store.db, breach.endpoint, breach.release)) === undefined;
+    return !(await this.#parts.incidents.isKnown(this.#parts.store.db, breach));
   }
 
   async #act(room: EndpointRoom, breach: Breach): Promise<void> {

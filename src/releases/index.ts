@@ -18,12 +18,15 @@ export { simulateGuardrails, simulationQuestion, type SimulatedTest, type Simula
 export { AlertConditions, guardrailsTelling } from "./alert-conditions.ts";
 export {
   breachIn,
+  movesFrom,
+  saidStates,
   type CandidateTried,
   type Incident,
   type IncidentBody,
   type IncidentEvent,
   type IncidentHead,
   type IncidentState,
+  type SaidState,
 } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { InputProfiles, readInputProfile } from "./input-profiles.ts";

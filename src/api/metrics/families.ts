@@ -131,6 +131,21 @@ export const NUMBERS = {
     labels: ["endpoint", "expectation", "breach"],
     help: "1 for what was proven today (UTC) to breach its limit, the same from every process.",
   },
+  evenkeel_drift_index: {
+    type: "gauge",
+    labels: ["endpoint", "release", "of", "name"],
+    help: "Population stability index of scores and of each input yesterday and today (UTC), and of the mix of groups in the last seven days that are over, against what the release was trained on, or its first week; none where there is nothing to compare with.",
+  },
+  evenkeel_drift_detected: {
+    type: "gauge",
+    labels: ["endpoint", "release", "of", "name"],
+    help: "1 where that index is at least 0.1 and hardly chance; none where people are too few to say.",
+  },
+  evenkeel_writers_with_another_mix: {
+    type: "gauge",
+    labels: ["endpoint", "release", "attribute"],
+    help: "Tokens, of up to twenty and the rest, that sent another mix of groups than the release was trained on, in the last seven days that are over; none where one token sends everything.",
+  },
   // Models
   evenkeel_scorer_up: {
     type: "gauge",

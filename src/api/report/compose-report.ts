@@ -2,7 +2,7 @@
 import type { Audit, Principal } from "../../access/index.ts";
 import { mayDo } from "../../access/index.ts";
 import { armClassOf, readDaily, readOutcomeTotals, readPeriod, type DailyRow, type TotalRow } from "../../decisions/index.ts";
-import { countCells, wilson, type ExpectationWatch } from "../../monitoring/index.ts";
+import { countCells, hiddenIn, readPublished, wilson, type ExpectationWatch, type Published } from "../../monitoring/index.ts";
 import type { Redress } from "../../redress/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import { madeOf, metricTerms, placesOf, type Drills, type EndpointRoom, type IncidentHead, type Transition } from "../../releases/index.ts";
@@ -83,7 +83,12 @@ export async function composeReport(
   const nameOf = (release: ReleaseId) => (room.releases.has(release) ? room.nameOf(release) : release);
   const decisions = decisionsView(room, { rows, daily, favourable, nameOf, period, smallCell: seesGroups ? 0 : terms.smallCell });
   const declared = spec.groups ?? {};
-  const question = { declared, terms, names };
+  const sets = [...Object.keys(declared).map((attribute) => [attribute]), ...terms.intersections];
+  const published = seesGroups
+    ? null
+    : await readPublished(store.db, { endpoint: room.name, declared, sets, k: terms.smallCell, favourable, period }, placesIn(serving));
+  const told = published && (isAllOf(period, published) ? published : NOTHING);
+  const question = { declared, terms, names, published: told };
   // By release and by group a reader who may not see groups could subtract one table from another.
   const alone = seesGroups ? mostServing(serving).slice(0, RELEASES_BY_GROUP) : [];
   const groups = [
@@ -127,7 +132,7 @@ export async function composeReport(
     transitions: transitions.slice(0, TRANSITIONS_MAX).map((one) => transitionView(room, one, names)),
     moreTransitions: Math.max(0, transitions.length - TRANSITIONS_MAX),
     releases: await releasesIn(parts, room, mostServing(rows)),
-    drift: await driftTables(store, room, { period, serving, nowMs, seesGroups }),
+    drift: await driftTables(parts, room, { period, serving, nowMs, sets, favourable, names, hidden: told && told.decisions.hidden }),
     inputs: await inputsIn(parts, room, within),
     inputWarnings: (await expectations.warnings(room.name, period.fromDay))
       .filter(({ atMs }) => atMs < within.toMs)
@@ -172,6 +177,12 @@ function decisionsView(
   };
   const places = Map.groupBy(rows, ({ release, arm }) => `${release}\0${arm}`);
   const days = Map.groupBy(daily, ({ day }) => day);
+  const ofDay = (day: number) => (days.get(day) ?? []).reduce((total, row) => total + row.decisions, 0);
+  // The sum of all days is shown: one hidden alone could be worked out.
+  const hiddenDays = hiddenIn(
+    Array.from({ length: toDay - fromDay }, (_, i) => ofDay(fromDay + i)),
+    smallCell,
+  );
   return {
     total: sum(serving, "decisions"),
     repeats: sum(serving, "decisions") - sum(serving, "counted"),
@@ -207,11 +218,11 @@ function decisionsView(
     days: Array.from({ length: toDay - fromDay }, (_, i) => {
       const day = fromDay + i;
       const of = days.get(day) ?? [];
-      const n = of.reduce((total, row) => total + row.decisions, 0);
+      const n = ofDay(day);
       const x = of.filter(({ action }) => favourable.has(action)).reduce((total, row) => total + row.decisions, 0);
       const releases = new Map<string, number>();
       for (const { release, decisions } of of) releases.set(nameOf(release), (releases.get(nameOf(release)) ?? 0) + decisions);
-      return { day: dayText(day), decisions: n, favourable: n > 0 && n < smallCell ? null : x, releases: Object.fromEntries(releases) };
+      return { day: dayText(day), decisions: n, favourable: hiddenDays.has(i) ? null : x, releases: Object.fromEntries(releases) };
     }),
   };
 }
@@ -221,6 +232,18 @@ function rateFigure(x: number, n: number): Figure {
   if (n === 0) return { value: null, low: null, high: null, why: "no_decisions" };
   const [low, high] = wilson({ n, k: x });
   return { value: x / n, low, high, why: null };
+}
+
+/** Where the days told to such a reader are others than those of the report, whatever it says of groups could be subtracted from them. */
+const isAllOf = ({ fromDay, toDay }: ReportPeriod, { decisions: { window } }: Published): boolean =>
+  window.fromMinute === fromDay * MINUTES_A_DAY && window.toMinute === toDay * MINUTES_A_DAY;
+const nothing = { window: { fromMinute: 0, toMinute: 0 }, hidden: { groups: () => true, total: true }, few: new Set<string>() };
+const NOTHING: Published = { decisions: nothing, outcomes: nothing };
+
+/** Releases and where they answered. */
+function placesIn(rows: readonly TotalRow[]): readonly Pick<TotalRow, "release" | "arm">[] {
+  const places = Map.groupBy(rows, ({ release, arm }) => `${release}\0${arm}`);
+  return [...places.values()].flatMap(([first]) => (first ? [first] : []));
 }
 
 /** Releases with the most decisions first. */

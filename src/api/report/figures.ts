@@ -45,6 +45,8 @@ export function reasonText(reason: string | null): string {
       return "too few in the reference group";
     case "reference_zero":
       return "nobody of the reference is favoured";
+    case "no_profile":
+      return "nothing to compare with";
     case "suppressed":
       return "hidden: too few";
     default:

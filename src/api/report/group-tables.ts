@@ -1,12 +1,14 @@
 /** Tables of how groups fared, from the counts of a period. Pure. */
 import {
   groupAnswers,
-  hiddenGroups,
+  groupKey,
   withoutSmallCells,
   type CellCounts,
   type GroupMetricName,
+  type GroupTable,
   type GroupValues,
   type MetricAnswer,
+  type Published,
 } from "../../monitoring/index.ts";
 import type { MetricTerms } from "../../releases/index.ts";
 import { UNKNOWN_GROUP } from "../../decisions/index.ts";
@@ -31,15 +33,24 @@ export interface GroupTablesQuestion {
   readonly declared: Readonly<Record<string, readonly string[]>>;
   readonly terms: MetricTerms;
   readonly names: GroupNames;
+  /** What a reader who may not see groups gets of the period; null for others. */
+  readonly published: Published | null;
+}
+
+/** Outcomes are told by whole months: of another period those of every group are few. */
+function fewIn({ decisions, outcomes }: Published, tables: readonly GroupTable[]): ReadonlySet<string> {
+  const isSamePeriod = decisions.window.fromMinute === outcomes.window.fromMinute && decisions.window.toMinute === outcomes.window.toMinute;
+  return isSamePeriod ? outcomes.few : new Set(tables.flatMap(({ rows }) => rows.map(({ group }) => groupKey(group))));
 }
 
 /** One table for each attribute and declared intersection. */
-export function groupTables(cells: readonly CellCounts[], { scope, declared, terms, names }: GroupTablesQuestion): GroupTableView[] {
+export function groupTables(
+  cells: readonly CellCounts[],
+  { scope, declared, terms, names, published }: GroupTablesQuestion,
+): GroupTableView[] {
   const sets = [...Object.keys(declared).map((attribute) => [attribute]), ...terms.intersections];
   const { tables, answers } = groupAnswers(cells, { declared, sets, metrics: METRICS, terms });
-  const shown = names.areVisible
-    ? answers
-    : withoutSmallCells(answers, tables, hiddenGroups(cells, declared, sets, terms.smallCell), terms.smallCell);
+  const shown = published ? withoutSmallCells(answers, tables, published.decisions.hidden, fewIn(published, tables)) : answers;
   const of = (metric: GroupMetricName) => shown.filter((answer) => answer.metric === metric);
   return tables
     .filter(({ attributes }) => attributes.length > 0)

@@ -26,7 +26,7 @@ export function limitsOf({ isOver, showsGroups, smallCell, labels, groups, decis
       : []),
     "Equal chances for good cases, for bad cases, and equal meaning of a favourable answer can't all hold where groups differ in how things turn out and answers aren't perfect.",
     "Guardrails on favourable answers don't see wrong outcomes; those on outcomes see them only once outcomes arrive, which takes as long as it takes.",
-    "Drift is between distributions, input by input: it doesn't see inputs that move together, nor whether what they mean has changed. It is information, and rolls nothing back.",
+    "Drift is between distributions, one by one: it doesn't see inputs that move together, nor whether what they mean has changed. Who applies can differ from the training data for good reasons, and so can one token's applicants from another's. It is information, and rolls nothing back.",
     "Days are those of UTC. Outcomes and groups that arrive later belong to the day of their decision: made again later, a report on the same period can differ.",
     "Answers of shadows reached nobody, and what was asked of a release by name to try it is no decision about a person: neither is counted as one.",
     ...(showsGroups

@@ -15,7 +15,7 @@ const count = (value: number | null): string => (value === null ? "hidden" : who
 
 /** The findings, in the order in which a committee asks for them. */
 export function inShort(report: ReportView): Markup {
-  const { decisions: made, groups: tables, guardrails, incidents, inputWarnings, showsGroups } = report;
+  const { decisions: made, groups: tables, guardrails, incidents, inputWarnings, drift, showsGroups } = report;
   const rate = made.favourable.rate;
   const breached = guardrails.filter(({ state }) => state === "breached").length;
   const waiting = guardrails.filter(({ state }) => state === "no-data" || state === "not-comparable").length;
@@ -32,12 +32,30 @@ export function inShort(report: ReportView): Markup {
     incidents.length === 0
       ? "No incident was opened."
       : `${plural(incidents.length, "incident")} opened; ${plural(rollbacks, "automatic rollback")}.`,
+    ...driftLines(drift),
     ...(inputWarnings.length > 0 ? [`${plural(inputWarnings.length, "warning")} that inputs were not as expected.`] : []),
     ...(showsGroups ? [] : ["Groups are called by letters here and small ones are hidden: this reader may not see protected attributes."]),
   ];
   return html`<ul>
     ${lines.map((line) => html`<li>${line}</li>`)}
   </ul>`;
+}
+
+/** What has moved, by name; nothing where nothing has. */
+function driftLines(all: ReportView["drift"]): readonly string[] {
+  return all.flatMap(({ release, moved, rows, writers }) => {
+    const drifting = [
+      ...moved
+        .filter(({ status }) => status === "drift")
+        .map(({ what }) => (what === "scores" ? "scores" : `mix of ${what.replaceAll("/", " and ")}`)),
+      ...rows.filter(({ status }) => status === "drift").map(({ input }) => input),
+    ];
+    const tokens = new Set(writers.filter(({ status }) => status === "drift").map(({ writer }) => writer)).size;
+    return [
+      ...(drifting.length === 0 ? [] : [`Drift of ${release}: ${drifting.join(", ").replaceAll("_", " ")}.`]),
+      ...(tokens === 0 ? [] : [`${plural(tokens, "token")} sent ${release} another mix of groups than it was made for.`]),
+    ];
+  });
 }
 
 function smallestText({ attributes, smallest, reference, referenceMode }: GroupTableView): string {

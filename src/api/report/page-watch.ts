@@ -2,7 +2,8 @@
 import { actionText, chance, moment, percent, plural, reasonText, stateText, whole } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
 import type { ReportIncidentView, ReportView } from "./report-view.ts";
-import { column, number, table, tag, type Cell } from "./tables.ts";
+import { code, column, number, table, tag, type Cell } from "./tables.ts";
+import { spread } from "./plots.ts";
 
 const kindOf = (state: string) =>
   state === "ok" ? "ok" : state === "breached" ? "bad" : state === "watched" || state === "paused" ? "watch" : "idle";
@@ -131,51 +132,105 @@ export function inputs(report: ReportView): Markup {
 }
 
 function drift({ drift: all }: ReportView): Markup {
-  if (all.length === 0)
-    return html`<p>Inputs of the releases that answered were not counted in this period: nothing can be said of drift.</p>`;
-  const share = (value: number | null): string => (value === null ? "–" : percent(value));
+  if (all.length === 0) return html`<p>Nobody was decided about in this period: nothing can be said of drift.</p>`;
   return html`<p>
-      The population stability index (PSI) says how much the bars of an input would have to be rearranged to be those of the reference; a
-      drift is told where it is 0.1 or more and hardly chance (q at most 0.01 over the inputs of the table).
+      The population stability index (PSI) says how much the bars of a distribution would have to be rearranged to be those of the
+      reference; a drift is told where it is 0.1 or more and hardly chance (q at most 0.01 over what is looked at together). Grey bars are
+      the reference, the line is this period.
     </p>
-    ${all.map((one) =>
-      table(
-        `Inputs of ${one.release} (${one.arm}) against ${one.trainedOn ?? "its own first week"}${one.hidden > 0 ? `; ${plural(one.hidden, "input")} left out, which tell of protected attributes` : ""}`,
-        [
-          column("Input"),
-          number("PSI"),
-          number("q"),
-          column("Drift"),
-          number("Missing"),
-          number("Of another type"),
-          number("Out of range"),
-          number("New values"),
-          number("Median, times"),
-        ],
-        one.rows.map((row): Cell[] => [
-          row.input,
-          row.psi === null ? reasonText(row.why) : row.psi.toFixed(3),
-          chance(row.qValue),
-          driftTag(row),
-          share(row.missing),
-          share(row.invalidType),
-          share(row.outOfRange),
-          share(row.newCategory),
-          row.unitChange === null ? "–" : row.unitChange.toFixed(2),
-        ]),
-      ),
-    )}`;
+    ${all.map((one) => html`${moved(one)}${writers(one)}${one.rows.length === 0 ? null : drifted(one)}`)}
+    ${
+      all.every(({ rows }) => rows.length === 0)
+        ? html`<p>Inputs of the releases that answered were not counted in this period: nothing can be said of their drift.</p>`
+        : null
+    }`;
+}
+
+type DriftTable = ReportView["drift"][number];
+
+const referenceText = (against: DriftTable["moved"][number]["against"], trainedOn: string | null): string =>
+  against === "training" ? (trainedOn ?? "the training data") : against === "launch" ? "its own first week" : "the week before";
+
+function moved({ release, arm, trainedOn, moved: rows }: DriftTable): Markup {
+  return table(
+    `Scores of ${release} (${arm}), and who was decided about`,
+    [column("What"), column("Against"), column("Distribution"), number("PSI"), number("Distance"), number("q"), column("Drift")],
+    rows.map((row): Cell[] => [
+      row.what === "scores" ? "Scores" : `Mix of ${row.what.replaceAll("/", " and ").replaceAll("_", " ")}`,
+      referenceText(row.against, trainedOn),
+      spread(row.bars) ?? "–",
+      row.psi === null ? reasonText(row.why) : row.psi.toFixed(3),
+      row.distance === null ? "–" : row.distance.toFixed(3),
+      chance(row.qValue),
+      statusTag(row.status),
+    ]),
+  );
+}
+
+/** Whoever sends only easy cases hides a harm: the mix of all can look as ever. */
+function writers({ release, writers: rows }: DriftTable): Markup | null {
+  if (rows.length === 0) return null;
+  const share = (value: number | null): string => (value === null ? "–" : percent(value));
+  return table(
+    `Whom each token sent to ${release}`,
+    [
+      column("Token"),
+      number("Of the decisions"),
+      number("Favourable"),
+      number("Mean score"),
+      column("Mix of"),
+      number("PSI"),
+      column("Drift"),
+    ],
+    rows.map((row): Cell[] => [
+      code(row.writer),
+      share(row.share),
+      share(row.rate),
+      row.meanScore === null ? "–" : row.meanScore.toFixed(3),
+      row.what.replaceAll("/", " and ").replaceAll("_", " "),
+      row.psi === null ? reasonText(row.why) : row.psi.toFixed(3),
+      statusTag(row.status),
+    ]),
+  );
+}
+
+function drifted(one: DriftTable): Markup {
+  const share = (value: number | null): string => (value === null ? "–" : percent(value));
+  return table(
+    `Inputs of ${one.release} (${one.arm}) against ${referenceText(one.against, one.trainedOn)}${one.hidden > 0 ? `; ${plural(one.hidden, "input")} left out, which tell of protected attributes` : ""}`,
+    [
+      column("Input"),
+      number("PSI"),
+      number("q"),
+      column("Drift"),
+      number("Missing"),
+      number("Of another type"),
+      number("Out of range"),
+      number("New values"),
+      number("Median, times"),
+    ],
+    one.rows.map((row): Cell[] => [
+      row.input,
+      row.psi === null ? reasonText(row.why) : row.psi.toFixed(3),
+      chance(row.qValue),
+      driftTag(row),
+      share(row.missing),
+      share(row.invalidType),
+      share(row.outOfRange),
+      share(row.newCategory),
+      row.unitChange === null ? "–" : row.unitChange.toFixed(2),
+    ]),
+  );
+}
+
+function statusTag(status: string | null): Cell {
+  if (status === "drift") return tag("drift", "watch");
+  if (status === "ok") return tag("none", "ok");
+  return status === "too_few" ? tag("too few to say", "idle") : "–";
 }
 
 function driftTag({ status, alerts }: ReportView["drift"][number]["rows"][number]): Cell {
-  const word =
-    status === "drift"
-      ? tag("drift", "watch")
-      : status === "ok"
-        ? tag("none", "ok")
-        : status === "too_few"
-          ? tag("too few to say", "idle")
-          : "–";
+  const word = statusTag(status);
   return alerts.length === 0 ? word : html`${word}<small>${alerts.map((name) => name.replaceAll("_", " ")).join(", ")}</small>`;
 }
 

@@ -98,6 +98,7 @@ function reportWith(text: string): ReportView {
         endpoint: text,
         kind: "breach",
         state: "open",
+        next: [],
         title: text,
         release: text,
         restored: text,
@@ -151,6 +152,20 @@ function reportWith(text: string): ReportView {
         arm: "live",
         against: "training",
         trainedOn: text,
+        moved: [
+          {
+            what: "scores",
+            against: "training",
+            psi: 0.2,
+            distance: 0.1,
+            why: null,
+            status: "drift",
+            qValue: 0,
+            bars: [{ label: text, n: 3, reference: 4 }],
+          },
+          { what: text, against: "launch", psi: null, distance: null, why: "no_profile", status: null, qValue: null, bars: [] },
+        ],
+        writers: [{ writer: text, what: text, share: 0.3, rate: 1, meanScore: 0.9, psi: 0.4, why: null, status: "drift" }],
         hidden: 1,
         rows: [
           {

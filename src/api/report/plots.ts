@@ -77,3 +77,24 @@ export function ratioScale(figures: readonly Figure[], limit: number): StripScal
     ],
   };
 }
+
+/** How something was spread and is: grey bars before, a line now. Bars are as wide as each other. */
+export function spread(bars: readonly { readonly label: string; readonly n: number; readonly reference: number }[]): Markup | null {
+  const [now, before] = [bars.reduce((sum, { n }) => sum + n, 0), bars.reduce((sum, { reference }) => sum + reference, 0)];
+  if (now === 0 || before === 0) return null;
+  const shares = bars.map(({ label, n, reference }) => ({ label, now: n / now, before: reference / before }));
+  const most = Math.max(...shares.flatMap((one) => [one.now, one.before]));
+  const y = (share: number) => (40 - (share / most) * 38).toFixed(2);
+  const said = shares
+    .map((one) => `${one.label}: ${(one.before * 100).toFixed(1)} % before, ${(one.now * 100).toFixed(1)} % now`)
+    .join("; ");
+  const line = shares.map((one, i) => `${i === 0 ? "M" : "L"}${i * 10} ${y(one.now)}H${(i + 1) * 10}`).join("");
+  return html`<svg class="spread" viewBox="0 0 ${bars.length * 10} 40" preserveAspectRatio="none" role="img" aria-label="${said}">
+    <title>${said}</title>
+    ${shares.map(
+      (one, i) =>
+        html`<rect class="before" x="${i * 10 + 0.5}" y="${y(one.before)}" width="9" height="${((one.before / most) * 38).toFixed(2)}" />`,
+    )}
+    <path class="now" d="${line}" />
+  </svg>`;
+}

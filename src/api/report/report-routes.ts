@@ -1,6 +1,7 @@
 /** Reports on an endpoint and a period, for those who have to answer for it. */
 import { Type, type Static } from "typebox";
 import { actorOf, mayDo, type Principal } from "../../access/index.ts";
+import { edgeBefore, isEdge } from "../../monitoring/index.ts";
 import { err, ok, type Issue, type Result } from "../../std.ts";
 import { EndpointParams } from "../command-body.ts";
 import { iso } from "../iso.ts";
@@ -17,11 +18,18 @@ const DAYS_MAX = 400;
 const DEFAULT_DAYS = 30;
 
 const ReportQuery = Type.Object({
-  from: Type.Optional(Type.String({ maxLength: 40, description: "First day, YYYY-MM-DD (UTC); 30 days before the end when left out" })),
+  from: Type.Optional(
+    Type.String({
+      maxLength: 40,
+      description:
+        "First day, YYYY-MM-DD (UTC); 30 days before the end when left out. Without protected:read a Monday or the first of a month, as is `to`",
+    }),
+  ),
   to: Type.Optional(
     Type.String({
       maxLength: 40,
-      description: "First day that isn't in it; tomorrow when left out, today for readers without protected:read",
+      description:
+        "First day that isn't in it; tomorrow when left out, for readers without protected:read the last Monday or first of a month",
     }),
   ),
   id: Type.Optional(Type.String({ maxLength: 100, description: "A kept report, instead of a period" })),
@@ -148,8 +156,10 @@ export function periodAsked(
     issues.push({ path, expected: "a day (UTC), such as 2026-11-01", got: text });
     return 0;
   };
-  const toDay = day(to, "/to", last);
-  const fromDay = day(from, "/from", () => toDay - DEFAULT_DAYS);
+  // Whoever may not see groups gets whole weeks and months: other periods could be subtracted from each other.
+  const whole = (at: number) => (seesGroups ? at : edgeBefore(at));
+  const toDay = day(to, "/to", whole(last));
+  const fromDay = day(from, "/from", () => whole(toDay - DEFAULT_DAYS));
   if (issues.length > 0) return err(issues);
   if (toDay > last)
     return err([
@@ -160,6 +170,18 @@ export function periodAsked(
       },
     ]);
   if (fromDay >= toDay) return err([{ path: "/from", expected: `a day before ${dayText(toDay)}`, got: from ?? "" }]);
+  const edge = [
+    { at: fromDay, path: "/from", got: from },
+    { at: toDay, path: "/to", got: to },
+  ].find(({ at }) => !seesGroups && !isEdge(at));
+  if (edge)
+    return err([
+      {
+        path: edge.path,
+        expected: "a Monday or the first of a month (UTC), as this token may not see groups",
+        got: edge.got ?? dayText(edge.at),
+      },
+    ]);
   if (toDay - fromDay > DAYS_MAX) return err([{ path: "/from", expected: `at most ${DAYS_MAX} days`, got: `${toDay - fromDay} days` }]);
   return ok({ fromDay, toDay });
 }

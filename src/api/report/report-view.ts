@@ -106,11 +106,36 @@ const DriftRowView = object({
   alerts: Type.Array(Type.String({ description: "Names of the metrics that are beyond their limits" })),
 });
 export type DriftRowView = Static<typeof DriftRowView>;
+/** Scores, or the mix of groups: what they were and what they are. */
+const MovedRowView = object({
+  what: Type.String({ description: "scores, or the attributes whose mix it is" }),
+  against: Type.Enum(["training", "launch", "previous"]),
+  psi: orNull(Type.Number({ description: "Population stability index" })),
+  distance: orNull(Type.Number({ description: "Jensen and Shannon's, between 0 and 1" })),
+  why: Why,
+  status: orNull(Type.String()),
+  qValue: Share,
+  bars: Type.Array(object({ label: Type.String(), n: Type.Integer(), reference: Type.Integer() })),
+});
+export type MovedRowView = Static<typeof MovedRowView>;
+const WriterRowView = object({
+  writer: Type.String({ description: "Id of a token" }),
+  what: Type.String({ description: "The attributes whose mix it is" }),
+  share: Share,
+  rate: Share,
+  meanScore: Share,
+  psi: Share,
+  why: Why,
+  status: orNull(Type.String()),
+});
+export type WriterRowView = Static<typeof WriterRowView>;
 const DriftTableView = object({
   release: Type.String(),
   arm: Type.String(),
   against: Type.Enum(["training", "launch"], { description: "The data it was trained on, or its own first week" }),
   trainedOn: orNull(Type.String()),
+  moved: Type.Array(MovedRowView),
+  writers: Type.Array(WriterRowView, { description: "Empty where one token sent everything, or the reader may not see groups" }),
   hidden: Type.Integer({ description: "Inputs left out, since they tell of protected attributes" }),
   rows: Type.Array(DriftRowView),
 });

@@ -83,10 +83,17 @@ describe("a report", () => {
   test("tells a reader who may not see groups neither their names nor figures of small ones or of single releases", async () => {
     await lender.define(fairRelease(20));
     await lender.applications(40);
-    for (let i = 0; i < 3; i++) await lender.decide({ income: 50, education: "high_school", subject: `late-${i}` });
     await runtime.advance(DAY_MS);
-    const period = { fromDay: today() - 1, toDay: today() };
-    const report = await reports.compose(lender.room, period, viewer, "vera");
+    for (let i = 0; i < 3; i++) await lender.decide({ income: 50, education: "high_school", subject: `late-${i}` });
+    for (let day = 0; day < 2; day++) await runtime.advance(DAY_MS);
+    const rowsOf = async (period: { fromDay: number; toDay: number }) =>
+      (await reports.compose(lender.room, period, viewer, "vera")).groups[0]?.rows.map(({ decisions }) => decisions);
+    const week = { fromDay: Date.parse("2026-01-01") / DAY_MS, toDay: Date.parse("2026-01-05") / DAY_MS };
+    // The three of January 3rd can't be told by what the week has more than its first two days, nor by a day alone.
+    expect(await rowsOf({ ...week, toDay: week.fromDay + 2 })).toEqual([40, 40, 0]);
+    expect(await rowsOf(week)).toEqual([null, null, null]);
+    expect(await rowsOf({ ...week, toDay: week.fromDay + 3 })).toEqual([null, null, null]);
+    const report = await reports.compose(lender.room, week, viewer, "vera");
     const text = JSON.stringify(report) + reportPage(report);
     expect(text).not.toMatch(/high.school|university/);
     expect(report.groups.map(({ scope }) => scope)).toEqual([EVERYBODY]);
@@ -167,10 +174,17 @@ describe("a period", () => {
     const asked = periodAsked(query, now, seesGroups);
     return asked.ok ? undefined : asked.error[0];
   };
-  test("is the last thirty days when nothing is asked, up to today for those who may not see groups", () => {
+  test("is the last thirty days when nothing is asked, for those who may not see groups in whole weeks and months that are over", () => {
     const day = (text: string) => Date.parse(text) / DAY_MS;
     expect(periodAsked({}, now, true)).toEqual({ ok: true, value: { fromDay: day("2026-11-01"), toDay: day("2026-12-01") } });
-    expect(periodAsked({}, now, false)).toEqual({ ok: true, value: { fromDay: day("2026-10-31"), toDay: day("2026-11-30") } });
+    expect(periodAsked({}, now, false)).toEqual({ ok: true, value: { fromDay: day("2026-10-26"), toDay: day("2026-11-30") } });
+    expect(periodAsked({ from: "2026-11-01", to: "2026-11-23" }, now, false)).toMatchObject({ ok: true });
+    expect(issue({ from: "2026-11-03" }, false)).toMatchObject({
+      path: "/from",
+      got: "2026-11-03",
+      expected: expect.stringContaining("Monday"),
+    });
+    expect(issue({ to: "2026-11-29" }, false)).toMatchObject({ path: "/to", got: "2026-11-29" });
   });
   test.each([
     [{ from: "2026-11-31" }, "/from", "2026-11-31"],

@@ -38,6 +38,7 @@ svg{display:block}
 .ends{display:flex;justify-content:space-between;color:var(--text2);font-size:.75rem}
 .strip{width:100%;min-width:8rem;height:1.25rem}
 .strip .axis{stroke:var(--line)}.strip .limit{stroke:var(--bad);stroke-dasharray:3 3}.strip .even{stroke:var(--strong)}.strip .range{fill:var(--s0);opacity:.3}.strip .value{stroke:var(--s0);stroke-width:3}
+.spread{width:9rem;height:2rem}.spread .before{fill:var(--strong)}.spread .now{fill:none;stroke:var(--s0);stroke-width:2;vector-effect:non-scaling-stroke}
 svg line{vector-effect:non-scaling-stroke}
 .s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}.s3{fill:var(--s3)}.s4{fill:var(--s4)}.s5{fill:var(--s5)}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;font-size:.8125rem}

@@ -127,13 +127,15 @@ export const GROUP_METRICS = {
     true,
   ),
   max_calibration_error: scored("The worst band of those with at least 30", scoreMetrics.max_calibration_error, true),
-  estimated_accuracy_score: scored("How often would it be right, were the score honest", scoreMetrics.estimated_accuracy_score),
-  estimated_true_positive_rate: scored("The true positive rate, were the score honest", scoreMetrics.estimated_true_positive_rate),
+  // Estimates need no outcomes; the calibration error beside them does.
+  estimated_accuracy_score: scored("How often would it be right, were the score honest", scoreMetrics.estimated_accuracy_score, true),
+  estimated_true_positive_rate: scored("The true positive rate, were the score honest", scoreMetrics.estimated_true_positive_rate, true),
   estimated_positive_predictive_value: scored(
     "The positive predictive value, were the score honest",
     scoreMetrics.estimated_positive_predictive_value,
+    true,
   ),
-  estimated_roc_auc_score: scored("The area under the curve, were the score honest", scoreMetrics.estimated_roc_auc_score),
+  estimated_roc_auc_score: scored("The area under the curve, were the score honest", scoreMetrics.estimated_roc_auc_score, true),
 } satisfies Record<string, GroupMetric>;
 export type GroupMetricName = keyof typeof GROUP_METRICS;
 

@@ -7,14 +7,15 @@ import { withScores, type CellCounts } from "./groups.ts";
 import { readCells, type CellsFilter, type Window } from "./read-cells.ts";
 import { serviceAnswers, type ServiceMetricName } from "./service.ts";
 import { readTraffic } from "./read-traffic.ts";
-import { hiddenGroups, withoutSmallCells } from "./small-cells.ts";
+import type { Published, PublishedPart } from "./read-published.ts";
+import { suppressed, withoutSmallCells } from "./small-cells.ts";
 
 export interface MetricsQuestion extends GroupQuestion, CellsFilter {
   readonly service: readonly ServiceMetricName[];
   /** Actions that are good for the person. */
   readonly favourable: ReadonlySet<string>;
-  /** Cells of fewer are left out; null for a reader who may see groups. */
-  readonly hideBelow: number | null;
+  /** For a reader who may not see groups: its windows stand for the one that is asked for, which such a question hasn't. */
+  readonly published: Published | null;
 }
 
 /** With the window that was counted: bins are those of whole hours or days, so it may be wider than what was asked for. */
@@ -37,27 +38,41 @@ function widened(window: Window | undefined, toMinutes: number): Window | undefi
 }
 
 export async function readAnswers(db: Store["db"], question: MetricsQuestion): Promise<readonly WindowedAnswer[]> {
+  const { published, metrics } = question;
+  if (!published) return [...(await service(db, question, null)), ...(await ofGroups(db, question, null))];
+  const within = (part: PublishedPart, usesOutcomes: boolean) => ({
+    ...question,
+    window: part.window,
+    metrics: metrics.filter((name) => GROUP_METRICS[name].usesOutcomes === usesOutcomes),
+  });
+  const { decisions, outcomes } = published;
+  return [
+    ...(await service(db, within(decisions, false), decisions)),
+    ...(await ofGroups(db, within(decisions, false), decisions)),
+    ...(await ofGroups(db, within(outcomes, true), outcomes)),
+  ];
+}
+
+async function ofGroups(db: Store["db"], question: MetricsQuestion, part: PublishedPart | null): Promise<readonly WindowedAnswer[]> {
   const coarse = question.metrics.filter((name) => !GROUP_METRICS[name].usesBins);
   const byBin = question.metrics.filter((name) => GROUP_METRICS[name].usesBins);
   const answers: WindowedAnswer[] = [];
   const { window } = question;
-  if (question.service.length > 0) answers.push(...(await service(db, question)));
   if (coarse.length > 0) {
     const cells = await readCells(db, question, question.favourable);
-    answers.push(...shown(cells, question, coarse).map((answer) => ({ answer, window })));
+    answers.push(...shown(cells, { ...question, metrics: coarse }, part).map((answer) => ({ answer, window })));
   }
   if (byBin.length > 0) {
     const days = widened(window, DAY_MINUTES);
     const cells = await readScoredCells(db, { ...question, ...(days ? { window: days } : {}) }, question.favourable);
-    answers.push(...shown(cells, question, byBin).map((answer) => ({ answer, window: days })));
+    answers.push(...shown(cells, { ...question, metrics: byBin }, part).map((answer) => ({ answer, window: days })));
   }
   return answers;
 }
 
-function shown(cells: readonly CellCounts[], question: MetricsQuestion, metrics: GroupQuestion["metrics"]): readonly MetricAnswer[] {
-  const { tables, answers } = groupAnswers(cells, { ...question, metrics });
-  const { declared, sets, hideBelow } = question;
-  return hideBelow === null ? answers : withoutSmallCells(answers, tables, hiddenGroups(cells, declared, sets, hideBelow), hideBelow);
+function shown(cells: readonly CellCounts[], question: GroupQuestion, part: PublishedPart | null): readonly MetricAnswer[] {
+  const { tables, answers } = groupAnswers(cells, question);
+  return part ? withoutSmallCells(answers, tables, part.hidden, part.few) : answers;
 }
 
 async function readScoredCells(db: Store["db"], filter: CellsFilter, favourable: ReadonlySet<string>): Promise<readonly CellCounts[]> {
@@ -68,8 +83,9 @@ async function readScoredCells(db: Store["db"], filter: CellsFilter, favourable:
   return withScores(cells, scores, await readScoreOutcomes(db, { ...of, ...days }));
 }
 
-async function service(db: Store["db"], question: MetricsQuestion): Promise<readonly WindowedAnswer[]> {
+async function service(db: Store["db"], question: MetricsQuestion, part: PublishedPart | null): Promise<readonly WindowedAnswer[]> {
   const { window, endpoint, release, arm, service: names } = question;
+  if (names.length === 0) return [];
   const hours = widened(window, HOUR_MINUTES);
   const of = { endpoint, release, arm };
   const latencies = hours
@@ -79,5 +95,9 @@ async function service(db: Store["db"], question: MetricsQuestion): Promise<read
   const hourly = hours ? await readCells(db, { ...question, window: hours }, question.favourable) : cells;
   const traffic = await readTraffic(db, question);
   const counts = { cells, latencies, traffic, latencySumUs: hourly.reduce((sum, { counts: one }) => sum + one.latencySumUs, 0) };
-  return serviceAnswers(names, counts).map((answer) => ({ answer, window: answer.metric === "latency_seconds" ? hours : window }));
+  return serviceAnswers(names, counts).map((answer) => ({
+    // What few people were told, they were told one by one.
+    answer: answer.metric === "action_rate" && part?.hidden.total ? suppressed(answer) : answer,
+    window: answer.metric === "latency_seconds" ? hours : window,
+  }));
 }

@@ -11,7 +11,7 @@ import {
 } from "../../decisions/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { DeclaredGroups } from "../guardrail.ts";
-import type { GroupValues } from "./answer.ts";
+import type { MetricAnswer } from "./answer.ts";
 import type { DriftMeasure } from "./drift.ts";
 import { countCells } from "./groups.ts";
 import type { InputReference } from "./input-answers.ts";
@@ -19,6 +19,7 @@ import { mixDrift, type Mix } from "./mix-drift.ts";
 import type { WindowedAnswer } from "./read-answers.ts";
 import type { CellsFilter, Window } from "./read-cells.ts";
 import { scoreDrift } from "./score-drift.ts";
+import { suppressed, type Hidden } from "./small-cells.ts";
 
 const DAY_MINUTES = 1440;
 const WEEK_DAYS = 7;
@@ -39,8 +40,8 @@ export interface DriftQuestion extends CellsFilter {
   readonly against: InputReference;
   readonly trained: Trained;
   readonly nowMs: number;
-  /** Of a reader who may not see groups: which of them are hidden. Such a reader isn't told of writers either. */
-  readonly isHidden: ((group: GroupValues) => boolean) | null;
+  /** Of a reader who may not see groups: what is hidden. Such a reader isn't told of writers either. */
+  readonly hidden: Hidden | null;
 }
 
 /** Scores are counted by day, so their window may be wider than what was asked for. */
@@ -68,11 +69,12 @@ async function ofScores(db: Store["db"], question: DriftQuestion, launch: Span |
   const against = question.against === "training" && trained.scores === null ? "launch" : question.against;
   const before = spanBefore(against, days, launch);
   const reference = against === "training" ? trained.scores : before && (await read(before));
-  return scoreDrift(names, { live: await read(days), reference, against }).map((answer) => ({ answer, window: days }));
+  const answers = scoreDrift(names, { live: await read(days), reference, against });
+  return answers.map((answer) => ({ answer: withoutOdds(answer, question.hidden), window: days }));
 }
 
 async function ofGroups(db: Store["db"], question: DriftQuestion, launch: Span | null): Promise<readonly WindowedAnswer[]> {
-  const { window, trained, names, declared, sets, favourable, isHidden, endpoint, release, arm } = question;
+  const { window, trained, names, declared, sets, favourable, hidden, endpoint, release, arm } = question;
   if (sets.length === 0) return [];
   const of = { endpoint, release, arm };
   const rows: readonly SourceTotalRow[] = window
@@ -95,10 +97,22 @@ async function ofGroups(db: Store["db"], question: DriftQuestion, launch: Span |
     live: countCells(rows, [], favourable),
     reference,
     against,
-    writers: isHidden ? null : writers,
-    isHidden: isHidden ?? (() => false),
+    writers: hidden ? null : writers,
+    // Days of a first week, or of a week before, are others than those by which such a reader is told of groups.
+    isHidden: (group) => hidden !== null && (against !== "training" || hidden.groups(group)),
   });
   return answers.map((answer) => ({ answer, window }));
+}
+
+/**
+ * As a reader who may not see groups gets what is about everybody: nothing of few, and no counts of days that could be subtracted from
+ * those that are told.
+ */
+export function withoutOdds(answer: MetricAnswer, hidden: Hidden | null): MetricAnswer {
+  if (!hidden) return answer;
+  if (hidden.total) return suppressed(answer);
+  const { bins, ...rest } = answer;
+  return bins === undefined || answer.against === "training" ? answer : rest;
 }
 
 interface Span {

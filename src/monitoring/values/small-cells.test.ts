@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { groupAnswers, type GroupQuestion } from "./group-metrics.ts";
 import { noCounts, type CellCounts } from "./groups.ts";
-import { hiddenGroups, hiddenIn, withoutSmallCells } from "./small-cells.ts";
+import { fewOutcomes, hiddenGroups, hiddenIn, withoutSmallCells } from "./small-cells.ts";
 
 test.each([
   ["female 120, male 80, unknown 4", [120, 80, 4], [1, 2]],
@@ -37,7 +37,7 @@ describe("tables beside each other", () => {
     terms: { minimum: 30, labels: "all", minGroupShare: 0, isProbability: true, hasFineScores: false, referenceOf: () => undefined },
   };
   const { tables, answers } = groupAnswers(cells, question);
-  const shown = withoutSmallCells(answers, tables, hiddenGroups(cells, declared, question.sets, 10), 10);
+  const shown = withoutSmallCells(answers, tables, hiddenGroups(cells, declared, question.sets, 10), fewOutcomes(tables, 10));
 
   test("a hidden cell of an intersection can't be worked out from the lines that it stands in", () => {
     const hidden = shown.flatMap(({ metric, reason, group }) =>
@@ -86,7 +86,7 @@ describe("tables beside each other", () => {
       metrics: ["selection_rate", "true_positive_rate", "positive_predictive_value"],
     };
     const found = groupAnswers(lent, asked);
-    const seen = withoutSmallCells(found.answers, found.tables, hiddenGroups(lent, declared, [["sex"]], 10), 10);
+    const seen = withoutSmallCells(found.answers, found.tables, hiddenGroups(lent, declared, [["sex"]], 10), fewOutcomes(found.tables, 10));
     const reasons = (metric: string) =>
       seen.filter((one) => one.metric === metric && one.group?.["sex"] === "female").map(({ reason }) => reason);
     expect(reasons("selection_rate")).toEqual([null]);

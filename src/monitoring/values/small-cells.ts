@@ -55,7 +55,8 @@ export function hiddenGroups(
   return { groups: (group) => isTotalHidden || isHidden.has(keyOf(group)), total: isTotalHidden };
 }
 
-const keyOf = (group: GroupValues): string => JSON.stringify(Object.entries(group).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+/** The same for the same values of the same attributes, in whatever order. */
+export const keyOf = (group: GroupValues): string => JSON.stringify(Object.entries(group).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Whether the group is a part of one that is hidden. */
 const isWithin = (group: GroupValues, hidden: readonly GroupValues[]): boolean =>
@@ -104,21 +105,25 @@ function without(group: GroupValues, attribute: string): GroupValues {
 }
 
 /** Whether outcomes of a group are so few of a kind that its rates would tell of single people. */
-function hasFewOutcomes({ tp, fp, fn, tn }: GroupCounts, k: number): boolean {
+export function hasFewOutcomes({ tp, fp, fn, tn }: GroupCounts, k: number): boolean {
   return [tp + fn, fp + tn, tp + fp, fn + tn].some((n) => n > 0 && n < k);
 }
+
+/** Keys of the groups of some tables whose outcomes are few. */
+export const fewOutcomes = (tables: readonly GroupTable[], k: number): ReadonlySet<string> =>
+  new Set(tables.flatMap(({ rows }) => rows.flatMap(({ group, counts }) => (hasFewOutcomes(counts, k) ? [keyOf(group)] : []))));
 
 /**
  * Answers as a reader who may not see groups gets them.
  * @param tables - the tables that the answers are about
+ * @param few - keys of the groups whose outcomes are few
  */
 export function withoutSmallCells(
   answers: readonly MetricAnswer[],
   tables: readonly GroupTable[],
   hidden: Hidden,
-  k: number,
+  few: ReadonlySet<string>,
 ): readonly MetricAnswer[] {
-  const few = new Set(tables.flatMap(({ rows }) => rows.flatMap(({ group, counts }) => (hasFewOutcomes(counts, k) ? [keyOf(group)] : []))));
   const isHidden = (group: GroupValues, metric: string) =>
     (Object.keys(group).length === 0 ? hidden.total : hidden.groups(group)) || (usesOutcomes(metric) && few.has(keyOf(group)));
   return answers.map((answer) => {
@@ -143,7 +148,37 @@ const setKey = (attributes: readonly string[]): string => JSON.stringify(attribu
 
 const usesOutcomes = (metric: string): boolean => isGroupMetric(metric) && GROUP_METRICS[metric].usesOutcomes;
 
-function suppressed({ metric, group, attributes, reference, reference_mode, basis, excluded, labels }: MetricAnswer): MetricAnswer {
+/** The same without anything that it says. */
+export function suppressed({
+  metric,
+  group,
+  attributes,
+  reference,
+  reference_mode,
+  basis,
+  excluded,
+  labels,
+  ...rest
+}: MetricAnswer): MetricAnswer {
   const empty = { value: null, numerator: null, denominator: null, interval: null };
-  return { metric, ...empty, reason: "suppressed", group, attributes, reference, reference_mode, basis, excluded, labels };
+  return {
+    metric,
+    ...empty,
+    reason: "suppressed",
+    group,
+    attributes,
+    reference,
+    reference_mode,
+    basis,
+    excluded,
+    labels,
+    ...aboutOf(rest),
+  };
 }
+
+const aboutOf = ({ feature, action, drift_of, against }: Partial<MetricAnswer>): Partial<MetricAnswer> => ({
+  ...(feature === undefined ? {} : { feature }),
+  ...(action === undefined ? {} : { action }),
+  ...(drift_of === undefined ? {} : { drift_of }),
+  ...(against === undefined ? {} : { against }),
+});
