@@ -15,6 +15,8 @@ export interface LoadOrder {
   readonly perSecond?: number;
   /** A file that the replies are added to, one a line. */
   readonly keep?: string;
+  /** The line of the bodies to begin with; the first when left out. */
+  readonly first?: number;
 }
 export interface LoadResult extends ClosedLoopResult {
   /** Answered before the measurement, in the same order. */
@@ -30,7 +32,7 @@ const requests = readFileSync(bodies, "utf8")
   .filter(Boolean)
   .map((body) => post(path, body, headers));
 for await (const line of createInterface({ input: process.stdin })) {
-  const { port, connections, warmUpMs, durationMs, perSecond, keep } = asOrder(line);
+  const { port, connections, warmUpMs, durationMs, perSecond, keep, first = 0 } = asOrder(line);
   const replies: string[] = [];
   const common = {
     port,
@@ -39,8 +41,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     ...(perSecond === undefined ? {} : { perSecond }),
     ...(keep === undefined ? {} : { onReply: (body: string) => void replies.push(body) }),
   };
-  const warmUpRequests = warmUpMs > 0 ? (await closedLoop({ ...common, durationMs: warmUpMs })).requests : 0;
-  const result: LoadResult = { ...(await closedLoop({ ...common, durationMs })), warmUpRequests };
+  const warmUpRequests = warmUpMs > 0 ? (await closedLoop({ ...common, first, durationMs: warmUpMs })).requests : 0;
+  const result: LoadResult = { ...(await closedLoop({ ...common, first: first + warmUpRequests, durationMs })), warmUpRequests };
   if (keep !== undefined) appendFileSync(keep, replies.map((reply) => `${reply}\n`).join(""));
   console.log(JSON.stringify(result));
 }

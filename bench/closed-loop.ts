@@ -10,6 +10,8 @@ export interface ClosedLoopOptions {
   readonly durationMs: number;
   /** Whole requests as bytes, sent in turn. */
   readonly requests: readonly Buffer[];
+  /** Which of them is the first; those before have been sent already. 0 when left out. */
+  readonly first?: number;
   /** Of all connections together; as many as they carry when left out. */
   readonly perSecond?: number;
   /** Given the body of every reply with status 200. */
@@ -31,7 +33,7 @@ export async function closedLoop(options: ClosedLoopOptions): Promise<ClosedLoop
   const { perSecond, onReply } = options;
   const latencies: number[] = [];
   let failed = 0;
-  let next = 0;
+  let next = options.first ?? 0;
   const startedMs = performance.now();
   const untilMs = startedMs + options.durationMs;
   const everyMs = perSecond === undefined ? 0 : (options.connections * 1000) / perSecond;

@@ -6,7 +6,8 @@ import type { Column } from "../src/registry/cell-types.ts";
 import { ColumnProfiler } from "../src/registry/column-profile.ts";
 import { CsvReader } from "../src/registry/csv-reader.ts";
 import type { RawRow } from "../src/registry/raw-row.ts";
-import { HASH_BYTES, RowHasher } from "../src/registry/row-hash.ts";
+import { HashBatch } from "../src/registry/hash-batch.ts";
+import { HASH_WORDS } from "../src/registry/row-hash.ts";
 import { TableIdentity } from "../src/registry/table-identity.ts";
 import { cutAfter } from "../src/store/chunker.ts";
 import { compressed } from "../src/store/packs.ts";
@@ -34,21 +35,28 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
     const reader = new CsvReader({ header: () => undefined, row });
     for (let at = 0; at < bytes.length; at += 1 << 18) reader.push(bytes.subarray(at, at + (1 << 18)));
   };
-  const tallied = (each: (hasher: RowHasher, spots: Int32Array) => void, sketched = false) => {
-    const profiler = new ColumnProfiler(columns, undefined, undefined, ["a"]);
+  const tallied = ({ isSketched = false, isHashed = false }) => {
+    const batch = new HashBatch();
+    const profiler = new ColumnProfiler(columns, { attributes: ["a"], bytes: batch });
+    const { block } = profiler;
     let count = 0;
-    const hasher = new RowHasher();
-    const spots = new Int32Array(columns.length + 1);
     read((row) => {
-      const { bytes: of, starts, ends } = row;
-      hasher.start();
-      for (let i = 0; i < columns.length; i++) {
-        profiler.columns[i]?.add(of, starts[i] ?? 0, ends[i] ?? -1, hasher);
-        spots[i + 1] = hasher.length;
+      batch.begin();
+      profiler.read(row);
+      if (isHashed) {
+        batch.end();
+        batch.begin();
+        for (let at = block.startOf(block.rows, key); at < block.endOf(block.rows, key); at++)
+          batch.buffer[batch.length++] = batch.buffer[at] ?? 0;
+        batch.end();
       }
       const cell = Math.imul(count++, 0x9e3779b1) >>> 27;
-      if (sketched) profiler.endRow((Math.imul(count, 0x85ebca6b) >>> 0) / 2 ** 32, row, cell, [cell]);
-      each(hasher, spots);
+      block.hashes[block.rows] = (Math.imul(count, 0x85ebca6b) >>> 0) / 2 ** 32;
+      if (!profiler.endRow(cell, [cell])) return;
+      if (isHashed) batch.hashAll();
+      if (isSketched) profiler.endBlock();
+      block.clear();
+      batch.clear();
     });
   };
   const cut = () => {
@@ -80,29 +88,19 @@ export function partCosts(path: string, columns: readonly Column[], key: number)
   );
   const split = cost(() => read(() => undefined));
   add("splitting into rows and cells", split);
-  const counted = cost(() => tallied(() => undefined));
+  const counted = cost(() => tallied({}));
   add("types and values", counted - split);
-  add("sketches by column and 32 groups", cost(() => tallied(() => undefined, true)) - counted);
-  const rowHash = Buffer.alloc(HASH_BYTES);
-  const keyHash = Buffer.alloc(HASH_BYTES);
-  const keyHasher = new RowHasher();
-  const hashed = cost(() =>
-    tallied((hasher, spots) => {
-      hasher.finish(rowHash, 0);
-      keyHasher.start();
-      for (let at = spots[key] ?? 0; at < (spots[key + 1] ?? 0); at++) keyHasher.buffer[keyHasher.length++] = hasher.buffer[at] ?? 0;
-      keyHasher.finish(keyHash, 0);
-    }),
-  );
-  add("SHA-256 of rows and keys", hashed - counted);
+  add("sketches by column and 32 groups", cost(() => tallied({ isSketched: true })) - counted);
+  add("SHA-256 of rows and keys", cost(() => tallied({ isHashed: true })) - counted);
+  const hashes = new Uint32Array(2 * HASH_WORDS);
   const ordered = cost(() => {
     const identity = new TableIdentity(join(path, "..", randomUUID()));
     const reader = new CsvReader({
       header: () => undefined,
       row(_row, line) {
-        // As good as hashes: four bytes that are spread.
-        keyHash.writeInt32BE(Math.imul(line, 0x9e3779b1) | 0, 0);
-        identity.add(keyHash, rowHash, { line, file: 0 });
+        // As good as hashes: one word that is spread.
+        hashes[0] = Math.imul(line, 0x9e3779b1);
+        identity.add(hashes, 0, HASH_WORDS, { line, file: 0 });
       },
     });
     for (let at = 0; at < bytes.length; at += 1 << 18) reader.push(bytes.subarray(at, at + (1 << 18)));

@@ -1,13 +1,19 @@
 /**
- * How guardrails do on simulated releases: `npm run bench:guardrails -- [--lives N] [--decisions N] [--seed S] [--threads N] [--json]`.
- * The full form (2,000 lives of 1,000,000 decisions) takes many minutes; seeds make every figure but costs the same again.
+ * How guardrails do on simulated releases, and in the real server: `npm run bench:guardrails -- [--lives N] [--decisions N] [--seed S]
+ * [--threads N] [--no-live] [--live-repetitions N] [--json]`; the second part alone is `node bench/harm-live.ts`. The full form (2,000 lives
+ * of 1,000,000 decisions) takes many minutes; seeds make every figure but costs and times the same again.
  */
 import { parseArgs } from "node:util";
 import { simulate } from "./guardrails/simulate.ts";
 import { reportText } from "./guardrails/text.ts";
+import { liveText } from "./harm-live/report.ts";
+import { harmLive } from "./harm-live/run.ts";
 
 const { values } = parseArgs({
+  allowNegative: true,
   options: {
+    live: { type: "boolean", default: true },
+    "live-repetitions": { type: "string", default: "3" },
     lives: { type: "string", default: "2000" },
     decisions: { type: "string", default: "1000000" },
     seed: { type: "string", default: "20261130" },
@@ -31,5 +37,7 @@ const report = await simulate({
     if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all} pieces${done === all ? "\n" : ""}`);
   },
 });
-console.log(values.json ? JSON.stringify(report) : reportText(report));
-process.exitCode = report.bars.every(({ isReached }) => isReached) ? 0 : 1;
+const repetitions = whole("live-repetitions", values["live-repetitions"]);
+const live = values.live ? await harmLive({ repetitions, seed: report.seed, connections: 32, rounds: 7, seconds: 2 }) : null;
+console.log(values.json ? JSON.stringify({ ...report, live }) : [reportText(report), ...(live ? ["", liveText(live)] : [])].join("\n"));
+process.exitCode = [...report.bars, ...(live?.bars ?? [])].every(({ isReached }) => isReached) ? 0 : 1;

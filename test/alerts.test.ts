@@ -76,6 +76,17 @@ test("harm is one message, that says what was done about it and nothing about si
   const shown = await cli("show", "1");
   expect(shown).toMatchObject({ code: 0 });
   expect(shown.out).toMatch(/acknowledged by local#local at .*: on it/);
+
+  // Whoever was told that it began is told that it ended, once a person says so and why.
+  const settle = (...words: string[]) => said(["incidents", ...words], { EVENKEEL_DATA: server.folder }, server.folder);
+  expect(await settle("resolve", "1")).toMatchObject({ code: 2, err: expect.stringContaining("why?") });
+  expect(await settle("resolve", "1", "--reason", " ")).toMatchObject({ code: 1, err: expect.stringContaining("why, in words") });
+  expect(await settle("resolve", "1", "--reason", "the 40 cases are reviewed")).toMatchObject({ code: 0 });
+  await expect.poll(() => news().at(-1)).toMatch(/^incident\/1 resolved/);
+  const again = await settle("resolve", "1", "--reason", "twice");
+  expect(again).toMatchObject({ code: 1, err: expect.stringContaining("is resolved, and can't be resolved from there") });
+  expect((await settle("1")).out).toMatch(/local#local +the 40 cases are reviewed/);
+  expect(await settle("review", "99", "--reason", "x")).toMatchObject({ code: 1, err: expect.stringContaining("incident 99") });
 });
 
 test("while every channel hangs, harm is rolled back as ever, and who can be told is told", async () => {

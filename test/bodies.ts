@@ -145,6 +145,7 @@ export function bodiesFor({ known }: LendingServer): Readonly<Record<string, Bod
     ),
     "POST /v1/endpoints/{endpoint}/drills": { value: { mode: "replay", reason: "because" } },
     "POST /v1/endpoints/{endpoint}/resume": { value: command, optional: optionalOfCommand },
+    "POST /v1/incidents/{n}/state": { value: { to: "in_review", reason: "because" } },
     "POST /v1/incidents/{n}/blame": {
       value: {
         groups: [{ members: ["data"], mergedBecause: null }],

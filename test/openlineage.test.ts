@@ -47,7 +47,14 @@ async function story({ admin }: FreshServer): Promise<void> {
       JSON.stringify({
         pipeline: "loan-risk",
         steps: [
-          step("extract", { raw: { kind: "dataset", reference: "credit/1" } }, { table: { path: "t.csv", kind: "table" } }),
+          step(
+            "extract",
+            {
+              raw: { kind: "dataset", reference: "credit/1" },
+              loans: { kind: "external", external: "pg:loans", pin: "as_of=2026-04-01" },
+            },
+            { table: { path: "t.csv", kind: "table" } },
+          ),
           step("train", { table: { kind: "step", step: "extract", out: "table" } }, { model: { path: "m.onnx", kind: "model" } }),
         ],
         datasets: { "credit/1": { version: dataset.id, blob: dataset.blob } },
@@ -117,8 +124,8 @@ const head = (event: unknown) => {
 test("runs, their steps, models, releases and rollbacks are told, each in the form of the specification", async () => {
   expect((await events()).map(head)).toEqual([
     ["START", "loan-risk", ["datasets/credit"], []],
-    ["START", "loan-risk.extract", ["datasets/credit"], []],
-    ["COMPLETE", "loan-risk.extract", ["datasets/credit"], ["loan-risk.extract/table"]],
+    ["START", "loan-risk.extract", ["datasets/credit", "pg:loans"], []],
+    ["COMPLETE", "loan-risk.extract", ["datasets/credit", "pg:loans"], ["loan-risk.extract/table"]],
     ["START", "loan-risk.train", ["loan-risk.extract/table"], []],
     ["COMPLETE", "loan-risk.train", ["loan-risk.extract/table"], ["loan-risk.train/model"]],
     ["COMPLETE", "loan-risk", ["datasets/credit"], ["models/credit"]],
@@ -155,6 +162,11 @@ test("events say which version, which columns, which parameters, which code, who
     },
     evenkeel_dataset: { number: 1, rows: 2 },
   });
+  // What isn't kept here has what it was pinned at for a version.
+  expect(step?.inputs.map(({ name, facets }) => [name, facets.version.datasetVersion])).toEqual([
+    ["datasets/credit", start?.inputs[0]?.facets.version.datasetVersion],
+    ["pg:loans", "as_of=2026-04-01"],
+  ]);
   expect(step?.run.facets.parent).toMatchObject({ run: { runId: start?.run.runId }, job: { name: "loan-risk" } });
   expect(step?.job.facets.sourceCodeLocation).toMatchObject({ type: "evenkeel", url: expect.stringMatching(/#extract$/) });
   const failed = all.find(({ eventType }) => eventType === "FAIL");

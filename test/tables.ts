@@ -12,6 +12,7 @@ import Database from "better-sqlite3";
 const COUNTED_AFTERWARDS: ReadonlySet<string> = new Set([
   "bin_cursor",
   "expectation_hour",
+  "guardrail_begun",
   "guardrail_test",
   "input_profile",
   "input_tally",

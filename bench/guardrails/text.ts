@@ -3,7 +3,8 @@ import type { Bar, DelayRow, FairRow, Report } from "./report.ts";
 
 type Cell = string | number | null;
 
-function table(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
+/** Columns of text; the first one to the left. */
+export function table(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const text = rows.map((row) => row.map((cell) => (cell === null ? "–" : typeof cell === "number" ? cell.toLocaleString("en") : cell)));
   const widths = columns.map((column, i) => Math.max(column.length, ...text.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[]) =>

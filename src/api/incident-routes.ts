@@ -4,10 +4,11 @@ import { iso } from "./iso.ts";
 import { mayDo, reaches, type Principal, type ProtectedReads } from "../access/index.ts";
 import type { Blame, StoredBlame } from "../diagnosis/index.ts";
 import type { Breach } from "../monitoring/index.ts";
-import { breachIn, findingOf, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
+import { breachIn, findingOf, movesFrom, type Incident, type IncidentHead, type Incidents, type Releases } from "../releases/index.ts";
 import type { Redress } from "../redress/index.ts";
 import type { ReleaseId } from "../std.ts";
 import { GroupNames, SMALL_CELL } from "./group-names.ts";
+import { incidentMoves } from "./incident-moves.ts";
 import { AffectedView, BlameReportView, IncidentDetailView, IncidentHeadView, type ProofView } from "./incident-view.ts";
 import { ProblemError } from "./problem.ts";
 import { notFound, principalOf, type Server } from "./server.ts";
@@ -59,6 +60,7 @@ export const incidentRoutes = (parts: IncidentRouteParts) => (app: Server) => {
     },
     async (request) => detailView(await find(request.params.n, principalOf(request)), parts.releases, principalOf(request)),
   );
+  incidentMoves(app, { incidents: parts.incidents, find, view: (one, principal) => detailView(one, parts.releases, principal) });
   app.get(
     "/v1/incidents/:n/blame",
     {
@@ -198,6 +200,7 @@ export function detailView(incident: Incident, releases: Releases, principal: Pr
   const shown = (text: string) => (names.areVisible || !breach ? text : "shown to those who may see groups");
   return {
     ...headView(incident, releases, principal),
+    next: [...movesFrom(incident.state)],
     reason: shown(body.reason),
     notRolledBack: body.notRolledBack,
     proof: breach && proofView(breach, names),

@@ -1,6 +1,7 @@
 /** Incidents with their evidence, blame and the people they touched, as the API gives them. */
 import { Type, type Static } from "typebox";
 import { orNull } from "../checked.ts";
+import { saidStates } from "../releases/index.ts";
 
 export const IncidentHeadView = Type.Object(
   {
@@ -41,6 +42,7 @@ export type ProofView = Static<typeof ProofView>;
 export const IncidentDetailView = Type.Object(
   {
     ...IncidentHeadView.properties,
+    next: Type.Array(Type.Enum([...saidStates]), { description: "Where a person can move it from here" }),
     reason: Type.String(),
     notRolledBack: orNull(Type.String()),
     proof: orNull(ProofView),

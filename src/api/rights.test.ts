@@ -119,6 +119,7 @@ const SURFACE: Readonly<Record<Right | "public", readonly string[]>> = {
     "POST /v1/endpoints/{endpoint}/stop",
     "POST /v1/endpoints/{endpoint}/resume",
     "POST /v1/incidents/{n}/blame",
+    "POST /v1/incidents/{n}/state",
   ],
   reinstate: ["POST /v1/endpoints/{endpoint}/reinstate"],
   review: [],

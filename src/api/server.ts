@@ -27,7 +27,7 @@ import { checked } from "../checked.ts";
 import { assert } from "../std.ts";
 import { BlobError, StorageError, type Ids, type Timers } from "../store/index.ts";
 import { Connections } from "./connections.ts";
-import { lateSerializers } from "./late-serializers.ts";
+import { LateSerializers } from "./late-serializers.ts";
 import { ProblemError, problem, type Problem, type ProblemKind } from "./problem.ts";
 import { MethodsByAddress } from "./methods-by-address.ts";
 import { addressIssue, checkEncoding, checkTarget, isUtf8, queryIn, readAddress } from "./request-checks.ts";
@@ -103,10 +103,11 @@ const DOCUMENTATION: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
 
 export async function buildServer(options: ServerOptions, routes: readonly ((app: Server) => void | Promise<void>)[]): Promise<Server> {
   const turnedAway = new TurnedAway(options.ids);
+  const serializers = new LateSerializers();
   const app: Server = Fastify({
     logger: options.logger ?? false,
     bodyLimit: MAX_BODY_BYTES,
-    schemaController: { compilersFactory: { buildSerializer: lateSerializers() } },
+    schemaController: { compilersFactory: { buildSerializer: serializers.factory } },
     serverFactory: (handle) =>
       createServer(
         {
@@ -139,6 +140,11 @@ export async function buildServer(options: ServerOptions, routes: readonly ((app
     socket.destroySoon();
   });
   app.addHook("onClose", async () => stopWatching());
+  let stopCompiling = () => {};
+  app.addHook("onReady", async () => {
+    stopCompiling = serializers.compileSoon(options.timers);
+  });
+  app.addHook("onClose", async () => stopCompiling());
   app.decorateRequest("principal", undefined);
   app.decorateRequest("rawText", "");
   app.decorateRequest("span", undefined);

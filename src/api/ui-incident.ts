@@ -1,7 +1,7 @@
 /** The page of one incident: its story, its proof, its cause and its people in one view. */
-import type { Principal } from "../access/index.ts";
+import { mayDo, type Principal } from "../access/index.ts";
 import { breachFigures, metricOf, planTests, type Breach } from "../monitoring/index.ts";
-import { breachIn, decisionsOf, type EndpointRoom, type Incident } from "../releases/index.ts";
+import { breachIn, decisionsOf, movesFrom, type EndpointRoom, type Incident } from "../releases/index.ts";
 import type { GroupNames } from "./group-names.ts";
 import { reasonFor } from "./shown-reason.ts";
 import { findingFor, isTooSmallFor, namesFor, releaseName } from "./incident-routes.ts";
@@ -30,6 +30,7 @@ export async function incidentView(parts: UiParts, incident: Incident, principal
     n: incident.n,
     endpoint,
     state: incident.state,
+    moves: mayDo(principal, "route:write") ? [...movesFrom(incident.state)] : [],
     openedMs: incident.openedAtMs,
     openedBy: actorName(body.openedBy),
     kind: incident.kind,

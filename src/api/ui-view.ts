@@ -294,6 +294,10 @@ export const ToldView = object({
 });
 export type ToldView = Static<typeof ToldView>;
 
+/** What a person can say that an incident has come to. */
+const IncidentMoveView = Type.Enum(["in_review", "resolved", "closed"]);
+export type IncidentMoveView = Static<typeof IncidentMoveView>;
+
 export const IncidentView = object({
   nowMs: Ms,
   zone: Type.String(),
@@ -301,6 +305,8 @@ export const IncidentView = object({
   n: Count,
   endpoint: Type.String(),
   state: IncidentStateView,
+  /** Where this viewer can move it from here; empty for those who may not. */
+  moves: Type.Array(IncidentMoveView),
   openedMs: Ms,
   /** Name of the guardrail or person. */
   openedBy: Type.String(),

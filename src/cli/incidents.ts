@@ -1,22 +1,41 @@
 import type { IncidentDetailView, IncidentHeadView } from "../api/index.ts";
+import type { SaidState } from "../releases/index.ts";
 import { evidence, milliseconds, moment, ratio } from "./format.ts";
 import { styled, table, type Io } from "./io.ts";
-import { incidentNumber, verb } from "./verb.ts";
+import { UsageError, incidentNumber, verb } from "./verb.ts";
+
+/** The state that each word brings an incident to. */
+const MOVES = { review: "in_review", resolve: "resolved", close: "closed" } as const satisfies Record<string, SaidState>;
+const isMove = (word: string): word is keyof typeof MOVES => Object.hasOwn(MOVES, word);
 
 export const incidents = verb({
   name: "incidents",
   help: `show what guardrails or people have found
 
 usage: evenkeel incidents [<n>] [--endpoint <name>]
+       evenkeel incidents review|resolve|close <n> --reason <text>
 
+review: it is looked into (again). resolve: the cause is known, people are put right. close: nothing more will happen; it stays closed.
+Resolving or closing ends its alert, and whoever was told that it began is told that it ended.
 Exits 3 while one is open, contained or in review.
 
 examples:
   evenkeel incidents
-  evenkeel incidents 1`,
-  words: 1,
-  options: { endpoint: { type: "string" } },
-  async run({ positionals: [word], values }, { client, io }) {
+  evenkeel incidents 1
+  evenkeel incidents resolve 1 --reason "the new data lacked a region; all 40 cases are reviewed"`,
+  words: 2,
+  options: { endpoint: { type: "string" }, reason: { type: "string" } },
+  async run({ positionals: [word, which], values }, { client, io }) {
+    if (word && isMove(word)) {
+      if (which === undefined) throw new UsageError("which incident?");
+      if (values.reason === undefined) throw new UsageError('why? --reason "…"');
+      const n = incidentNumber(which);
+      const moved = await client().post<IncidentDetailView>(`/v1/incidents/${n}/state`, { to: MOVES[word], reason: values.reason });
+      io.out(values.json ? JSON.stringify(moved) : `incident ${n} is ${moved.state.replaceAll("_", " ")}: ${moved.title}`);
+      return 0;
+    }
+    if (which !== undefined) throw new UsageError(`"${which}" is too much`);
+    if (values.reason !== undefined) throw new UsageError("a reason is for review, resolve and close");
     if (word) {
       const n = incidentNumber(word);
       const one = await client().get<IncidentDetailView>(`/v1/incidents/${n}`);
@@ -72,6 +91,7 @@ function detail(io: Io, one: IncidentDetailView): string {
     table(io, ["time", "proof", "who", "what"], timeline),
     "",
     `why: evenkeel blame ${one.n}     who: evenkeel affected ${one.n}`,
+    ...(one.next.includes("resolved") ? [`once people are put right: evenkeel incidents resolve ${one.n} --reason "…"`] : []),
   );
   return lines.join("\n");
 }

@@ -19,6 +19,8 @@ export interface DecisionLogOptions {
   readonly maxWaitMs?: number;
   /** Told what nobody waits for: shadow answers and, under `ack: "memory"`, decisions that could not be recorded. */
   readonly onTrouble?: (error: Error) => void;
+  /** Told of each decision that is recorded and in the tallies. Whoever waits for the answer waits for this too. */
+  readonly onRecorded?: (endpoint: string) => void;
 }
 
 /** Counts since the log was opened. */
@@ -64,7 +66,7 @@ export class DecisionLog {
   readonly #maxBatch: number;
   readonly #maxWaitUs: number;
   readonly #onTrouble: (error: Error) => void;
-  readonly #recorded = new RecordedCounts();
+  readonly #recorded: RecordedCounts;
   readonly #wholes: Wholes;
   #queue: Waiting[] = [];
   #shadows: ShadowTuple[] = [];
@@ -90,6 +92,7 @@ export class DecisionLog {
     this.#maxBatch = options.maxBatch ?? 1000;
     this.#maxWaitUs = (options.maxWaitMs ?? 2000) * 1000;
     this.#onTrouble = options.onTrouble ?? (() => undefined);
+    this.#recorded = new RecordedCounts(options.onRecorded);
     this.#wholes = new Wholes(store, this.#committer, { maxWaitUs: this.#maxWaitUs, recorded: this.#recorded, onTrouble: this.#onTrouble });
     this.#stopCounting = store.runtime.timers.every(COUNT_BINS_EVERY_MS, () => this.#countBins());
   }

@@ -59,6 +59,7 @@ export {
 export {
   readFlips,
   readMinutes,
+  readMinutesByDay,
   readOutcomeTotals,
   readTotals,
   readTotalsBySource,

@@ -96,6 +96,31 @@ export async function readMinutes(
   return rows.map((row) => named(row));
 }
 
+const MINUTES_A_DAY = 24 * 60;
+
+/** `readMinutes` of one release, a day at a time: a year of them needn't be in memory at once. */
+export async function* readMinutesByDay(
+  db: Reader,
+  filter: {
+    readonly endpoint: EndpointName;
+    readonly release: ReleaseId;
+    readonly fromMinute?: number;
+    readonly toMinute?: number;
+  },
+): AsyncGenerator<readonly MinuteRow[]> {
+  const { endpoint, release, fromMinute = 0, toMinute = Number.POSITIVE_INFINITY } = filter;
+  const { first, last } = await db
+    .selectFrom("tally")
+    .where("endpoint", "=", endpoint)
+    .where("release", "=", release)
+    .select((eb) => [eb.fn.min<number | null>("minute").as("first"), eb.fn.max<number | null>("minute").as("last")])
+    .executeTakeFirstOrThrow();
+  if (first === null || last === null) return;
+  const end = Math.min(toMinute, last + 1);
+  for (let from = Math.max(fromMinute, first); from < end; from += MINUTES_A_DAY)
+    yield await readMinutes(db, { endpoint, release, fromMinute: from, toMinute: Math.min(end, from + MINUTES_A_DAY) });
+}
+
 /** Counts of the minutes in `[fromMinute, toMinute)`, added up. */
 export async function readWindow(
   db: Reader,

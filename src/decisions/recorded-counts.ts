@@ -30,6 +30,12 @@ interface Counted {
 export class RecordedCounts {
   /** Oldest kind first, for ever: whoever shows only some of them shows the same ones each time. */
   readonly #counts = new Map<string, Counted>();
+  readonly #onRecorded: (endpoint: string) => void;
+
+  /** @param onRecorded - told of each decision that is recorded now and was not before */
+  constructor(onRecorded: (endpoint: string) => void = () => undefined) {
+    this.#onRecorded = onRecorded;
+  }
 
   /** @param settled - what the committer said of it: only what it recorded now counts */
   add(tuple: DecisionTuple, settled: Settled | undefined): void {
@@ -46,6 +52,7 @@ export class RecordedCounts {
     counted.latency.add(latencyUs);
     if (score !== null) counted.scores.add(score);
     if (because !== null) counted.fellBack++;
+    this.#onRecorded(endpoint);
   }
 
   list(): readonly RecordedCount[] {

@@ -1,6 +1,7 @@
 /** What must hold of the evaluator, on every database. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FreshStore } from "../../test/sqlite.ts";
+import { Audit } from "../access/index.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import type { SimulatedRuntime, Store } from "../store/index.ts";
 import { restsOn } from "./breach.ts";
@@ -117,6 +118,7 @@ export function evaluatorSuite(open: () => Promise<FreshStore & { readonly runti
     const looked: string[][] = [];
     for (const restarts of [false, true]) {
       await store.db.deleteFrom("guardrail_test").execute();
+      await store.db.deleteFrom("guardrail_begun").execute();
       await store.db.deleteFrom("tally_total").execute();
       let one = new GuardrailEvaluator(store);
       for (let i = 0; i < 6; i++) {
@@ -452,10 +454,118 @@ export function evaluatorSuite(open: () => Promise<FreshStore & { readonly runti
     ]);
   });
 
-  test("a state of another version is not continued, and not forgotten silently", async () => {
-    await minute(20, 20);
+  /** Adds the minute's tallies as well. */
+  async function recorded(at: number, women: number, men: number) {
+    await minute(women, men);
+    const key = { endpoint, release, arm: "live" as const, minute: at, writer: "w", source: "web" };
+    const none = { fallback: 0, scored: 0, score_sum_u6: 0, latency_sum_us: 0 };
+    const rows = [
+      ["sex=female", "approve", women],
+      ["sex=female", "deny", 50 - women],
+      ["sex=male", "approve", men],
+      ["sex=male", "deny", 50 - men],
+    ] as const;
+    for (const [cell, action, counted] of rows)
+      await store.db
+        .insertInto("tally")
+        .values({ ...key, ...none, cell, action, decisions: counted, counted })
+        .execute();
+  }
+  const lose: readonly [string, () => Promise<unknown>][] = [
+    ["was deleted", () => store.db.deleteFrom("guardrail_test").execute()],
+    ["is of another version", () => store.db.updateTable("guardrail_test").set({ consumed_json: "{}", digest: null }).execute()],
+    ["isn't even JSON", () => store.db.updateTable("guardrail_test").set({ state_json: "{", digest: null }).execute()],
+    [
+      "says less than was bet",
+      () =>
+        store.db
+          .updateTable("guardrail_test")
+          .set({ consumed_json: '{"k":[0,0],"n":[0,0]}' })
+          .where("group_label", "=", "sex=female")
+          .execute(),
+    ],
+  ];
+
+  test.each(lose)(
+    "a state that %s is rebuilt from the recorded minutes, with the share of the budget that it had",
+    async (_how, loseIt) => {
+      // What a test sees of the very minute in which it begins can't be told from what came before.
+      await runtime.advance(60_000 - (runtime.clock.nowMs() % 60_000));
+      const startMinute = Math.floor(runtime.clock.nowMs() / 60_000);
+      const later = { ...watched, guardrails: [guardrail, { ...guardrail, name: "later", limit: 0.7 }] };
+      await evaluator.look(watched);
+      for (let at = 0; at < 3; at++) {
+        await recorded(startMinute + at, 26, 35);
+        await runtime.advance(60_000);
+        await evaluator.look(at < 1 ? watched : later);
+      }
+      const before = await evaluator.tests(later);
+      await loseIt();
+      const troubles: string[] = [];
+      const audit = new Audit(store);
+      const restarted = new GuardrailEvaluator(store, { audit, onTrouble: ({ message }) => troubles.push(message) });
+      await restarted.look(later);
+      // A block a minute, as before the loss.
+      expect(await restarted.tests(later)).toMatchObject(
+        before.map(({ id, plan, consumed, state }) => ({
+          id,
+          plan: { alpha: plan.alpha },
+          consumed,
+          state: { addition: state.addition, test: { blocks: state.test.blocks, logE: expect.closeTo(state.test.logE, 9) } },
+        })),
+      );
+      expect(troubles).toEqual([expect.stringContaining("rebuilt from the recorded minutes")]);
+      const { entries } = await audit.list();
+      expect(entries).toMatchObject([{ action: "guardrail.rebuilt", object: "endpoint/loans" }]);
+      // It is stored, and nothing is rebuilt twice.
+      const after = new GuardrailEvaluator(store, { audit, onTrouble: ({ message }) => troubles.push(message) });
+      await after.look(later);
+      expect(await after.tests(later)).toEqual(await restarted.tests(later));
+      expect(troubles).toHaveLength(1);
+    },
+  );
+
+  test("a proof outlives the state that led to it, and what minutes prove while a test is rebuilt is a proof", async () => {
+    const startMinute = Math.floor(runtime.clock.nowMs() / 60_000);
     await evaluator.look(watched);
-    await store.db.updateTable("guardrail_test").set({ consumed_json: "{}" }).execute();
-    await expect(new GuardrailEvaluator(store).look(watched)).rejects.toThrow("another version");
+    for (let at = 0; at < 8; at++) {
+      await recorded(startMinute + at, 15, 40);
+      await runtime.advance(60_000);
+      await evaluator.look(watched);
+    }
+    const [breach] = await evaluator.latched(watched);
+    await store.db.updateTable("guardrail_test").set({ state_json: "{}" }).execute();
+    const one = new GuardrailEvaluator(store);
+    expect(await one.look(watched)).toEqual([]);
+    expect(await one.latched(watched)).toEqual([breach]);
+    await store.db.deleteFrom("guardrail_test").execute();
+    const found = await new GuardrailEvaluator(store).look(watched);
+    expect(found).toMatchObject([{ groupLabel: "sex=female", test: breach?.test, block: breach?.block }]);
+  });
+
+  test("what minutes can't rebuild pays again, from the reserve", async () => {
+    const failing: WatchedEndpoint = { ...watched, guardrails: [flips], releases: [shadow] };
+    await evaluator.look(failing);
+    await flip(40, "approve", "refer");
+    await store.db.deleteFrom("guardrail_test").execute();
+    const troubles: string[] = [];
+    const restarted = new GuardrailEvaluator(store, { onTrouble: ({ message }) => troubles.push(message) });
+    expect(await restarted.look(failing)).toEqual([]);
+    const alphas = (await restarted.tests(failing)).map(({ plan, state, consumed }) => [plan.alpha, state.addition, consumed.n]);
+    expect(alphas[0]).toEqual([expect.closeTo(0.00025, 12), 1, [40]]);
+    expect(troubles).toEqual([expect.stringContaining("starts anew from the reserve")]);
+  });
+
+  test("where not even the beginnings can be read, no test starts with the budget of a new release", async () => {
+    await evaluator.look(watched);
+    await store.db.updateTable("guardrail_test").set({ state_json: "{}", digest: "x" }).execute();
+    await store.db.updateTable("guardrail_begun").set({ begun_json: "{}" }).execute();
+    const restarted = new GuardrailEvaluator(store);
+    await restarted.look(watched);
+    // Each of the two may have been an addition.
+    expect((await restarted.tests(watched)).map(({ plan, state }) => [plan.alpha, state.addition])).toEqual([
+      [0.001 / 12 / 2, 3],
+      [0.001 / 12 / 2, 3],
+    ]);
   });
 }

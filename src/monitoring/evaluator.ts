@@ -1,16 +1,20 @@
 /** Looks at an endpoint's tallies, closes blocks, and hands over what is proven. One at a time for an endpoint; the rest is pure. */
+import type { Audit } from "../access/index.ts";
 import { readTotals, type TotalRow } from "../decisions/index.ts";
 import { canonicalJson, type Store } from "../store/index.ts";
 import type { EndpointName, ReleaseId } from "../std.ts";
 import { breachOf } from "./breach.ts";
 import { CellSides, cumulativeOf } from "./counting.ts";
 import { fedBy } from "./fed-by.ts";
+import { isInMinutes } from "./fold.ts";
 import { PREVIOUS } from "./guardrail.ts";
 import { matureAll, tallyFor, type Look, type Tallies } from "./look.ts";
 import { outcomeObstacle } from "./outcome-obstacle.ts";
+import { priorsFor } from "./priors.ts";
 import { planTests, type PlannedTest } from "./plan.ts";
 import { advance, isProven, reconcile, type Reading } from "./running-tests.ts";
-import { readTests, saveTests } from "./stored-tests.ts";
+import { beginAgain, foldRecorded, rebuiltOf, rebuiltPayload, rebuiltText, type RebuiltTests } from "./rebuilt-tests.ts";
+import { readTests, saveTests, type LostTest } from "./stored-tests.ts";
 import { claimOf, readTestId, type Breach, type RunningTest, type TestOwner } from "./test-record.ts";
 import type { WatchedEndpoint, WatchedRelease } from "./watched.ts";
 
@@ -25,14 +29,19 @@ interface Watch {
   readonly declared: string;
   /** The counts of the last look, in one text. */
   readonly seen: string;
+  /** Read, and not rebuilt yet. */
+  readonly lost: readonly LostTest[];
+  readonly unreadable: number;
 }
 /** What a look at one release has found, not yet stored. */
 interface Found {
   readonly watch: Watch;
   readonly changed: readonly RunningTest[];
   readonly breaches: readonly Breach[];
-  /** Something that must not be forgotten: a test has begun or ended, has its proof, or is paused. */
+  /** Something that must not be forgotten: a test has begun or ended, has its proof, is paused, or was rebuilt. */
   readonly mustBeStored: boolean;
+  /** Null where none was lost. */
+  readonly rebuilt: RebuiltTests | null;
 }
 
 /**
@@ -47,15 +56,30 @@ export class GuardrailEvaluator {
   readonly #unsaved = new Map<EndpointName, Map<string, RunningTest>>();
   readonly #savedAtMs = new Map<EndpointName, number>();
   readonly #storeEveryMs: number;
+  readonly #audit: Audit | undefined;
+  readonly #onTrouble: (error: Error) => void;
+  /** Tests whose beginning is stored. */
+  readonly #begun = new Set<string>();
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
    * @param options.storeEveryMs - blocks are stored this often at least; after a crash those since then are formed anew from the counts,
    *   which is as valid. What must not be forgotten is stored with its look. 0, every look, when left out
+   * @param options.audit - where it is told that tests were lost and rebuilt
+   * @param options.onTrouble - told the same
    */
-  constructor(store: Store, { storeEveryMs = 0 }: { readonly storeEveryMs?: number } = {}) {
+  constructor(
+    store: Store,
+    {
+      storeEveryMs = 0,
+      audit,
+      onTrouble = () => undefined,
+    }: { readonly storeEveryMs?: number; readonly audit?: Audit; readonly onTrouble?: (error: Error) => void } = {},
+  ) {
     this.#store = store;
     this.#storeEveryMs = storeEveryMs;
+    this.#audit = audit;
+    this.#onTrouble = onTrouble;
   }
 
   /** Stores what looks have found and isn't stored yet: before the process ends. */
@@ -68,11 +92,15 @@ export class GuardrailEvaluator {
   /**
    * One look at everything that is watched of an endpoint. What it found is stored before it is returned. To be called every second or
    * so, for endpoints without guardrails too: one that is added later counts from then on.
+   * @param options.isBetween - between two such looks, because many decisions came: what comes by age, not by traffic, waits for the next one
    * @returns breaches that were proven by this look, strongest first; each is returned once in the life of its test (`latched` has all)
    * @throws StorageError: nothing has been found then, and the next look finds it
    */
-  look(watched: WatchedEndpoint): Promise<readonly Breach[]> {
-    return this.#inTurn(() => this.#look(watched));
+  look(watched: WatchedEndpoint, { isBetween = false }: { readonly isBetween?: boolean } = {}): Promise<readonly Breach[]> {
+    return this.#inTurn(async () => {
+      if (!isBetween) await matureAll(this.#store, watched);
+      return this.#look(watched);
+    });
   }
 
   /** The tests of an endpoint's releases as they stand, in the order of releases and guardrails. None before the first look at a release. */
@@ -113,7 +141,6 @@ export class GuardrailEvaluator {
     const rows = new Map<ReleaseId, readonly TotalRow[]>();
     for (const { release } of watched.releases)
       if (!rows.has(release)) rows.set(release, await readTotals(this.#store.db, { endpoint: watched.endpoint, release }));
-    await matureAll(this.#store, watched);
     const look: Look = { store: this.#store, watched, rows };
     const declared = declarationsOf(watched);
     const found = new Map<string, Found>();
@@ -123,7 +150,10 @@ export class GuardrailEvaluator {
     }
     // First stored, then believed: a look that can't be stored hasn't happened, and the next one sees the same again.
     await this.#remember(watched.endpoint, [...found.values()]);
-    for (const [key, { watch }] of found) this.#watches.set(key, watch);
+    for (const [key, { watch, rebuilt }] of found) {
+      this.#watches.set(key, watch);
+      if (rebuilt) this.#onTrouble(new Error(rebuiltText(rebuilt)));
+    }
     return [...found.values()].flatMap(({ breaches }) => breaches).toSorted((a, b) => b.logE - b.threshold - (a.logE - a.threshold));
   }
 
@@ -136,7 +166,10 @@ export class GuardrailEvaluator {
     const isDue = this.#store.runtime.clock.nowMs() - (this.#savedAtMs.get(endpoint) ?? 0) >= this.#storeEveryMs;
     if (!isDue && !found.some(({ mustBeStored }) => mustBeStored)) return;
     try {
-      await this.#save(endpoint);
+      await this.#save(
+        endpoint,
+        found.flatMap(({ rebuilt }) => rebuilt ?? []),
+      );
     } catch (error) {
       if (before) this.#unsaved.set(endpoint, before);
       else this.#unsaved.delete(endpoint);
@@ -144,9 +177,20 @@ export class GuardrailEvaluator {
     }
   }
 
-  async #save(endpoint: EndpointName): Promise<void> {
-    const tests = this.#unsaved.get(endpoint);
-    if (tests) await saveTests(this.#store, endpoint, [...tests.values()]);
+  async #save(endpoint: EndpointName, rebuilt: readonly RebuiltTests[] = []): Promise<void> {
+    const tests = [...(this.#unsaved.get(endpoint)?.values() ?? [])];
+    const begun = tests.filter(({ id }) => !this.#begun.has(id));
+    if (tests.length > 0)
+      await saveTests(this.#store, endpoint, tests, begun, async (tx) => {
+        for (const one of rebuilt)
+          await this.#audit?.append(tx, {
+            actor: "guardrails",
+            action: "guardrail.rebuilt",
+            object: `endpoint/${endpoint}`,
+            payload: rebuiltPayload(one),
+          });
+      });
+    for (const { id } of begun) this.#begun.add(id);
     this.#unsaved.delete(endpoint);
     this.#savedAtMs.set(endpoint, this.#store.runtime.clock.nowMs());
   }
@@ -158,29 +202,47 @@ export class GuardrailEvaluator {
     const own = await tallyFor(look, owner, plans);
     const other = await this.#besideOf(look, owner, plans);
     const seen = `${own.seen} | ${other?.seen ?? ""}`;
-    if (declared === watch.declared && seen === watch.seen) return { watch, changed: [], breaches: [], mustBeStored: false };
+    if (declared === watch.declared && seen === watch.seen) return { watch, changed: [], breaches: [], mustBeStored: false, rebuilt: null };
 
     const reading = (plan: PlannedTest): Reading => this.#reading(plan, own, plan.reference === PREVIOUS ? other : null, watched);
     const { favourable, budget } = watched;
     const nowMs = this.#store.runtime.clock.nowMs();
+    const isFirstSight = watch.declared === "";
+    const again = beginAgain(watch.lost, [...watch.tests.values()]);
     const { running, changed } =
       declared === watch.declared
         ? { running: watch.running, changed: [] }
         : reconcile(
-            [...watch.tests.values()],
-            { owner, plans, favourable, budget, isFirstSight: watch.declared === "", nowMs, ...(await this.#priors(look, owner, plans)) },
+            [...watch.tests.values(), ...again],
+            {
+              owner,
+              plans,
+              favourable,
+              budget,
+              isFirstSight,
+              nowMs,
+              unreadable: watch.unreadable,
+              lost: again,
+              ...(await priorsFor(look, owner, plans, this.#sides)),
+            },
             reading,
           );
-    const moved = new Map(changed.map((test) => [test.id, test]));
+    const moved = new Map([...again, ...changed].map((test) => [test.id, test]));
+    // What was answered before anybody looked comes in by the minute too.
+    const unfed = isFirstSight ? running.filter((test) => isUnfed(test) && !watch.tests.has(test.id) && hasCounts(reading(test.plan))) : [];
+    const folded = await foldRecorded(this.#store, owner, unfed, favourable);
     const breaches: Breach[] = [];
     const after: RunningTest[] = [];
     for (const test of running) {
-      let next = advance(test, reading(test.plan));
-      if (isProven(next)) {
-        const breach = breachOf(next, {
+      const fed = folded.get(test.id);
+      // The minutes were read after the counts: they may be ahead of them.
+      let next = fed ? fed.test : advance(test, reading(test.plan));
+      const proven = next.breach === null ? (fed?.proven?.test ?? (isProven(next) ? next : null)) : null;
+      if (proven) {
+        const breach = breachOf(proven, {
           endpoint: watched.endpoint,
           provenAtMs: nowMs,
-          ...(await fedBy(look, next, this.#sides)),
+          ...(await fedBy(look, proven, this.#sides)),
         });
         next = { ...next, breach };
         breaches.push(breach);
@@ -191,10 +253,11 @@ export class GuardrailEvaluator {
     const tests = new Map([...watch.tests, ...moved]);
     const isPaused = after.some((test, i) => test.paused !== running[i]?.paused);
     return {
-      watch: { tests, running: after, plans, declared, seen },
+      watch: { tests, running: after, plans, declared, seen, lost: [], unreadable: 0 },
       changed: [...moved.values()],
       breaches,
-      mustBeStored: changed.length > 0 || breaches.length > 0 || isPaused,
+      mustBeStored: moved.size > 0 && (again.length > 0 || changed.length > 0 || breaches.length > 0 || isPaused),
+      rebuilt: rebuiltOf(owner, watch, again),
     };
   }
 
@@ -217,35 +280,24 @@ export class GuardrailEvaluator {
     return live ? tallyFor(look, { endpoint: owner.endpoint, ...live }, compared) : null;
   }
 
-  /** Rates of the release that answered before, for tests that begin: a better start than none, and valid, since it is of the past. */
-  async #priors(look: Look, owner: TestOwner, plans: readonly PlannedTest[]) {
-    const { watched } = look;
-    const before = [watched.route?.live, watched.route?.previous].find((release) => release !== undefined && release !== owner.release);
-    if (before === undefined || owner.armClass !== "serving" || owner.epoch > 0) return {};
-    const tallies = await tallyFor(look, { ...owner, release: before }, plans);
-    return {
-      priorOf: (plan: PlannedTest): readonly number[] | null => {
-        if (plan.reference === PREVIOUS || plan.counted.kind === "substitutions") return null;
-        const { n, k } = cumulativeOf(plan, tallies.of(plan.counted).tallied, null, this.#sides);
-        return n.every((count) => count >= PRIOR_FROM) ? n.map((count, g) => Math.min(0.99, Math.max(0.01, (k[g] ?? 0) / count))) : null;
-      },
-    };
-  }
-
   /** After a restart: what was stored, with the counts that were consumed. */
   async #watchOf(owner: TestOwner): Promise<Watch> {
     const key = keyOf(owner);
     const known = this.#watches.get(key);
     if (known) return known;
-    const tests = await readTests(this.#store, owner);
-    const watch: Watch = { tests: new Map(tests.map((test) => [test.id, test])), running: [], plans: [], declared: "", seen: "" };
+    const { tests, lost, unreadable, begun } = await readTests(this.#store, owner);
+    for (const id of begun) this.#begun.add(id);
+    const byId = new Map(tests.map((test) => [test.id, test]));
+    const watch: Watch = { tests: byId, running: [], plans: [], declared: "", seen: "", lost, unreadable };
     this.#watches.set(key, watch);
     return watch;
   }
 }
 
-/** Decisions of a cell from which on its rate is worth starting from. */
-const PRIOR_FROM = 50;
+/** A test that minutes can feed and that hasn't been fed. */
+const isUnfed = ({ plan, state, consumed }: RunningTest): boolean =>
+  isInMinutes(plan) && state.test.blocks === 0 && consumed.n.every((n) => n === 0);
+const hasCounts = ({ counts }: Reading): boolean => counts.n.some((n) => n > 0);
 
 const keyOf = ({ endpoint, release, armClass, epoch }: TestOwner): string => [endpoint, release, armClass, epoch].join(" ");
 

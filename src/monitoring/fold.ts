@@ -2,7 +2,7 @@
  * Tests fed with recorded minutes, a block a minute: how guardrails would have done, and what is left when a state is lost
  * (sequential-tests §12). Pure.
  */
-import { armClassOf, type MinuteRow, type TotalRow } from "../decisions/index.ts";
+import { armClassOf, type ArmClass, type MinuteRow, type TotalRow } from "../decisions/index.ts";
 import { CellSides, actionsAmong, cumulativeOf, selections, type Tallied } from "./counting.ts";
 import { PREVIOUS } from "./guardrail.ts";
 import type { Counted, PlannedTest } from "./plan.ts";
@@ -12,16 +12,31 @@ import type { RunningTest, TestOwner } from "./test-record.ts";
 /** A test after all minutes, and where it had its proof. */
 export interface FoldedTest {
   readonly test: RunningTest;
-  /** Null without proof. Decisions are of both sides. */
-  readonly proven: { readonly minute: number; readonly decisions: number; readonly logE: number } | null;
+  /** Null without proof. Decisions are of both sides; the test is as it was then. */
+  readonly proven: { readonly minute: number; readonly decisions: number; readonly test: RunningTest } | null;
 }
 
 export interface Folding {
+  readonly armClass: ArmClass;
+  readonly favourable: ReadonlySet<string>;
+  /** Tests that minutes say everything of (`isInMinutes`) as they began. */
+  readonly tests: readonly RunningTest[];
+}
+
+/** The tests of a release as they are before anybody has been answered. */
+export function testsFromTheStart(planned: {
   readonly owner: TestOwner;
   readonly plans: readonly PlannedTest[];
   readonly favourable: ReadonlySet<string>;
   readonly budget: number;
+}): readonly RunningTest[] {
+  const sides = new CellSides();
+  const nothing: Tallied = { kind: "totals", cells: new Map() };
+  const reading = (plan: PlannedTest): Reading => ({ counts: cumulativeOf(plan, nothing, null, sides), context: "" });
+  return reconcile([], { ...planned, isFirstSight: true, nowMs: 0 }, reading).running;
 }
+
+const MINUTE_MS = 60_000;
 
 /** Whether minutes say what a test counts: others need pairs of answers, outcomes, or who answers beside whom. */
 export const isInMinutes = ({ counted, reference }: PlannedTest): boolean =>
@@ -34,11 +49,9 @@ export class MinuteFold {
   readonly #counts = new CumulativeCells();
   #folded: readonly FoldedTest[];
 
-  /** @param folding - plans that minutes say everything of (`isInMinutes`) */
   constructor(folding: Folding) {
     this.#folding = folding;
-    const planned = { ...folding, isFirstSight: true, nowMs: 0 };
-    this.#folded = reconcile([], planned, this.#reading()).running.map((test) => ({ test, proven: null }));
+    this.#folded = folding.tests.map((test) => ({ test, proven: null }));
   }
 
   get tests(): readonly FoldedTest[] {
@@ -47,15 +60,17 @@ export class MinuteFold {
 
   /** @param rows - those of other arm classes than the owner's are passed over */
   add(rows: readonly MinuteRow[]): void {
-    const { armClass } = this.#folding.owner;
+    const { armClass } = this.#folding;
     for (const minute of byMinute(rows)) {
       for (const row of minute.rows) if (armClassOf(row.arm) === armClass) this.#counts.add(row);
       const now = this.#reading();
       this.#folded = this.#folded.map(({ test, proven }) => {
+        // What came before a test began, or in the very minute, belongs to nobody.
+        if (minute.minute * MINUTE_MS < (test.state.sinceMs ?? 0)) return { test: { ...test, consumed: now(test.plan).counts }, proven };
         const next = advance(test, now(test.plan));
         if (proven !== null || !isProven(next)) return { test: next, proven };
         const decisions = next.consumed.n.reduce((sum, n) => sum + n, 0);
-        return { test: next, proven: { minute: minute.minute, decisions, logE: next.state.test.logE } };
+        return { test: next, proven: { minute: minute.minute, decisions, test: next } };
       });
     }
   }

@@ -27,7 +27,7 @@ export { CellSides, cumulativeOf, groupCoverage, selections, type GroupCoverage,
 export { undecidableIssues } from "./decidable.ts";
 export { binomial, uniformStream, type Uniform } from "./draws.ts";
 export { arrivals, boundDecisions, quantileOf, simulateDelays, slackOf, smallestShare, type Truth } from "./expected-delay.ts";
-export { MinuteFold, isInMinutes, type FoldedTest } from "./fold.ts";
+export { MinuteFold, isInMinutes, testsFromTheStart, type FoldedTest } from "./fold.ts";
 export { EXPOSITION_CONTENT_TYPE, bounded, exposition, type HistogramSample, type MetricFamily, type MetricSample } from "./exposition.ts";
 export { GuardrailEvaluator } from "./evaluator.ts";
 export { isDifferenceBelow, isRateAbove, isRatioBelow, ratioOf } from "./exact.ts";
@@ -67,6 +67,7 @@ export {
 } from "./sequential-test.ts";
 export { RequestTally } from "./request-tally.ts";
 export { sampleRatioEvidence, SAMPLE_RATIO_PROOF } from "./sample-ratio.ts";
+export { additionBy, provenGuardrail } from "./spent.ts";
 export { Breach, type RunningTest } from "./test-record.ts";
 export { MetricAnswer, type GroupValues, type Reason } from "./values/answer.ts";
 export { DRIFT_MEASURES, isDriftMeasure, type DriftMeasure } from "./values/drift.ts";

@@ -223,6 +223,7 @@ export function kindOf(name: MetricName, direction: Direction = metricOf(name).u
 }
 
 export const metricNames: readonly MetricName[] = namesOf(METRICS);
+export const isMetric = (name: string): name is MetricName => Object.hasOwn(METRICS, name);
 
 /** `Object.keys` of an object whose keys are all known. */
 function namesOf<T extends object>(table: T): readonly (keyof T)[] {

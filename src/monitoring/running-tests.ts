@@ -26,6 +26,10 @@ export interface Planned {
   /** The release is seen for the first time: what it has answered so far, nobody has looked at. */
   readonly isFirstSight: boolean;
   readonly nowMs: number;
+  /** Tests of this life of which nothing can be read any more: each may have spent a part of the reserve. */
+  readonly unreadable?: number;
+  /** Those of all tests whose state was lost: they may have bet, though they look as if they hadn't. */
+  readonly lost?: readonly RunningTest[];
   /** Rates of the release before, one a cell of the plan, to start the memory from; null where there are none to trust. */
   readonly priorOf?: (plan: PlannedTest) => readonly number[] | null;
 }
@@ -43,7 +47,7 @@ const PRIOR_N = 50;
  */
 export function reconcile(
   ever: readonly RunningTest[],
-  { owner, plans, favourable, budget, isFirstSight, nowMs, priorOf }: Planned,
+  { owner, plans, favourable, budget, isFirstSight, nowMs, unreadable = 0, lost = [], priorOf }: Planned,
   reading: (plan: PlannedTest) => Reading,
 ): { readonly running: readonly RunningTest[]; readonly changed: readonly RunningTest[] } {
   const newest = new Map<string, RunningTest>();
@@ -57,8 +61,11 @@ export function reconcile(
     const known = newest.get(claim);
     return { plan, claim, known, goesOn: known !== undefined && !known.state.hasEnded };
   });
-  const isFirst = ever.length === 0;
-  const addition = isFirst ? 0 : 1 + Math.max(...ever.map(({ state }) => state.addition));
+  // What ended before it had bet anything has spent nothing.
+  const goingOn = new Set(planned.flatMap(({ known, goesOn }) => (known && goesOn ? [known] : [])));
+  const spent = ever.filter((test) => test.state.test.blocks > 0 || goingOn.has(test) || lost.includes(test));
+  const isFirst = spent.length === 0 && unreadable === 0;
+  const addition = isFirst ? 0 : 1 + unreadable + Math.max(0, ...spent.map(({ state }) => state.addition));
   const added = planned.filter(({ goesOn }) => !goesOn);
   const addedShare = added.reduce((sum, { plan }) => sum + plan.alpha, 0);
   const alphaOf = (plan: PlannedTest) => (isFirst ? plan.alpha : (reserveShare(budget, addition) * plan.alpha) / addedShare);

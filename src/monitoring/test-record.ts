@@ -2,11 +2,11 @@
 import { Type, type Static } from "typebox";
 import { checked } from "../checked.ts";
 import type { ArmClass } from "../decisions/index.ts";
-import { contentId, type Schema } from "../store/index.ts";
-import type { EndpointName, ReleaseId } from "../std.ts";
+import { canonicalJson, contentId, sha256Hex, type Schema } from "../store/index.ts";
+import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import type { Cumulative } from "./blocks.ts";
-import type { AnyDefinition, AnyState } from "./any-test.ts";
-import { metricOf, type Direction, type MetricName } from "./metrics.ts";
+import { isMean, startAny, widthOf, type AnyDefinition, type AnyState } from "./any-test.ts";
+import { isMetric, metricOf, type Direction, type MetricName } from "./metrics.ts";
 import type { Counted, PlannedTest } from "./plan.ts";
 import { TEST_VERSION } from "./sequential-test.ts";
 
@@ -127,6 +127,14 @@ const StoredPlan = Type.Object({
 const parseState = checked(Type.Object({ plan: StoredPlan, state: StoredState }));
 const parseConsumed = checked(Type.Object({ n: Numbers, k: Numbers }));
 const parseBreach = checked(Breach);
+const parseBegun = checked(
+  Type.Object({
+    plan: StoredPlan,
+    alpha: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 }),
+    addition: Type.Integer({ minimum: 0 }),
+    sinceMs: Type.Number(),
+  }),
+);
 
 /** A test as the evaluator holds it. */
 export interface RunningTest {
@@ -191,33 +199,85 @@ export function readTestId(id: string): { readonly claim: string; readonly resta
 }
 
 type Row = Schema["guardrail_test"];
+type BegunRow = Schema["guardrail_begun"];
 
-/** @throws Error when another version wrote it: it is not continued, and must not be forgotten silently */
-export function testOf({ id, release, arm_class, epoch, alpha, paused, ...row }: Row): RunningTest {
-  const stored = parseState(JSON.parse(row.state_json));
-  const consumed = parseConsumed(JSON.parse(row.consumed_json));
-  const breach = row.breach_json === null ? null : parseBreach(JSON.parse(row.breach_json));
-  if (!stored.ok || !consumed.ok || (breach && !breach.ok))
-    throw new Error(`the state of test ${id} was written by another version and can't be continued`);
-  return {
-    id,
-    release: asReleaseId(release),
-    armClass: asArmClass(arm_class),
-    epoch,
-    plan: planOf(stored.value.plan, alpha),
+/** What a row's own check is made of; of a state that was changed by anything but the evaluator it is another one. */
+export const digestOf = (row: Pick<Row, "id" | "alpha" | "state_json" | "consumed_json" | "breach_json" | "paused">): string =>
+  sha256Hex([row.id, row.alpha, row.state_json, row.consumed_json, row.breach_json, row.paused].map((part) => JSON.stringify(part)).join());
+export const begunDigestOf = ({ id, begun_json }: Pick<BegunRow, "id" | "begun_json">): string => sha256Hex(`${id} ${begun_json}`);
+
+/** The test, or why it can't be continued: it must not be forgotten silently then. */
+export function testOf({ digest, ...row }: Row): Result<RunningTest, string> {
+  if (digest !== null && digest !== digestOf(row)) return err("its stored state fails its check");
+  const stored = parseState(parsed(row.state_json));
+  const consumed = parseConsumed(parsed(row.consumed_json));
+  const breach = row.breach_json === null ? null : parseBreach(parsed(row.breach_json));
+  if (!stored.ok || !consumed.ok || (breach && !breach.ok)) return err("its stored state was written by another version");
+  const plan = planOf(stored.value.plan, row.alpha);
+  if (plan === null || !isWhole(plan, stored.value.state, consumed.value)) return err("its stored state makes no sense");
+  return ok({
+    ...whoseOf(row),
+    plan,
     state: stored.value.state,
     consumed: consumed.value,
     breach: breach ? breach.value : null,
-    paused,
-  };
+    paused: row.paused,
+  });
 }
 
-/** Earlier versions had one direction and one thing to count a metric, and its limit in the definition only. */
-function planOf({ counted, direction, limit, ...plan }: Static<typeof StoredPlan>, alpha: number): PlannedTest {
+/** A proof that was latched in a row whose state can't be continued: it is never taken back. */
+export function breachIn({ id, breach_json }: Pick<Row, "id" | "breach_json">): Breach | null {
+  const breach = breach_json === null ? null : parseBreach(parsed(breach_json));
+  return breach?.ok && breach.value.test === id && breach.value.logE >= breach.value.threshold ? breach.value : null;
+}
+
+/** How a test began, as it is stored. */
+export const begunJsonOf = ({ plan: { alpha, ...plan }, state: { addition, sinceMs } }: RunningTest, nowMs: number): string =>
+  canonicalJson({ plan, alpha, addition, sinceMs: sinceMs ?? nowMs });
+
+/** The test as it was when it began; undefined where that can't be told. */
+export function begunTestOf({ begun_json, digest, ...row }: BegunRow): RunningTest | undefined {
+  const begun = digest === begunDigestOf({ id: row.id, begun_json }) ? parseBegun(parsed(begun_json)) : undefined;
+  const plan = begun?.ok ? planOf(begun.value.plan, begun.value.alpha) : null;
+  if (!begun?.ok || plan === null) return undefined;
+  const { addition, sinceMs } = begun.value;
+  const nothing = Array.from({ length: widthOf(plan.definition) }, () => 0);
+  const test = startAny(plan.definition);
+  const state = { addition, hasEnded: false, context: "", sinceMs, test, likeForLike: { r: 0, s: 0, p: 0 }, recent: [] };
+  return { ...whoseOf(row), plan, state, consumed: { n: nothing, k: nothing }, breach: null, paused: null };
+}
+
+const whoseOf = ({ id, release, arm_class, epoch }: Pick<Row, "id" | "release" | "arm_class" | "epoch">) => ({
+  id,
+  release: asReleaseId(release),
+  armClass: asArmClass(arm_class),
+  epoch,
+});
+
+/** Whether there are as many numbers as the test needs. */
+function isWhole({ definition }: PlannedTest, { test }: StoredState, { n, k }: Cumulative): boolean {
+  const width = widthOf(definition);
+  const isOfItsKind = "memory" in test ? !isMean(definition) && test.memory.length === width : isMean(definition);
+  const { logR, info } = startAny(definition);
+  return isOfItsKind && n.length === width && k.length === width && test.logR.length === logR.length && test.info.length === info.length;
+}
+
+/** Undefined where it isn't JSON; no schema takes that. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Earlier versions had one direction and one thing to count a metric, and its limit in the definition only. Null where it says too little. */
+function planOf({ counted, direction, limit, ...plan }: Static<typeof StoredPlan>, alpha: number): PlannedTest | null {
+  if (!isMetric(plan.metric)) return null;
   const { counts, unlessSaid } = metricOf(plan.metric);
   const known = counts === "selections" || counts === "substitutions" || counts === "flips" ? ({ kind: counts } as const) : undefined;
   const what = counted ?? known;
-  if (!what) throw new Error(`a stored test of ${plan.metric} doesn't say what it counts`);
+  if (!what) return null;
   return { ...plan, counted: what, direction: direction ?? unlessSaid, limit: limit ?? plan.definition.limit, alpha };
 }
 

@@ -1,4 +1,5 @@
 /** The people an incident touched: every decision of the harmful release that reached somebody, decided again by the restored one. */
+import { setImmediate } from "node:timers/promises";
 import { groupsOf, isReplayable, readDecisions, type RecordedDecision } from "../decisions/index.ts";
 import type { Incidents, Releases } from "../releases/index.ts";
 import { replay, type ReplayedAnswer } from "../serving/index.ts";
@@ -37,7 +38,8 @@ export type RedressRefusal =
   | { readonly kind: "nothing-restored" }
   | { readonly kind: "cannot-replay"; readonly why: string };
 
-const PAGE = 1000;
+/** Decisions that come meanwhile wait for as many to be read, or sorted into classes. */
+const PAGE = 250;
 
 export class Redress {
   readonly #parts: RedressParts;
@@ -68,7 +70,7 @@ export class Redress {
       const answers = new Map((await replay(lent.value.release, replayable)).map((answer) => [answer.id, answer]));
       // The better the band, the higher it begins: the policy itself ranks its actions.
       const actions = lent.value.release.bundle.policy.bands.toSorted((a, b) => b.from - a.from).map(({ action }) => action);
-      const people = peopleOf(decisions, answers, actions);
+      const people = await peopleOf(decisions, answers, actions);
       await this.#store(n, people, store);
       return ok(
         summary(
@@ -196,15 +198,17 @@ interface StoredCase {
   readonly answer: ReplayedAnswer | undefined;
 }
 
-function peopleOf(
+async function peopleOf(
   decisions: readonly RecordedDecision[],
   answers: ReadonlyMap<DecisionId, ReplayedAnswer>,
   actions: readonly string[],
-): readonly StoredCase[] {
-  const classified = decisions.map((decision): StoredCase => {
+): Promise<readonly StoredCase[]> {
+  const classified: StoredCase[] = [];
+  for (const decision of decisions) {
+    if (classified.length % PAGE === 0) await setImmediate();
     const answer = answers.get(decision.id);
-    return { decision, answer, class: classify(decision, answer?.kind === "answered" ? answer : null, actions) };
-  });
+    classified.push({ decision, answer, class: classify(decision, answer?.kind === "answered" ? answer : null, actions) });
+  }
   const cases = casesOf(
     classified.map(({ decision, class: found }) => ({
       decision: decision.id,

@@ -1,8 +1,10 @@
 /** How the values of some columns of a dataset version are distributed: by deciles, or by value. */
 import type { Blobs } from "../store/index.ts";
+import { apart } from "./apart.ts";
 import type { ColumnType } from "./cell-types.ts";
 import { isEmpty, plainText } from "./cell-types.ts";
 import type { DatasetVersion } from "./dataset-version.ts";
+import type { HistogramsOrder } from "./histograms-thread.ts";
 import { storedTable } from "./stored-table.ts";
 import { readRows } from "./table-rows.ts";
 
@@ -32,30 +34,58 @@ const ROWS_MAX = 200_000;
 const CATEGORIES_MAX = 50;
 const DECILES = 10;
 
-/** @param names - columns that aren't there, or have no value, are left out */
+/** Below that a thread takes longer to start than to read. */
+const APART_BYTES = 256 * 1024;
+
+/** What a thread is to read, as plain data. */
+export interface HistogramsAsked {
+  readonly version: Pick<DatasetVersion, "blob" | "format" | "layout" | "rows">;
+  readonly columns: readonly { readonly name: string; readonly type: ColumnType }[];
+}
+
+/**
+ * Large tables are read by a thread of its own: a release must not slow down those that answer because it is given a place.
+ * @param names - columns that aren't there, or have no value, are left out
+ * @throws StorageError, BlobError; Error where reading takes too long or too much memory
+ */
 export async function columnHistograms(
   blobs: Blobs,
   version: DatasetVersion,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, ColumnHistogram>> {
   if (version.format === "none") return new Map();
-  const columns = version.profile.columns
-    .filter(({ name }) => names.includes(name))
-    .map((column) => new Collected(column.type, column.name));
+  const { blob, format, layout, rows, bytes, profile } = version;
+  const columns = profile.columns.filter(({ name }) => names.includes(name)).map(({ name, type }) => ({ name, type }));
+  const asked: HistogramsAsked = { version: { blob, format, layout, rows }, columns };
+  if (bytes <= APART_BYTES) return readHistograms(blobs, asked);
+  const order: HistogramsOrder = { folder: blobs.folder, asked };
+  const done = await apart<ReadonlyMap<string, ColumnHistogram>>({
+    module: "./histograms-thread",
+    name: "histograms",
+    order,
+    bytes,
+    of: "a table",
+  });
+  if (!done.ok) throw new Error(done.error.map(({ expected, got }) => `expected ${expected}, got ${got}`).join("; "));
+  return done.value;
+}
+
+export async function readHistograms(blobs: Blobs, { version, columns }: HistogramsAsked): Promise<ReadonlyMap<string, ColumnHistogram>> {
+  const collected = columns.map(({ type, name }) => new Collected(type, name));
   const step = Math.ceil(version.rows / ROWS_MAX);
   let places: readonly number[] = [];
   let row = 0;
   await readRows(await storedTable(blobs, version), {
     header: (header) => {
-      places = columns.map(({ name }) => header.indexOf(name));
+      places = collected.map(({ name }) => header.indexOf(name));
     },
     row: (cells) => {
       if (row++ % step !== 0) return;
-      for (const [i, column] of columns.entries()) column.add(cells[places[i] ?? -1] ?? null);
+      for (const [i, column] of collected.entries()) column.add(cells[places[i] ?? -1] ?? null);
     },
   });
   return new Map(
-    columns.flatMap((column) => {
+    collected.flatMap((column) => {
       const histogram = column.histogram();
       return histogram ? [[column.name, histogram]] : [];
     }),

@@ -7,21 +7,11 @@ export class ColumnPart {
   rows = 0;
   empty = 0;
   /** By the value's code, while values have some. */
-  counts = new Float64Array(4);
+  counts = new Float64Array();
   /** Of numbers whose values have no code, and once there are too many values: of all. */
   readonly moments = new Moments();
   /** As `moments`. */
   distinct: DistinctSketch | undefined;
-
-  addCode(code: number): void {
-    if (code >= this.counts.length) this.#widen(code + 1);
-    this.counts[code] = (this.counts[code] ?? 0) + 1;
-  }
-
-  addHash(high: number, low: number): void {
-    this.distinct ??= new DistinctSketch();
-    this.distinct.add(high, low);
-  }
 
   /** Counts by code become moments, in order of the values, and a sketch: from then on values have no code. */
   foldCodes(codes: ValueCodes, isNumeric: boolean, hash: ValueHash): void {
@@ -29,7 +19,8 @@ export class ColumnPart {
     for (const [code, count] of this.counts.entries()) {
       if (count === 0) continue;
       codes.hash(code, hash);
-      this.addHash(hash.high, hash.low);
+      this.distinct ??= new DistinctSketch();
+      this.distinct.add(hash.high, hash.low);
     }
     this.counts = new Float64Array();
   }

@@ -2,13 +2,13 @@
 import { Type, type Static } from "typebox";
 import type { Column, TypeGuess } from "./cell-types.ts";
 import type { ColumnPart } from "./column-part.ts";
-import { finite, momentsOf, mostFrequent, quantilesOf, sketchOf, type TableSketches } from "./column-sketch.ts";
-import { ColumnTally } from "./column-tally.ts";
+import { finite, momentsOf, mostFrequentCodes, quantilesOf, sketchOf, type TableSketches } from "./column-sketch.ts";
+import { ColumnTally, NO_VALUE } from "./column-tally.ts";
 import type { Cell } from "./csv-parser.ts";
 import { GroupSlots } from "./group-slots.ts";
 import { RawEncoder, type RawRow } from "./raw-row.ts";
 import { BLOCK_ROWS, RowBlock } from "./row-block.ts";
-import { RowHasher } from "./row-hash.ts";
+import { RowHasher, type RowBytes } from "./row-hash.ts";
 import { RowSample, type Sampled } from "./row-sample.ts";
 
 const Numbers = Type.Object({
@@ -60,10 +60,22 @@ const WHOLE_STEPS = 100;
 const GROUP_STEPS = 20;
 const NO_GROUPS: readonly number[] = [];
 
+export interface ProfileOptions {
+  /** Rows that are kept for quantiles at least, where there are so many. */
+  readonly sampleMin?: number;
+  /** Where the types were found from some of the cells. */
+  readonly guesses?: readonly TypeGuess[] | undefined;
+  /** Whose groups are told apart. */
+  readonly attributes?: readonly string[];
+  /** Where rows are written; emptied by whoever gives it, after each block. */
+  readonly bytes?: RowBytes;
+}
+
 /** Takes every row once. Rows are sampled by a hash, so that what is found doesn't depend on their order. */
 export class ColumnProfiler {
   readonly columns: readonly ColumnTally[];
-  readonly #block = new RowBlock();
+  /** What was read and isn't counted yet. */
+  readonly block: RowBlock;
   /** Fewer in a wide table, or its blocks wouldn't fit near memory themselves. */
   readonly #blockRows: number;
   readonly #placesByCell: Int32Array[] = [];
@@ -77,19 +89,17 @@ export class ColumnProfiler {
   readonly #numbersOf: Float64Array;
   readonly #textsOf: (string | null)[] = [];
   #encoder: RawEncoder | undefined;
-  readonly #unhashed = new RowHasher();
 
-  /**
-   * @param guesses - where the types were found from some of the cells
-   * @param attributes - whose groups are told apart
-   */
-  constructor(columns: readonly Column[], sampleMin = SAMPLE_MIN, guesses?: readonly TypeGuess[], attributes: readonly string[] = []) {
-    this.columns = columns.map((column, i) => new ColumnTally(column, this.#block, guesses?.[i]));
+  constructor(columns: readonly Column[], options: ProfileOptions = {}) {
+    const { sampleMin = SAMPLE_MIN, guesses, attributes = [], bytes = new RowHasher() } = options;
+    this.#blockRows = Math.max(16, Math.min(BLOCK_ROWS, Math.floor(8192 / Math.max(1, columns.length))));
+    const block = new RowBlock(bytes, columns.length, this.#blockRows);
+    this.block = block;
+    this.columns = columns.map((column, i) => new ColumnTally(column, i, block, guesses?.[i]));
     this.#numeric = this.columns.filter(({ isNumeric }) => isNumeric);
     this.#texts = this.columns.flatMap((column, place) => (column.isNumeric ? [] : [{ column, place }]));
     this.#numbersOf = new Float64Array(this.#numeric.length);
     this.#slots = new GroupSlots(attributes);
-    this.#blockRows = Math.max(16, Math.min(BLOCK_ROWS, Math.floor(8192 / Math.max(1, columns.length))));
     const limit = Math.min(sampleMin * 2, Math.ceil(SAMPLE_CELLS_MAX / (1 + columns.length)));
     const ofGroups = Math.min(GROUP_SAMPLE, Math.floor(GROUPS_SAMPLE / Math.max(1, attributes.length)), Math.ceil(limit / 16));
     this.#sample = new RowSample({
@@ -101,30 +111,55 @@ export class ColumnProfiler {
     });
   }
 
-  /** A row that comes as text. @param hash - as that of `endRow` */
+  /** A row that comes as text. @param hash - of the row, spread evenly over 0…1 */
   add(cells: readonly Cell[], hash: number): void {
     this.#encoder ??= new RawEncoder(this.columns.length);
-    const row = this.#encoder.encode(cells);
-    this.#unhashed.start();
-    for (const [i, column] of this.columns.entries()) column.add(row.bytes, row.starts[i] ?? 0, row.ends[i] ?? -1, this.#unhashed);
-    this.endRow(hash, row, 0, NO_GROUPS);
+    const { block } = this;
+    if (block.rows === 0) block.bytes.length = 0;
+    block.hashes[block.rows] = hash;
+    this.read(this.#encoder.encode(cells));
+    if (this.endRow(0, NO_GROUPS)) this.endBlock();
+  }
+
+  /** Writes a row's cells to the block's bytes. @param codes - of their values, where they have some @throws OtherType */
+  read(row: RawRow, codes?: Int32Array): void {
+    const { block, columns } = this;
+    const into = block.bytes;
+    block.mark(-1, into.length);
+    for (let i = 0; i < columns.length; i++) {
+      const code = columns[i]?.add(row, into) ?? NO_VALUE;
+      if (codes) codes[i] = code;
+      block.mark(i, into.length);
+    }
   }
 
   /**
-   * Counts a row whose cells were added to its columns.
-   * @param hash - of the row, spread evenly over 0…1
+   * The row that was read is to count.
    * @param cell - number of its combination of groups @param groups - of each attribute, the number of its group
+   * @returns whether the block is full, and must end before another row
    */
-  endRow(hash: number, row: RawRow, cell: number, groups: ArrayLike<number>): void {
+  endRow(cell: number, groups: ArrayLike<number>): boolean {
     const slots = this.#slots.of(cell, groups);
-    const block = this.#block;
-    block.places[block.rows++] = this.#placesByCell[cell] ?? this.#newPlaces(cell, slots);
-    if (this.#sample.takes(hash, slots)) this.#keep(hash, row, slots);
-    if (block.rows === this.#blockRows) this.#endBlock();
+    const { block } = this;
+    block.end(cell, this.#placesByCell[cell] ?? this.#newPlaces(cell, slots));
+    return block.rows === this.#blockRows;
+  }
+
+  /** Counts the rows of the block, whose hashes are there by now. */
+  endBlock(): void {
+    const { rows, hashes, cells } = this.block;
+    for (let row = 0; row < rows; row++) {
+      const slots = this.#slots.cells[cells[row] ?? 0];
+      const hash = hashes[row] ?? 0;
+      if (slots && this.#sample.takes(hash, slots)) this.#keep(hash, row, slots);
+    }
+    for (const column of this.columns) column.endBlock();
+    this.block.clear();
+    this.#divide();
   }
 
   profiles(): ColumnProfile[] {
-    this.#endBlock();
+    this.endBlock();
     return this.columns.map((column) => {
       const sampled = column.isNumeric ? this.#sample.numbers(this.#numeric.indexOf(column)) : undefined;
       return profileOf(column, column.sum(this.#everybody()), sampled);
@@ -133,7 +168,7 @@ export class ColumnProfiler {
 
   /** @param namesOf - an attribute's groups, by their numbers */
   sketches(namesOf: (attribute: number) => readonly string[]): TableSketches {
-    this.#endBlock();
+    this.endBlock();
     const isByGroup = this.#parts !== "everybody" && this.#fits(this.#slots.count);
     const groups = isByGroup ? this.#slots.named(namesOf) : [];
     const columns = this.columns.map((column, place) => ({
@@ -146,12 +181,6 @@ export class ColumnProfiler {
       })),
     }));
     return { isByGroup: groups.length > 0, columns };
-  }
-
-  #endBlock(): void {
-    for (const column of this.columns) column.endBlock();
-    this.#block.rows = 0;
-    this.#divide();
   }
 
   /** Columns are counted by combination of groups while those are few; by group, where they aren't; by neither, where even groups are many. */
@@ -167,12 +196,14 @@ export class ColumnProfiler {
     for (const column of this.columns) column.regroup(of);
     this.#parts = parts;
     this.#placesByCell.length = 0;
+    this.block.parts = of.length;
   }
 
   /** Where rows of a combination count. */
   #newPlaces(cell: number, slots: Int32Array): Int32Array {
     const places = this.#parts === "cells" ? Int32Array.of(cell) : this.#parts === "groups" ? slots : Int32Array.of(0);
     this.#placesByCell[cell] = places;
+    this.block.parts = Math.max(this.block.parts, ...places.map((place) => place + 1));
     return places;
   }
 
@@ -198,16 +229,11 @@ export class ColumnProfiler {
     return [...this.#slots.cells.keys()].filter((cell) => this.#slots.cells[cell]?.includes(slot));
   }
 
-  #keep(hash: number, { bytes, starts, ends }: RawRow, slots: Int32Array): void {
-    for (let i = 0; i < this.#numeric.length; i++) this.#numbersOf[i] = this.#numeric[i]?.number ?? Number.NaN;
+  #keep(hash: number, row: number, slots: Int32Array): void {
+    for (let i = 0; i < this.#numeric.length; i++) this.#numbersOf[i] = this.#numeric[i]?.numberAt(row) ?? Number.NaN;
     for (let i = 0; i < this.#texts.length; i++) {
       const text = this.#texts[i];
-      if (!text) continue;
-      const { code, codes } = text.column;
-      const start = starts[text.place] ?? 0;
-      const end = ends[text.place] ?? -1;
-      if (codes) this.#textsOf[i] = code < 0 ? null : (codes.texts[code] ?? null);
-      else this.#textsOf[i] = end < 0 || end - start > TEXT_BYTES_MAX ? null : bytes.toString("utf8", start, end);
+      if (text) this.#textsOf[i] = text.column.textAt(row, TEXT_BYTES_MAX);
     }
     this.#sample.add(hash, slots, this.#numbersOf, this.#textsOf);
   }
@@ -225,7 +251,6 @@ export class ColumnProfiler {
 
 function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number> | undefined): ColumnProfile {
   const { column, codes } = tally;
-  const counted = codes?.texts.map((value, code) => ({ value, count: part.counts[code] ?? 0 }));
   const { count, min, max, mean, variance, notFinite } = momentsOf(tally, part);
   const sorted = Float64Array.from(sampled?.values ?? []).sort();
   const quantiles = quantilesOf(sorted, SHARES);
@@ -233,8 +258,8 @@ function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number
   return {
     ...column,
     empty: part.empty,
-    distinct: counted?.length ?? null,
-    ...(counted ? {} : { distinctAbout: part.distinct?.estimate() ?? 0 }),
+    distinct: codes?.count ?? null,
+    ...(codes ? {} : { distinctAbout: part.distinct?.estimate() ?? 0 }),
     numbers:
       count === 0 || !sampled
         ? null
@@ -247,6 +272,6 @@ function profileOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number
             isExact,
             notFinite,
           },
-    top: mostFrequent(counted ?? [], TOP),
+    top: codes ? mostFrequentCodes(codes, part.counts, TOP) : [],
   };
 }

@@ -4,6 +4,7 @@ import type { Sampled } from "./row-sample.ts";
 import type { ColumnPart } from "./column-part.ts";
 import type { ColumnTally } from "./column-tally.ts";
 import { Moments } from "./moments.ts";
+import type { ValueCodes } from "./value-codes.ts";
 
 const Spread = Type.Object({
   min: Type.Number(),
@@ -53,9 +54,26 @@ export interface ValueCount {
 }
 
 /** Most frequent first; of equals, in the order of their texts. */
-export function mostFrequent(values: readonly ValueCount[], most: number): ValueCount[] {
+function mostFrequent(values: readonly ValueCount[], most: number): ValueCount[] {
   return values.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, most);
 }
+
+/** Of values with codes. Texts are made of few: of those that come as often as the last one that is told, or more often. */
+export function mostFrequentCodes(codes: ValueCodes, counts: ArrayLike<number>, most: number): ValueCount[] {
+  const least = leastOf(
+    Float64Array.from({ length: codes.count }, (_, code) => counts[code] ?? 0),
+    most,
+  );
+  const values: ValueCount[] = [];
+  for (let code = 0; code < codes.count; code++) {
+    const count = counts[code] ?? 0;
+    if (count >= least) values.push({ value: codes.textOf(code), count });
+  }
+  return mostFrequent(values, most);
+}
+
+/** What the last of the greatest counts is; at least 1. */
+const leastOf = (counts: Float64Array, most: number): number => Math.max(1, counts.toSorted().at(-most) ?? 1);
 
 /** Moments of a part, whether its values have codes or not. */
 export function momentsOf({ codes, isNumeric }: ColumnTally, part: ColumnPart): Moments {
@@ -69,14 +87,11 @@ export function momentsOf({ codes, isNumeric }: ColumnTally, part: ColumnPart): 
 export function sketchOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<number | string>, steps: number): ColumnSketch {
   const { codes, isNumeric } = tally;
   const moments = momentsOf(tally, part);
-  const counted = codes?.texts.flatMap((value, code) => {
-    const count = part.counts[code] ?? 0;
-    return count > 0 ? [{ value, count, number: codes.numbers[code] ?? Number.NaN }] : [];
-  });
-  const values = counted ?? sampledCounts(sampled, part.rows);
+  const counted = codes && countedNumbers(codes, part);
   const shares = Array.from({ length: steps + 1 }, (_, i) => i / steps);
   const { min, max, mean, variance, notFinite } = moments;
-  const quantiles = () => (counted ? countedQuantiles(counted, shares) : quantilesOf(numbersOf(sampled), shares));
+  const rising = isNumeric && !counted ? numbersOf(sampled) : undefined;
+  const quantiles = () => (counted ? countedQuantiles(counted, shares) : quantilesOf(rising ?? [], shares));
   return {
     rows: part.rows,
     empty: part.empty,
@@ -84,25 +99,57 @@ export function sketchOf(tally: ColumnTally, part: ColumnPart, sampled: Sampled<
     isCounted: counted !== undefined || part.distinct === undefined,
     isWhole: counted !== undefined || sampled.isWhole,
     numbers: isNumeric && moments.count > 0 ? { min, max, mean, variance: finite(variance), notFinite, quantiles: quantiles() } : null,
-    frequent: mostFrequent(
-      values.map(({ value, count }) => ({ value, count })),
-      FREQUENT,
-    ),
+    frequent: codes ? mostFrequentCodes(codes, part.counts, FREQUENT) : mostFrequent(sampledCounts(sampled, rising, part.rows), FREQUENT),
   };
 }
 
 /** Squares of numbers beyond 1e154 are too large for a double; JSON has no infinity. */
 export const finite = (value: number): number => Math.min(value, Number.MAX_VALUE);
 
-function sampledCounts({ values, rows, isWhole }: Sampled<number | string>, all: number): ValueCount[] {
+interface NumberCount {
+  readonly number: number;
+  readonly count: number;
+}
+
+/** Each value of a part; not a number in columns that aren't numeric. */
+function countedNumbers(codes: ValueCodes, { counts }: ColumnPart): NumberCount[] {
+  const counted: NumberCount[] = [];
+  for (const [code, number] of codes.numbers.entries()) {
+    const count = counts[code] ?? 0;
+    if (count > 0) counted.push({ number, count });
+  }
+  return counted;
+}
+
+/** @param numbers - the values, rising, in a numeric column */
+function sampledCounts({ values, rows, isWhole }: Sampled<number | string>, numbers: Float64Array | undefined, all: number): ValueCount[] {
+  const counts = numbers ? numberCounts(numbers) : textCounts(values);
+  const scale = isWhole ? 1 : all / Math.max(1, rows);
+  const enough = isWhole ? 1 : Math.max(SAMPLED_MIN, rows * SAMPLED_SHARE_MIN);
+  const least = Math.max(
+    enough,
+    leastOf(
+      Float64Array.from(counts, ([, count]) => count),
+      FREQUENT,
+    ),
+  );
+  return counts.flatMap(([value, count]) => (count >= least ? [{ value: String(value), count: Math.round(count * scale) }] : []));
+}
+
+function textCounts(values: readonly (number | string)[]): (readonly [number | string, number])[] {
   const counts = new Map<number | string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const scale = isWhole ? 1 : all / Math.max(1, rows);
-  return [...counts].flatMap(([value, count]) =>
-    isWhole || (count >= SAMPLED_MIN && count >= rows * SAMPLED_SHARE_MIN)
-      ? [{ value: String(value), count: Math.round(count * scale) }]
-      : [],
-  );
+  return [...counts];
+}
+
+function numberCounts(rising: Float64Array): (readonly [number, number])[] {
+  const counts: (readonly [number, number])[] = [];
+  for (let from = 0, to = 0; from < rising.length; from = to) {
+    const value = rising[from] ?? 0;
+    while (to < rising.length && rising[to] === value) to++;
+    counts.push([value, to - from]);
+  }
+  return counts;
 }
 
 const numbersOf = ({ values }: Sampled<number | string>): Float64Array =>
@@ -117,10 +164,7 @@ export function quantilesOf(sorted: ArrayLike<number>, shares: readonly number[]
 }
 
 /** The same of numbers that come so many times. */
-export function countedQuantiles(
-  values: readonly { readonly number: number; readonly count: number }[],
-  shares: readonly number[],
-): number[] {
+export function countedQuantiles(values: readonly NumberCount[], shares: readonly number[]): number[] {
   const rising = values.filter(({ number }) => Number.isFinite(number)).toSorted((a, b) => a.number - b.number);
   const total = rising.reduce((sum, { count }) => sum + count, 0);
   let [at, upTo] = [0, rising[0]?.count ?? 0];

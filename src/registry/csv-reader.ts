@@ -6,7 +6,7 @@
  */
 import { isAscii } from "node:buffer";
 import { COLUMNS_MAX, TableProblem, checkedNames, notText, textEnd } from "./csv-text.ts";
-import type { RawSink } from "./raw-row.ts";
+import { viewOf, type RawSink } from "./raw-row.ts";
 
 const COMMA = 44;
 const LF = 10;
@@ -17,7 +17,7 @@ const RECORD_BYTES_MAX = 16 * 1024 * 1024;
 export class CsvReader {
   readonly #sink: RawSink;
   /** The record that is read, and what came after it. Cells with doubled quotes are made plain in place. */
-  readonly #row = { bytes: Buffer.allocUnsafe(4096), starts: new Int32Array(16), ends: new Int32Array(16), isAscii: true };
+  readonly #row = { ...emptyRow(4096), starts: new Int32Array(16), ends: new Int32Array(16), isAscii: true };
   /** Where the record begins that comes next. */
   #start = 0;
   /** Up to where bytes are there. */
@@ -70,6 +70,7 @@ export class CsvReader {
       const larger = Buffer.allocUnsafe(Math.max(row.bytes.length * 2, kept + piece.length));
       row.bytes.copy(larger, 0, this.#start, this.#end);
       row.bytes = larger;
+      row.view = viewOf(larger);
     } else row.bytes.copyWithin(0, this.#start, this.#end);
     row.bytes.set(piece, kept);
     // What is kept is the end of the piece before, or that and more.
@@ -258,6 +259,11 @@ export class CsvReader {
       column,
     });
   }
+}
+
+function emptyRow(size: number): { bytes: Buffer; view: DataView } {
+  const bytes = Buffer.allocUnsafe(size);
+  return { bytes, view: viewOf(bytes) };
 }
 
 function strayQuote(line: number, column: number): TableProblem {

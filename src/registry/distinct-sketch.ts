@@ -81,19 +81,19 @@ export class ValueHash {
   high = 0;
   low = 0;
 
-  of(bytes: Uint8Array, start: number, end: number): void {
+  of(bytes: DataView, start: number, end: number): void {
     let high = 0x9e3779b9 ^ (end - start);
     let low = 0x243f6a88;
     let at = start;
     for (; at + 4 <= end; at += 4) {
-      const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+      const word = bytes.getInt32(at, true);
       high = Math.imul(high ^ word, 0x85ebca6b);
       high ^= high >>> 15;
       low = Math.imul((low + word) | 0, 0xc2b2ae35);
       low ^= low >>> 13;
     }
     for (; at < end; at++) {
-      const byte = bytes[at] ?? 0;
+      const byte = bytes.getUint8(at);
       high = Math.imul(high ^ byte, 0x01000193);
       low = Math.imul((low + byte) | 0, 0x27d4eb2f);
       low ^= low >>> 15;

@@ -31,7 +31,8 @@ interface Attribute {
 
 /** One more attribute a step; at the last one is the number of the combination. */
 interface Step {
-  readonly next: Map<number, Step>;
+  /** By the number of the group. */
+  readonly next: (Step | undefined)[];
   cell: number;
 }
 
@@ -51,7 +52,7 @@ export class GroupIndex {
   readonly #columns: readonly Column[];
   readonly #labelPlace: number;
   readonly #cells: CellCount[] = [];
-  readonly #first: Step = { next: new Map(), cell: -1 };
+  readonly #first: Step = { next: [], cell: -1 };
   readonly #labels = new Map<string, number>();
   #hasClasses: boolean;
   /** Of the row that is added. */
@@ -101,9 +102,7 @@ export class GroupIndex {
     let step = this.#first;
     for (let i = 0; i < this.#attributes.length; i++) {
       const group = groups[i] ?? 0;
-      let next = step.next.get(group);
-      if (!next) step.next.set(group, (next = { next: new Map(), cell: -1 }));
-      step = next;
+      step = step.next[group] ??= { next: [], cell: -1 };
     }
     if (step.cell < 0) step.cell = this.#newCell(groups, line);
     const count = this.#cells[step.cell];

@@ -39,8 +39,8 @@ export class Moments {
   }
 
   /** Each number so many times. The sums are the same in whatever order they stand. */
-  addCounts(numbers: readonly number[], counts: ArrayLike<number>): void {
-    const order = numbers.map((_, i) => i).toSorted((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0));
+  addCounts(numbers: ArrayLike<number>, counts: ArrayLike<number>): void {
+    const order = Array.from({ length: numbers.length }, (_, i) => i).toSorted((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0));
     for (const i of order) {
       const [mean, count] = [numbers[i] ?? Number.NaN, counts[i] ?? 0];
       const isFinite = Number.isFinite(mean);

@@ -6,6 +6,8 @@ export type Cell = string | null;
 /** Valid until the next row is read; whoever keeps a cell copies its bytes. */
 export interface RawRow {
   readonly bytes: Buffer;
+  /** Of `bytes`. */
+  readonly view: DataView;
   /** Cell `i` is the UTF-8 from `starts[i]` up to `ends[i]`. */
   readonly starts: Int32Array;
   /** -1 for an empty cell; a text that was written as two quotes ends where it starts. */
@@ -20,6 +22,8 @@ export interface RawSink {
   /** @param line - where the row begins, from 1 */
   row(row: RawRow, line: number): void;
 }
+
+export const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length);
 
 /** One cell as text. */
 export function cellOf({ bytes, starts, ends }: RawRow, column: number): Cell {
@@ -49,10 +53,11 @@ function isPlain(text: string): boolean {
 
 /** Writes rows of text as rows of bytes, for formats whose cells come as text. One buffer for all rows. */
 export class RawEncoder {
-  readonly #row: { bytes: Buffer; readonly starts: Int32Array; readonly ends: Int32Array; readonly isAscii: boolean };
+  readonly #row: { bytes: Buffer; view: DataView; readonly starts: Int32Array; readonly ends: Int32Array; readonly isAscii: boolean };
 
   constructor(width: number) {
-    this.#row = { bytes: Buffer.allocUnsafe(4096), starts: new Int32Array(width), ends: new Int32Array(width), isAscii: false };
+    const bytes = Buffer.allocUnsafe(4096);
+    this.#row = { bytes, view: viewOf(bytes), starts: new Int32Array(width), ends: new Int32Array(width), isAscii: false };
   }
 
   encode(cells: readonly Cell[]): RawRow {
@@ -72,6 +77,7 @@ export class RawEncoder {
       const larger = Buffer.allocUnsafe(Math.max(this.#row.bytes.length * 2, from + cell.length * 3));
       this.#row.bytes.copy(larger, 0, 0, from);
       this.#row.bytes = larger;
+      this.#row.view = viewOf(larger);
     }
     const { bytes } = this.#row;
     for (let i = 0; i < cell.length; i++) {
@@ -120,7 +126,8 @@ export class HeldRows {
         own.ends[i] = at += end - start;
       }
     }
-    this.#rows.push({ row: { bytes: Buffer.concat(pieces), ...own, isAscii }, ...place });
+    const copy = Buffer.concat(pieces);
+    this.#rows.push({ row: { bytes: copy, view: viewOf(copy), ...own, isAscii }, ...place });
     this.#bytes += at;
   }
 }

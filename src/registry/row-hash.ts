@@ -19,6 +19,8 @@ export const folderId = (manifest: BlobId): TableId => asFolderId(manifest.repla
 const asFolderId = (id: string): TableId => id as TableId;
 
 export const HASH_BYTES = 16;
+/** Of 32 bits, that of the first bytes first. */
+export const HASH_WORDS = HASH_BYTES / 4;
 const FAN_OUT = 1024;
 /** First byte of a cell. */
 export const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, timestamp: 5, string: 6 } as const satisfies Record<
@@ -26,12 +28,20 @@ export const TAGS = { empty: 0, integer: 1, number: 2, boolean: 3, date: 4, time
   number
 >;
 
+/** Where cells are written as bytes. */
+export interface RowBytes {
+  /** What was added lies here; whoever writes to it asks `reserve` for room first, and moves `length`. Another one after `reserve`. */
+  readonly buffer: Buffer;
+  /** Of the buffer, for numbers. */
+  readonly view: DataView;
+  length: number;
+  reserve(more: number): void;
+}
+
 /** Turns cells to bytes and those to a hash; one buffer for all rows. */
-export class RowHasher {
-  /** What was added lies here; whoever writes to it asks `reserve` for room first, and moves `length`. */
+export class RowHasher implements RowBytes {
   buffer = Buffer.allocUnsafeSlow(4096);
   length = 0;
-  /** Of the buffer, for numbers. */
   view = new DataView(this.buffer.buffer);
   /** Of the buffer, by length: making one takes as long as hashing a short key. */
   #views: (Buffer | undefined)[] = [];
@@ -115,16 +125,17 @@ export function tableIdOf(shape: TableShape, root: string): TableId {
 
 /** Takes the hashes of rows in order, and holds one node of each level at most. */
 export class RootBuilder {
-  readonly #leaves = Buffer.allocUnsafe(FAN_OUT * HASH_BYTES);
+  readonly #leaves = Buffer.alloc(FAN_OUT * HASH_BYTES);
+  readonly #view = new DataView(this.#leaves.buffer, this.#leaves.byteOffset);
   #filled = 0;
   #count = 0;
   readonly #nodes: Buffer[] = [];
 
-  add(hashes: Buffer, at: number): void {
+  /** @param at - where in `words` the hash begins */
+  add(words: Uint32Array, at: number): void {
     if (this.#filled === this.#leaves.length) this.#close();
-    const leaves = this.#leaves;
     const to = this.#filled;
-    for (let i = 0; i < HASH_BYTES; i++) leaves[to + i] = hashes[at + i] ?? 0;
+    for (let i = 0; i < HASH_WORDS; i++) this.#view.setUint32(to + 4 * i, words[at + i] ?? 0);
     this.#filled = to + HASH_BYTES;
     this.#count++;
   }

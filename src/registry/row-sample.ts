@@ -29,6 +29,9 @@ export interface Sampled<T> {
   readonly isWhole: boolean;
 }
 
+/** Rows that are in no sample any more are dropped when the others are so many times as many. */
+const PRUNE_AT = 1.25;
+
 export class RowSample {
   readonly #shape: SampleShape;
   readonly #whole: Limit = { below: 1, rows: 0 };
@@ -41,10 +44,12 @@ export class RowSample {
   #numbers = new Float64Array();
   #slots = new Int32Array();
   #texts: (string | null)[] = [];
+  /** Of a group, or the whole: its rows, once they were asked for. */
+  readonly #rowsOf = new Map<number | undefined, readonly number[]>();
 
   constructor(shape: SampleShape) {
     this.#shape = shape;
-    this.#pruneAt = 2 * shape.limit;
+    this.#pruneAt = Math.ceil(PRUNE_AT * shape.limit);
   }
 
   /** Whether a row belongs to the sample, as far as is known. @param hash - spread evenly over 0…1 @param slots - groups it is in */
@@ -56,6 +61,7 @@ export class RowSample {
   add(hash: number, slots: Int32Array, numbers: Float64Array, texts: readonly (string | null)[]): void {
     const { attributes, limit, groupLimit } = this.#shape;
     if (this.#rows === this.#room) this.#grow();
+    this.#rowsOf.clear();
     const row = this.#rows++;
     this.#hashes[row] = hash;
     this.#numbers.set(numbers, row * numbers.length);
@@ -85,12 +91,20 @@ export class RowSample {
   #values<T>(slot: number | undefined, of: (row: number) => T | null): Sampled<T> {
     const limit = slot === undefined ? this.#whole : (this.#groups[slot] ?? { below: 1, rows: 0 });
     const values: T[] = [];
-    for (let row = 0; row < this.#rows; row++) {
-      if ((this.#hashes[row] ?? 1) >= limit.below || !this.#has(row, slot)) continue;
+    for (const row of this.#rowsIn(slot, limit)) {
       const value = of(row);
       if (value !== null) values.push(value);
     }
     return { values, rows: limit.rows, isWhole: limit.below === 1 };
+  }
+
+  #rowsIn(slot: number | undefined, { below }: Limit): readonly number[] {
+    const known = this.#rowsOf.get(slot);
+    if (known) return known;
+    const rows: number[] = [];
+    for (let row = 0; row < this.#rows; row++) if ((this.#hashes[row] ?? 1) < below && this.#has(row, slot)) rows.push(row);
+    this.#rowsOf.set(slot, rows);
+    return rows;
   }
 
   #has(row: number, slot: number | undefined): boolean {
@@ -130,12 +144,12 @@ export class RowSample {
     }
     this.#rows = kept;
     this.#texts.length = kept * texts;
-    this.#pruneAt = Math.max(2 * limit, 2 * kept);
+    this.#pruneAt = Math.ceil(PRUNE_AT * Math.max(limit, kept));
   }
 
   #grow(): void {
     const { numbers, attributes } = this.#shape;
-    this.#room = Math.max(256, this.#room * 2);
+    this.#room = Math.min(Math.max(256, this.#room * 2), Math.max(this.#rows, this.#pruneAt) + 1);
     const grown = <T extends Float64Array | Int32Array>(old: T, larger: T): T => {
       larger.set(old);
       return larger;

@@ -5,6 +5,7 @@ import type { ColumnSketch } from "./column-sketch.ts";
 import type { DatasetSpec } from "./dataset-spec.ts";
 import { DistinctSketch, ValueHash } from "./distinct-sketch.ts";
 import { Moments } from "./moments.ts";
+import { viewOf } from "./raw-row.ts";
 import { RowSample } from "./row-sample.ts";
 import { readTable, type TableFacts } from "./table-facts.ts";
 import { bytesInMemory } from "./table-file.ts";
@@ -22,7 +23,7 @@ function distinctOf(values: Iterable<string>): DistinctSketch {
   const [sketch, hash] = [new DistinctSketch(), new ValueHash()];
   for (const value of values) {
     const bytes = Buffer.from(value);
-    hash.of(bytes, 0, bytes.length);
+    hash.of(viewOf(bytes), 0, bytes.length);
     sketch.add(hash.high, hash.low);
   }
   return sketch;

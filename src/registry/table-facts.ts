@@ -3,14 +3,16 @@ import { assert, type Issue, type Result, err, ok } from "../std.ts";
 import { type Column, type TypeGuess } from "./cell-types.ts";
 import { ColumnProfiler, type ColumnProfile } from "./column-profile.ts";
 import type { TableSketches } from "./column-sketch.ts";
-import { NO_VALUE, OtherType, type ColumnTally } from "./column-tally.ts";
+import { NO_VALUE, OtherType } from "./column-tally.ts";
 import { TableProblem } from "./csv-text.ts";
 import { columnIssues } from "./dataset-diffs.ts";
 import { attributeName, type DatasetSpec } from "./dataset-spec.ts";
 import { stirred } from "./distinct-sketch.ts";
 import type { GroupCell } from "./group-counts.ts";
+import { HashBatch } from "./hash-batch.ts";
+import { BLOCK_ROWS } from "./row-block.ts";
 import { RowGroups } from "./row-groups.ts";
-import { HASH_BYTES, RowHasher, type TableId } from "./row-hash.ts";
+import { HASH_WORDS, type TableId } from "./row-hash.ts";
 import { HeldRows, type RawRow } from "./raw-row.ts";
 import { TableIdentity, type RowPlace } from "./table-identity.ts";
 import { readRawRows, type RawRowSink, type Table } from "./table-rows.ts";
@@ -27,6 +29,8 @@ export interface TableFacts {
 /** So many rows at the beginning of a table show what its columns are, or so many bytes of them. */
 const HELD_ROWS = 1000;
 const HELD_BYTES = 1024 * 1024;
+/** A block of rows ends early where they are so long. */
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * Reads a table that is added: once, where its columns are what its first rows show them to be; where a later cell is something else, again
@@ -130,18 +134,16 @@ class HopefulReader implements RawRowSink {
 class FactReader implements RawRowSink {
   readonly columns: readonly Column[];
   readonly #key: readonly string[] | null;
-  readonly #hasher = new RowHasher();
-  readonly #keyHasher = new RowHasher();
+  readonly #batch = new HashBatch();
   readonly #identity: TableIdentity;
   readonly #profiler: ColumnProfiler;
   readonly #groups: RowGroups;
-  readonly #tallies: readonly ColumnTally[];
   readonly #keyPlaces: readonly number[];
-  /** Of the row that is read: where each cell begins in the hasher's bytes, and the code of its value. */
-  readonly #spots: Int32Array;
+  /** Of the row that is read: the codes of its values. */
   readonly #codes: Int32Array;
-  readonly #rowHash = Buffer.alloc(HASH_BYTES);
-  readonly #keyHash = Buffer.alloc(HASH_BYTES);
+  /** Of the block's rows. */
+  readonly #lines = new Float64Array(BLOCK_ROWS);
+  readonly #files = new Int32Array(BLOCK_ROWS);
 
   /** @param guesses - where the types were found from some of the cells */
   constructor(columns: readonly Column[], spec: DatasetSpec, spillPath: string, guesses?: readonly TypeGuess[]) {
@@ -149,11 +151,9 @@ class FactReader implements RawRowSink {
     this.#key = spec.key ?? null;
     this.#identity = new TableIdentity(spillPath);
     const attributes = (spec.protected ?? []).map(attributeName);
-    this.#profiler = new ColumnProfiler(columns, undefined, guesses, attributes);
-    this.#tallies = this.#profiler.columns;
+    this.#profiler = new ColumnProfiler(columns, { guesses, attributes, bytes: this.#batch });
     this.#groups = new RowGroups(columns, spec);
     this.#keyPlaces = (spec.key ?? []).map((name) => columns.findIndex((column) => column.name === name));
-    this.#spots = new Int32Array(columns.length + 1);
     this.#codes = new Int32Array(columns.length);
   }
 
@@ -163,28 +163,22 @@ class FactReader implements RawRowSink {
   }
 
   row(row: RawRow, line: number, file: number): void {
-    const { bytes, starts, ends } = row;
-    const hasher = this.#hasher;
-    const tallies = this.#tallies;
-    const spots = this.#spots;
-    const codes = this.#codes;
-    hasher.start();
-    for (let i = 0; i < tallies.length; i++) {
-      codes[i] = tallies[i]?.add(bytes, starts[i] ?? 0, ends[i] ?? -1, hasher) ?? NO_VALUE;
-      spots[i + 1] = hasher.length;
-    }
-    hasher.finish(this.#rowHash, 0);
-    if (this.#key) this.#hashKey(line);
-    const key = this.#key ? this.#keyHash : this.#rowHash;
-    this.#identity.add(key, this.#rowHash, { line, file });
-    const cell = this.#groups.add(row, codes, line);
-    // Rows without a key may be the same many times: each is in the sample or not for itself.
-    const start = key.readUInt32BE(0);
-    const sampling = this.#key ? start : stirred(start ^ Math.imul(this.#identity.rows, 0x9e3779b1)) >>> 0;
-    this.#profiler.endRow(sampling / 2 ** 32, row, cell, this.#groups.groups);
+    const batch = this.#batch;
+    const profiler = this.#profiler;
+    const at = profiler.block.rows;
+    this.#lines[at] = line;
+    this.#files[at] = file;
+    batch.begin();
+    profiler.read(row, this.#codes);
+    batch.end();
+    if (this.#key) this.#addKey(at, line);
+    const cell = this.#groups.add(row, this.#codes, line);
+    const isFull = profiler.endRow(cell, this.#groups.groups);
+    if (isFull || batch.length > BATCH_BYTES_MAX) this.#endBlock();
   }
 
   finish({ files }: Table): TableFacts {
+    this.#endBlock();
     const key = this.#key;
     const nameOf = ({ file }: RowPlace) => files[file]?.name ?? "";
     const refuse = (first: RowPlace, second: RowPlace) => {
@@ -207,23 +201,42 @@ class FactReader implements RawRowSink {
     this.#identity.close();
   }
 
-  /** Of the key's cells as they are in the row. */
-  #hashKey(line: number): void {
-    const hasher = this.#keyHasher;
-    hasher.start();
+  /** The key's cells as they are in the row. */
+  #addKey(row: number, line: number): void {
+    const batch = this.#batch;
+    const { block } = this.#profiler;
+    batch.begin();
     for (const place of this.#keyPlaces) {
-      const from = this.#spots[place] ?? 0;
-      const to = this.#spots[place + 1] ?? 0;
       if (this.#codes[place] === NO_VALUE) {
         throw new TableProblem({ expected: `a value in the key ${this.columns[place]?.name}`, got: "nothing", line });
       }
-      hasher.reserve(to - from);
-      const source = this.#hasher.buffer;
-      const out = hasher.buffer;
-      const at = hasher.length;
-      for (let i = from; i < to; i++) out[at + i - from] = source[i] ?? 0;
-      hasher.length = at + to - from;
+      const from = block.startOf(row, place);
+      const length = block.endOf(row, place) - from;
+      batch.reserve(length);
+      const { buffer, length: to } = batch;
+      for (let i = 0; i < length; i++) buffer[to + i] = buffer[from + i] ?? 0;
+      batch.length = to + length;
     }
-    hasher.finish(this.#keyHash, 0);
+    batch.end();
+  }
+
+  /** Hashes the block's rows and keys, and counts the rows. */
+  #endBlock(): void {
+    const batch = this.#batch;
+    const { block } = this.#profiler;
+    batch.hashAll();
+    const { hashes } = batch;
+    const step = this.#key ? 2 * HASH_WORDS : HASH_WORDS;
+    for (let row = 0; row < block.rows; row++) {
+      const rowAt = row * step;
+      const keyAt = this.#key ? rowAt + HASH_WORDS : rowAt;
+      this.#identity.add(hashes, keyAt, rowAt, { line: this.#lines[row] ?? 0, file: this.#files[row] ?? 0 });
+      // Rows without a key may be the same many times: each is in the sample or not for itself.
+      const start = hashes[keyAt] ?? 0;
+      const sampling = this.#key ? start : stirred(start ^ Math.imul(this.#identity.rows, 0x9e3779b1)) >>> 0;
+      block.hashes[row] = sampling / 2 ** 32;
+    }
+    this.#profiler.endBlock();
+    batch.clear();
   }
 }

@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { HASH_BYTES, RootBuilder, tableIdOf } from "./row-hash.ts";
+import { HASH_WORDS, RootBuilder, tableIdOf } from "./row-hash.ts";
 import { TableIdentity, type RowPlace } from "./table-identity.ts";
 
 const shape = { columns: [{ name: "a", type: "integer" as const }], key: ["a"] };
-const hashOf = (value: number) => hash("sha256", `${value}`, "buffer").subarray(0, HASH_BYTES);
+const digestOf = (value: number) => hash("sha256", `${value}`, "buffer");
+const hashOf = (value: number) => Uint32Array.from({ length: HASH_WORDS }, (_, i) => digestOf(value).readUInt32BE(4 * i));
 
 test("the id is that of all rows sorted at once, whether they fit in memory or not, and doubles are found in either case", () => {
   const folder = mkdtempSync(join(tmpdir(), "evenkeel-identity-"));
@@ -19,12 +20,12 @@ test("the id is that of all rows sorted at once, whether they fit in memory or n
         const identity = new TableIdentity(spillPath, heldMax);
         const doubles: (readonly [RowPlace, RowPlace])[] = [];
         try {
-          for (const [line, value] of values.entries()) identity.add(hashOf(value), hashOf(value + 1000), { line, file: 0 });
-          const keyAt = (at: number) => hashOf(values[at] ?? 0);
-          const hashes = (plus: number) => Buffer.concat(values.map((value) => hashOf(value + plus)));
+          for (const [line, value] of values.entries())
+            identity.add(Uint32Array.of(...hashOf(value), ...hashOf(value + 1000)), 0, HASH_WORDS, { line, file: 0 });
+          const keyAt = (at: number) => digestOf(values[at] ?? 0);
           const order = values.map((_, at) => at).toSorted((a, b) => Buffer.compare(keyAt(a), keyAt(b)));
           const root = new RootBuilder();
-          for (const at of order) root.add(hashes(1000), at * HASH_BYTES);
+          for (const at of order) root.add(hashOf((values[at] ?? 0) + 1000), 0);
           const id = identity.finish(shape, (first, second) => void doubles.push([first, second]));
           expect(id).toBe(tableIdOf({ ...shape, rows: values.length }, root.finish()));
         } finally {

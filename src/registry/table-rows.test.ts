@@ -196,3 +196,25 @@ test("nested columns are refused by name", async () => {
   );
   expect(await problemOf("parquet", nested)).toMatchObject({ got: 'lists or structures in the column "tags"' });
 });
+
+test("a line of 2 GB is refused with file, line and column when 16 MiB of it are there, and no more is asked for", async () => {
+  const piece = Buffer.alloc(1 << 20, "x");
+  for (const [format, before, expected] of [
+    ["csv", "", { expected: "a row of at most 16 MiB", line: 1, column: 1 }],
+    ["csv", 'id,x\n1,"a\nb"\n2,', { expected: "a row of at most 16 MiB", line: 4, column: 1 }],
+    ["csv", 'id,x\n1,"', { expected: "a row of at most 16 MiB", hint: "perhaps a quote is never closed", line: 2, column: 1 }],
+    ["ndjson", '{"id":1}\n{"id":"', { expected: "a line of at most 16 MiB", line: 2, column: 1 }],
+  ] as const) {
+    let asked = 0;
+    const file = {
+      ...fileOf("", "long"),
+      async *stream() {
+        yield Buffer.from(before);
+        for (; asked < 2048; asked++) yield piece;
+      },
+    };
+    const read = readRows({ format, files: [file] }, { header: () => undefined, row: () => undefined });
+    await expect(read).rejects.toMatchObject({ issue: { path: "long", got: "a longer one", ...expected } });
+    expect(asked).toBeLessThanOrEqual(17);
+  }
+});

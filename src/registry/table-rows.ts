@@ -72,7 +72,7 @@ export async function readRawRows(table: Table, sink: RawRowSink): Promise<void>
           starts[i] = own.starts[place] ?? 0;
           ends[i] = own.ends[place] ?? -1;
         }
-        sink.row({ bytes: own.bytes, starts, ends, isAscii: own.isAscii }, line, at);
+        sink.row({ bytes: own.bytes, view: own.view, starts, ends, isAscii: own.isAscii }, line, at);
       },
     });
   });

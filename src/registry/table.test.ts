@@ -151,7 +151,7 @@ test("a profile counts, and its moments and quantiles are right", () => {
 test("quantiles of more rows than are kept are near, and don't depend on the rows' order", () => {
   const rows = Array.from({ length: 20_000 }, (_, i) => ({ value: `${i}`, hash: (i * 0.6180339887498949) % 1 }));
   const profileOf = (list: readonly { value: string; hash: number }[]) => {
-    const profiler = new ColumnProfiler([{ name: "x", type: "integer" }], 500);
+    const profiler = new ColumnProfiler([{ name: "x", type: "integer" }], { sampleMin: 500 });
     for (const { value, hash } of list) profiler.add([value], hash);
     return profiler.profiles()[0]?.numbers;
   };

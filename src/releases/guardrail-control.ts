@@ -36,6 +36,8 @@ export class GuardrailControl {
   readonly #parts: GuardrailControlParts;
   /** Tests whose breach was handled since the start. */
   readonly #handled = new Set<string>();
+  /** Those on whose breach it was tried in vain to act. */
+  readonly #failed = new Set<string>();
 
   constructor(parts: GuardrailControlParts) {
     this.#parts = parts;
@@ -73,22 +75,51 @@ export class GuardrailControl {
 
   /** One look at every endpoint; acts on what is proven. Also on what was proven before a crash and never acted on. */
   async tick(): Promise<void> {
-    for (const room of this.#parts.releases.rooms()) {
-      const watched = this.watched(room);
-      const fresh = await this.#parts.evaluator.look(watched);
-      const open = (await this.#parts.evaluator.latched(watched)).filter(({ test }) => !this.#handled.has(test));
-      for (const breach of open) {
-        this.#handled.add(breach.test);
-        const isFresh = fresh.some(({ test }) => test === breach.test);
-        if (isFresh || (await this.#isUnhandled(breach))) await this.#act(room, breach);
-      }
+    const errors: unknown[] = [];
+    // What goes wrong with one endpoint leaves none of the others unwatched.
+    for (const room of this.#parts.releases.rooms()) await this.#lookAt(room).catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw errors[0];
+  }
+
+  async #lookAt(room: EndpointRoom): Promise<void> {
+    const watched = this.watched(room);
+    const fresh = await this.#parts.evaluator.look(watched);
+    const open = (await this.#parts.evaluator.latched(watched)).filter(({ test }) => !this.#handled.has(test));
+    for (const breach of open) {
+      const isFresh = fresh.some(({ test }) => test === breach.test) || this.#failed.has(breach.test);
+      if (isFresh || (await this.#isUnhandled(breach))) await this.#actOnce(room, breach);
+      else this.#handled.add(breach.test);
+    }
+  }
+
+  /** A look at one endpoint between two ticks; acts on what it proves. @returns how many tests it was about; 0 where nothing is guarded */
+  async lookBetween(endpoint: string): Promise<number> {
+    const { releases, evaluator } = this.#parts;
+    const found = releases.room(endpoint);
+    if (!found.ok || found.value.definition.guardrails.length === 0) return 0;
+    const room = found.value;
+    const watched = this.watched(room);
+    for (const breach of await evaluator.look(watched, { isBetween: true })) await this.#actOnce(room, breach);
+    return (await evaluator.tests(watched)).length;
+  }
+
+  /** What can't be done now is tried again with the next tick. */
+  async #actOnce(room: EndpointRoom, breach: Breach): Promise<void> {
+    this.#handled.add(breach.test);
+    try {
+      await this.#act(room, breach);
+      this.#failed.delete(breach.test);
+    } catch (error) {
+      this.#handled.delete(breach.test);
+      this.#failed.add(breach.test);
+      throw error;
     }
   }
 
   /** Whether a breach from before the start still waits for what its guardrail demands. */
   async #isUnhandled(breach: Breach): Promise<boolean> {
     if (breach.armClass === "shadow" || breach.action === "warn" || breach.action === "hold") return false;
-    return (await this.#parts.incidents.unsettled(this.#parts.store.db, breach.endpoint, breach.release)) === undefined;
+    return !(await this.#parts.incidents.isKnown(this.#parts.store.db, breach));
   }
 
   async #act(room: EndpointRoom, breach: Breach): Promise<void> {

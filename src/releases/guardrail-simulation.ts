@@ -1,10 +1,11 @@
 /** How guardrails would have done on the recorded decisions of an endpoint. Reads, and changes nothing. */
-import { readMinutes, type ArmClass } from "../decisions/index.ts";
+import { readMinutesByDay, type ArmClass } from "../decisions/index.ts";
 import {
   MinuteFold,
   guardrailStates,
   isInMinutes,
   planTests,
+  testsFromTheStart,
   type FoldedTest,
   type GuardrailSpec,
   type RankedState,
@@ -39,7 +40,6 @@ export interface SimulationQuestion {
 }
 
 const MINUTE_MS = 60_000;
-const MINUTES_A_DAY = 24 * 60;
 const ARM_CLASSES = ["serving", "shadow"] as const satisfies readonly ArmClass[];
 
 export async function simulateGuardrails(db: StoreView["db"], question: SimulationQuestion): Promise<Simulation> {
@@ -49,9 +49,10 @@ export async function simulateGuardrails(db: StoreView["db"], question: Simulati
   for (const release of releases) {
     const folds = ARM_CLASSES.map((armClass) => {
       const plans = planTests(guardrails, groups, budget, armClass).filter(isInMinutes);
-      return new MinuteFold({ owner: { endpoint, release, armClass, epoch: 0 }, plans, favourable, budget });
+      const owner = { endpoint, release, armClass, epoch: 0 };
+      return new MinuteFold({ armClass, favourable, tests: testsFromTheStart({ owner, plans, favourable, budget }) });
     });
-    for await (const rows of daysOf(db, { endpoint, release, fromMinute, toMinute })) for (const fold of folds) fold.add(rows);
+    for await (const rows of readMinutesByDay(db, { endpoint, release, fromMinute, toMinute })) for (const fold of folds) fold.add(rows);
     for (const fold of folds) tests.push(...told(fold.tests));
   }
   const known = new Set(
@@ -74,28 +75,6 @@ function told(folded: readonly FoldedTest[]): readonly SimulatedTest[] {
     const at = proven && { atMs: (proven.minute + 1) * MINUTE_MS, decisions: proven.decisions };
     return [{ release, armClass, state: at ? { ...state, word: "breached" } : state, proven: at }];
   });
-}
-
-/** A release's minutes, a day at a time: a year of them needn't be in memory at once. */
-async function* daysOf(
-  db: StoreView["db"],
-  {
-    endpoint,
-    release,
-    fromMinute,
-    toMinute,
-  }: { readonly endpoint: EndpointName; readonly release: ReleaseId; readonly fromMinute: number; readonly toMinute: number },
-): AsyncGenerator<Awaited<ReturnType<typeof readMinutes>>> {
-  const { first, last } = await db
-    .selectFrom("tally")
-    .where("endpoint", "=", endpoint)
-    .where("release", "=", release)
-    .select((eb) => [eb.fn.min<number | null>("minute").as("first"), eb.fn.max<number | null>("minute").as("last")])
-    .executeTakeFirstOrThrow();
-  if (first === null || last === null) return;
-  const end = Math.min(toMinute, last + 1);
-  for (let from = Math.max(fromMinute, first); from < end; from += MINUTES_A_DAY)
-    yield await readMinutes(db, { endpoint, release, fromMinute: from, toMinute: Math.min(end, from + MINUTES_A_DAY) });
 }
 
 /** What was asked for: guardrails in place of the declared ones, releases, and a span of time. */

@@ -26,6 +26,12 @@ export const nextStates: Readonly<Record<IncidentState, readonly IncidentState[]
   closed: [],
 };
 
+/** Where a person can say that an incident has come to. That a release is contained is found, not said. */
+export const saidStates = ["in_review", "resolved", "closed"] as const satisfies readonly IncidentState[];
+export type SaidState = (typeof saidStates)[number];
+/** Where a person can move an incident from here. */
+export const movesFrom = (state: IncidentState): readonly SaidState[] => saidStates.filter((to) => nextStates[state].includes(to));
+
 const Side = object({
   n: Type.Number(),
   favourableBefore: Type.Number(),

@@ -84,6 +84,16 @@ test("a release's unsettled incident is found until it is resolved or closed", a
   expect(await find()).toBeUndefined();
 });
 
+test("a proof has its incident while that isn't settled, and after it was settled with the proof known", async () => {
+  const isKnown = (provenAtMs: number) => incidents.isKnown(fresh.store.db, { endpoint: loans, release: r12, provenAtMs });
+  const nowMs = fresh.store.runtime.clock.nowMs();
+  expect(await isKnown(nowMs)).toBe(false);
+  const n = await open("contained");
+  expect(await isKnown(nowMs + 1000)).toBe(true);
+  await incidents.move(n, "closed", { actor: ada, reason: "x" });
+  expect([await isKnown(nowMs), await isKnown(nowMs + 1000)]).toEqual([true, false]);
+});
+
 test("a list is newest first, by endpoint and state, in pages", async () => {
   for (let i = 0; i < 5; i++) await open(i % 2 === 0 ? "open" : "contained");
   expect((await incidents.list({ limit: 2 })).map(({ n }) => n)).toEqual([5, 4]);

@@ -1,6 +1,7 @@
 /** Incidents as they are stored: opened with the rollback in one transaction, never rewritten, closed with a reason. */
 import type { Transaction } from "kysely";
 import type { Audit } from "../access/index.ts";
+import type { Breach } from "../monitoring/index.ts";
 import { err, ok, type EndpointName, type ReleaseId, type Result } from "../std.ts";
 import { canonicalJson, type Json, type Schema, type Store } from "../store/index.ts";
 import { eventOf, headOf, nextStates, type Incident, type IncidentBody, type IncidentHead, type IncidentState } from "./incident-record.ts";
@@ -106,6 +107,18 @@ export class Incidents {
       .orderBy("n", "desc")
       .executeTakeFirst();
     return row && headOf(row);
+  }
+
+  /** Whether a proof has its incident: one that isn't settled, or that was settled with the proof known. */
+  async isKnown(db: Db, { endpoint, release, provenAtMs }: Pick<Breach, "endpoint" | "release" | "provenAtMs">): Promise<boolean> {
+    const row = await db
+      .selectFrom("incident")
+      .select("n")
+      .where("endpoint", "=", endpoint)
+      .where("release", "=", release)
+      .where((eb) => eb.or([eb("state", "in", ["open", "contained", "in_review"]), eb("updated_at_ms", ">=", provenAtMs)]))
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   /** Moves an incident on. Closing needs a reason, as anything that ends looking. */

@@ -18,12 +18,15 @@ export { simulateGuardrails, simulationQuestion, type SimulatedTest, type Simula
 export { AlertConditions, guardrailsTelling } from "./alert-conditions.ts";
 export {
   breachIn,
+  movesFrom,
+  saidStates,
   type CandidateTried,
   type Incident,
   type IncidentBody,
   type IncidentEvent,
   type IncidentHead,
   type IncidentState,
+  type SaidState,
 } from "./incident-record.ts";
 export { Incidents, type IncidentRefusal } from "./incidents.ts";
 export { InputProfiles, readInputProfile } from "./input-profiles.ts";
@@ -31,6 +34,7 @@ export { LoadedAhead } from "./loaded-ahead.ts";
 export { madeOf, type CodeStep, type MadeOf, type RunCode, type UsedDataset, type UsedRun } from "./made-of.ts";
 export { MetricsSpec, metricTerms, type MetricTerms } from "./metrics-spec.ts";
 export { modelCard, type CardUse, type ModelCard } from "./model-card.ts";
+export { Looks } from "./looks.ts";
 export { MemoryBudget } from "./memory-budget.ts";
 export { OpenLineage } from "./openlineage/exporter.ts";
 export type { TargetSpec as OpenLineageTarget } from "./openlineage/targets.ts";

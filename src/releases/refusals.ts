@@ -9,6 +9,8 @@ export type ReleaseRefusal =
   | Refusal
   | { readonly kind: "unknown-endpoint"; readonly endpoint: string; readonly hint?: string }
   | { readonly kind: "unknown-reference"; readonly reference: string; readonly hint: string }
+  /** The guardrail has its proof against it, in its present life. */
+  | { readonly kind: "error-budget-spent"; readonly release: ReleaseId; readonly guardrail: string }
   /** It can't be made to answer. */
   | { readonly kind: "cannot-load"; readonly release: ReleaseId; readonly issues: readonly Issue[] };
 
@@ -31,6 +33,10 @@ export function explain(refusal: ReleaseRefusal, nameOf: (release: ReleaseId) =>
       return `There is no release ${refusal.reference} here: ${refusal.hint}.`;
     case "cannot-load":
       return `${nameOf(refusal.release)} can't be made to answer; the route is as it was.`;
+    case "error-budget-spent": {
+      const name = nameOf(refusal.release);
+      return `The error budget of ${name} is already spent: ${refusal.guardrail} has proven harm of it, and proves nothing twice. Condemn it and let a named person reinstate it, with a new budget, or take another release.`;
+    }
     case "no-fallback-yet":
       return "The endpoint has no fallback yet: apply its definition first.";
     case "stale-generation":

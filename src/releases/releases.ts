@@ -27,6 +27,7 @@ import { parsePlan, type RolloutStep } from "./rollout-plan.ts";
 import { ReleaseWriter, type By } from "./release-writer.ts";
 import type { Wish } from "./route-commands.ts";
 import { emptyTable, evolve, rollbackCandidates, type OpenTable, type RouteTable } from "./route-table.ts";
+import { spentByChanges, spentByProof } from "./spent-budget.ts";
 import type { Transition } from "./transition.ts";
 import { Transitions, type Recorded } from "./transitions.ts";
 import { Loans, WarmSet } from "./warm-set.ts";
@@ -205,7 +206,10 @@ export class Releases {
     const name = definition.spec.fallback.name ?? FALLBACK_NAME;
     const made = this.#infoOf(room.name, definition.fallback, { name, number: room.releases.size + 1, by });
     const fallback = room.releases.get(made.id) ?? made;
-    const misfits = conditionIssues(definition.compiled, conditionsOf(room.table));
+    const misfits = [
+      ...conditionIssues(definition.compiled, conditionsOf(room.table)),
+      ...(await spentByChanges(this.#parts.store, room, definition, (id) => this.lives(id))),
+    ];
     if (misfits.length > 0) return err({ kind: "invalid", issues: misfits });
     const loans = new Loans();
     const needed = () => room.needed(fallback.id).map((id) => room.releases.get(id) ?? fallback);
@@ -317,6 +321,8 @@ export class Releases {
     const room = found.value;
     const { clock } = this.#parts.store.runtime;
     const startedUs = clock.monotonicUs();
+    const spent = await spentByProof(this.#parts.store, room, wish, (id) => this.lives(id));
+    if (spent) return err(spent);
     const loans = new Loans();
     try {
       const chosen = await this.#choose(room, wish, loans);

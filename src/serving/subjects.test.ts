@@ -14,7 +14,16 @@ test("a pseudonym is the HMAC of the id, however the id was typed", () => {
   expect(hash("Zoë")).toBe(createHmac("sha256", key).update("Zoë".normalize("NFKC")).digest("hex"));
   expect(hash(" Zoe\u0308 ")).toBe(hash("Zoë"));
   expect(subjectHash(Buffer.alloc(32, 8))("Zoë")).not.toBe(hash("Zoë"));
-  expect(() => subjectHash(Buffer.alloc(8))).toThrow(RangeError);
+  for (const bytes of [8, 65]) expect(() => subjectHash(Buffer.alloc(bytes))).toThrow(RangeError);
+});
+
+test("Node's HMAC gives the same of every key and every text", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 64 }), fc.array(fc.string({ unit: "binary", maxLength: 300 })), (secret, ids) => {
+      const hash = subjectHash(secret);
+      for (const id of ids) expect(hash(id)).toBe(createHmac("sha256", secret).update(id.normalize("NFKC").trim()).digest("hex"));
+    }),
+  );
 });
 
 test.each([0.01, 0.1, 0.5, 0.99])("a canary of %d gets that share of people, within what chance allows", (share) => {

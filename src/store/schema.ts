@@ -70,6 +70,7 @@ export interface Schema {
   sink_lease: SinkLeaseTable;
   // monitoring
   guardrail_test: GuardrailTestTable;
+  guardrail_begun: GuardrailBegunTable;
   expectation_hour: ExpectationHourTable;
   expectation_warning: ExpectationWarningTable;
   alert_setting: AlertSettingTable;
@@ -720,6 +721,19 @@ export interface GuardrailTestTable {
   breach_json: string | null;
   paused: string | null;
   updated_at_ms: number;
+  /** Of what else stands in the row; null in those of earlier versions. */
+  digest: string | null;
+}
+/** How a test began: what is needed to begin it the same way again. Written once. */
+export interface GuardrailBegunTable {
+  /** Of the test. */
+  id: string;
+  endpoint: string;
+  release: string;
+  arm_class: string;
+  epoch: number;
+  begun_json: string;
+  digest: string;
 }
 
 /** Requests that an endpoint looked at in an hour, and what was not as expected: of each process, which writes its own sums again and again. */

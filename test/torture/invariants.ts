@@ -7,6 +7,7 @@ import { parseTransition } from "../../src/releases/transition.ts";
 import type { Sent } from "./load-order.ts";
 import { application, rightAction } from "./applications.ts";
 import { openToRead, type ReadStore } from "./read-store.ts";
+import { recountBySql } from "./recount-by-sql.ts";
 
 /** A decision that somebody was answered: what it must be found as. */
 export interface Acknowledged {
@@ -25,6 +26,8 @@ export interface Findings {
   readonly doubled: number;
   readonly wrong: number;
   readonly tallyOff: number;
+  /** Answers that the counts by bin cover: the newest two seconds or so wait in memory. */
+  readonly binned: number;
   readonly decisions: number;
   /** The endpoint's table, folded from its transitions. */
   readonly table: RouteTable;
@@ -106,6 +109,8 @@ async function inspectOpen({ sqlite, db, store }: ReadStore, acked: readonly Ack
 
   const counted = await recount(store);
   for (const { table, key, message } of counted.differences.slice(0, 1)) failures.push(`I3: ${table} ${key}: ${message}`);
+  const bySql = recountBySql(sqlite);
+  for (const difference of bySql.differences.slice(0, 1)) failures.push(`I3, by SQL: ${difference}`);
   const log = await verifyLog(store);
   for (const { message } of log.problems.slice(0, 1)) failures.push(`I1: the log doesn't verify: ${message}`);
   const audit = await new Audit(store).verify();
@@ -125,7 +130,8 @@ async function inspectOpen({ sqlite, db, store }: ReadStore, acked: readonly Ack
     lost,
     doubled,
     wrong,
-    tallyOff: counted.differences.length,
+    tallyOff: Math.max(counted.differences.length, bySql.differences.length),
+    binned: bySql.binned,
     decisions: rows.length,
     table,
     failures,

@@ -5,6 +5,8 @@ import { ENDPOINT, application } from "./applications.ts";
 import { HttpConnection, decisionPost } from "./http-client.ts";
 import { acknowledgedOf, inspect, type Acknowledged, type Findings } from "./invariants.ts";
 import { startLoad, type Sent } from "./load-order.ts";
+import { openToRead } from "./read-store.ts";
+import { recountBySql } from "./recount-by-sql.ts";
 import { RouteCommands, routeOf, type Route } from "./route-commands.ts";
 import { ServerProcess } from "./server-process.ts";
 import { copyOf } from "./victim-world.ts";
@@ -12,6 +14,11 @@ import { copyOf } from "./victim-world.ts";
 const CONNECTIONS = 16;
 /** After so many kills a new folder is begun, so that counting the log anew stays quick. */
 const KILLS_PER_FOLDER = 10;
+/** Counts by bin are written every two seconds: of three kills one comes after that, or none would ever hit them. */
+const LONG_EVERY = 3;
+const LONG_MS = { least: 2200, most: 2800 };
+/** While the load goes on everything is counted anew this often. */
+const RECOUNT_EVERY_MS = 300;
 
 export const killsUnderLoad: Case = {
   id: "K",
@@ -27,13 +34,18 @@ export async function killRandomly(torment: Torment, kills: number): Promise<Sur
   const recoverMs: number[] = [];
   const failures: string[] = [];
   let folder: Folder | undefined;
+  let [binned, recounts] = [false, 0];
   for (let kill = 0; kill < kills; kill++) {
     if (kill % KILLS_PER_FOLDER === 0) {
       await folder?.server.kill();
       folder = await newFolder(torment);
     }
     if (!folder) break;
-    const round = await oneKill(folder, `k${torment.seed}-${kill}`, torment.random.between(20, 1200));
+    const isLong = kill % LONG_EVERY === LONG_EVERY - 1;
+    const afterMs = isLong ? torment.random.between(LONG_MS.least, LONG_MS.most) : torment.random.between(20, 1200);
+    const round = await oneKill(folder, `k${torment.seed}-${kill}`, afterMs);
+    binned ||= round.binnedBeforeKill > 0;
+    recounts += round.recounts;
     totals.acked += round.acked;
     totals.unanswered += round.unanswered;
     totals.commands += round.commands;
@@ -49,8 +61,10 @@ export async function killRandomly(torment: Torment, kills: number): Promise<Sur
   }
   await folder?.server.kill();
   if (totals.acked === 0 || totals.commands === 0) failures.push("nothing was acknowledged: nothing was tried");
+  if (kills >= LONG_EVERY && (!binned || recounts === 0))
+    failures.push("nothing was counted by bin, or counted anew, under load: nothing was tried");
   const { commands, unanswered, ...figures } = totals;
-  const note = `${commands} route changes acknowledged, ${unanswered} requests cut off and settled by a retry`;
+  const note = `${commands} route changes acknowledged, ${unanswered} requests cut off and settled by a retry, ${recounts} recounts by SQL meanwhile`;
   return { kind: "fault", runs: recoverMs.length, injected: recoverMs.length, ...figures, recoverMs, note, failures };
 }
 
@@ -74,6 +88,9 @@ interface Round {
   readonly wrong: number;
   readonly serverErrors: number;
   readonly recoverMs: number;
+  /** Times that tallies and bins were held against the log under load, and what bins covered the last time. */
+  readonly recounts: number;
+  readonly binnedBeforeKill: number;
   readonly findings: Findings;
   readonly failures: readonly string[];
 }
@@ -93,7 +110,8 @@ async function oneKill(folder: Folder, run: string, afterMs: number): Promise<Ro
   await load.sending;
   const commands = new RouteCommands(folder.server.control, 15);
   commands.start();
-  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  const meanwhile = await recountFor(folder.path, afterMs);
+  failures.push(...meanwhile.failures);
   await folder.server.kill();
   await commands.stop();
   const { sent } = await load.report;
@@ -119,9 +137,31 @@ async function oneKill(folder: Folder, run: string, afterMs: number): Promise<Ro
     wrong,
     serverErrors: sent.filter(({ status }) => status >= 500).length,
     recoverMs: folder.server.startMs,
+    recounts: meanwhile.recounts,
+    binnedBeforeKill: meanwhile.binned,
     findings,
     failures,
   };
+}
+
+/** Lets time pass, and holds tallies and bins against the log again and again meanwhile, as somebody who reads the database beside the server. */
+async function recountFor(
+  folder: string,
+  forMs: number,
+): Promise<{ readonly recounts: number; readonly binned: number; readonly failures: readonly string[] }> {
+  const untilMs = performance.now() + forMs;
+  const failures: string[] = [];
+  let [recounts, binned] = [0, 0];
+  for (let leftMs = forMs; leftMs > 0; leftMs = untilMs - performance.now()) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, RECOUNT_EVERY_MS)));
+    const read = openToRead(folder, true);
+    const found = recountBySql(read.sqlite);
+    read.close();
+    recounts++;
+    binned = found.binned;
+    for (const difference of found.differences.slice(0, 1)) failures.push(`I3, by SQL under load: ${difference}`);
+  }
+  return { recounts, binned, failures };
 }
 
 /** The same requests with the same keys: each must be answered, whether or not it had been recorded. Those without a key stay unknown. */

@@ -43,11 +43,15 @@ afterAll(() => {
 const NOTHING_WRONG = { lost: 0, doubled: 0, wrong: 0, tallyOff: 0, failures: [] };
 
 describe("what was acknowledged outlives kill -9", () => {
-  test("of the server at a random moment under load, with its route table and its tallies", { timeout: 180_000 }, async () => {
-    const survived = await killRandomly(torment(11), 3);
-    expect(survived).toMatchObject({ ...NOTHING_WRONG, injected: 3 });
-    expect(survived.acked).toBeGreaterThan(0);
-  });
+  test(
+    "of the server at a random moment under load, with its route table, its tallies and its counts by bin",
+    { timeout: 180_000 },
+    async () => {
+      const survived = await killRandomly(torment(11), 3);
+      expect(survived).toMatchObject({ ...NOTHING_WRONG, injected: 3 });
+      expect(survived.acked).toBeGreaterThan(0);
+    },
+  );
 
   const why = missing("strace");
   test.skipIf(why !== undefined)(
@@ -73,6 +77,8 @@ describe("what is looked at after a fault", () => {
     },
     { what: "a tally that isn't what the log has", sql: "update tally set decisions = decisions + 1", finds: /^I3: tally/ },
     { what: "a total that isn't what the tallies have", sql: "update tally_total set counted = counted + 1", finds: /^I3: tally_total/ },
+    { what: "a score that is counted in another bin", sql: "update score_total set bin = bin + 1", finds: /^I3, by SQL: score_total/ },
+    { what: "a latency that isn't counted", sql: "delete from latency_tally", finds: /^I3, by SQL: latency_tally/ },
     {
       what: "a route change without its audit entry",
       sql: "delete from transition where generation = (select max(generation) from transition)",

@@ -28,6 +28,12 @@ export async function get<View>(path: string, signal?: AbortSignal, timeoutMs = 
   return viewOf<View>(await ask(path, { signal: signal ? AbortSignal.any([signal, limit]) : limit }));
 }
 
+/** @throws ApiError */
+export async function post<View>(path: string, body: unknown): Promise<View> {
+  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return viewOf<View>(await ask(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) }));
+}
+
 /** Gives the token to the server, which keeps it in a cookie that no script can read. @throws ApiError */
 export async function signIn(token: string): Promise<void> {
   await ask("/v1/session", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });

@@ -3,6 +3,7 @@ import type {
   ClosestView,
   EndpointRowView,
   GuardrailsView,
+  IncidentMoveView,
   IncidentStateView,
   NeedsYouView,
   ToldView,
@@ -152,6 +153,15 @@ const incidentStates = {
 } as const satisfies Record<IncidentStateView, Said>;
 
 export const incidentSaid = (state: IncidentStateView): Said => incidentStates[state];
+
+const moves = {
+  in_review: "Review",
+  resolved: "Resolve",
+  closed: "Close",
+} as const satisfies Record<IncidentMoveView, string>;
+
+/** The command that brings an incident there. */
+export const moveSaid = (to: IncidentMoveView): string => moves[to];
 
 const news = {
   opened: "what happened",

@@ -303,6 +303,24 @@ describe.skipIf(executablePath === undefined)("the browser application", () => {
     await row().getByText("r4 live").waitFor({ timeout: 10_000 });
   });
 
+  test("whoever may says what has become of an incident, and why; whoever may not isn't asked", async () => {
+    const { at, leave } = await visit("/incidents/1", await lender.token("operator"));
+    const resolve = at.getByRole("button", { name: "Resolve" });
+    await resolve.waitFor();
+    expect(await resolve.isDisabled()).toBe(true);
+    await at.getByLabel("Reason").fill("a region was missing in the data");
+    expect(await troublesOf(at)).toEqual([]);
+    await resolve.click();
+    await at.getByRole("listitem").filter({ hasText: "a region was missing in the data" }).waitFor();
+    expect(await at.getByRole("complementary", { name: "Facts" }).textContent()).toContain("Resolved");
+    expect(await at.getByRole("button", { name: "Resolve" }).count()).toBe(0);
+    await leave();
+    const viewer = await visit("/incidents/1", await lender.token("viewer"));
+    await viewer.at.getByRole("heading", { level: 1, name: /r3 turned down/ }).waitFor();
+    expect(await viewer.at.getByLabel("Reason").count()).toBe(0);
+    await viewer.leave();
+  });
+
   test("signing out ends it in every tab", async () => {
     const second = await open(context, "/incidents/1");
     await second.getByRole("heading", { level: 1, name: /r3 turned down/ }).waitFor();

@@ -41,7 +41,11 @@ describe.skipIf(executablePath === undefined)("the pages of what models are made
       const { id } = await trainer.post<RunView>("/v1/runs", { experiment: "credit-risk", name: `weight-${weight}`, params, inputs });
       const blob = (await trainer.put<{ readonly id: string }>("/v1/blobs", logisticModel([weight, -0.01]))).id;
       const metrics = [0, 1, 2].map((step) => ({ key: "auc", value: 0.7 + weight + step / 100, step }));
-      await trainer.post(`/v1/runs/${id}/log`, { metrics, artifacts: [{ path: "model/model.onnx", blob }], tags: { owner: "ana" } });
+      await trainer.post(`/v1/runs/${id}/log`, {
+        metrics,
+        artifacts: [{ path: "model/model.onnx", blob }],
+        tags: { owner: "ana", "mlflow.source.git.commit": "c0ffee" },
+      });
       await trainer.post("/v1/models/credit/versions", { blob, featureSet: "loans/1", run: id });
       await trainer.post(`/v1/runs/${id}/finish`, { status: "finished" });
       runs.push(id);
@@ -123,10 +127,17 @@ describe.skipIf(executablePath === undefined)("the pages of what models are made
     const page = await visit(`/lineage/decision/${decision}`, await analyst());
     await page.getByRole("heading", { name: "Made of" }).waitFor();
     for (const name of ["credit/2", "loans/1", "weight-0.03", "clients/1"]) await page.getByRole("link", { name, exact: true }).waitFor();
+    await page.getByRole("heading", { name: "Drawn" }).waitFor();
+    for (const name of ["decision, approve", "loans/r2", "credit/2", "weight-0.03", "clients/1", "c0ffee"])
+      expect(await page.locator("svg text", { hasText: name }).count()).toBeGreaterThan(0);
     expect(await troublesOf(page)).toEqual([]);
     await pictured(page, "lineage-decision");
     await page.goto(new URL("/lineage/dataset/clients@clean", lender.url).href);
     await page.getByText("1 decision that somebody received").waitFor();
+    await page.locator("svg text", { hasText: "release · 1 decision" }).waitFor();
+    await page.locator("svg a", { hasText: "loans/r2" }).click();
+    await page.getByRole("heading", { name: "loans/r2" }).waitFor();
+    await page.goBack();
     await page.getByRole("link", { name: "credit/2", exact: true }).waitFor();
     expect(await troublesOf(page)).toEqual([]);
     await pictured(page, "lineage-dataset");

@@ -98,6 +98,7 @@ function reportWith(text: string): ReportView {
         endpoint: text,
         kind: "breach",
         state: "open",
+        next: [],
         title: text,
         release: text,
         restored: text,

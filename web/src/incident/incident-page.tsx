@@ -17,6 +17,7 @@ import { Facts } from "./facts.tsx";
 import { Happened } from "./happened.tsx";
 import css from "./incident.module.css";
 import { Part } from "./part.tsx";
+import { Settle } from "./settle.tsx";
 import { Told } from "./told.tsx";
 import { Who } from "./who.tsx";
 import { Why } from "./why.tsx";
@@ -78,6 +79,11 @@ function Story({ view }: { view: IncidentView }) {
           <Part number={5} id="told" title="Told">
             <Told view={view} times={times} />
           </Part>
+          {view.moves.length > 0 && (
+            <Part number={6} id="settle" title="What becomes of it">
+              <Settle n={view.n} moves={view.moves} />
+            </Part>
+          )}
           {!view.viewer.seesGroups && (
             <p className={css.letters}>
               <Icon name="lock" />

@@ -1,12 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import type { DecisionTraceView } from "../../../src/api/decision-lineage-routes.ts";
+import type { LineageView } from "../../../src/api/lineage-routes.ts";
 import css from "../data/data.module.css";
 import { When } from "../data/when.tsx";
-import { decisionTraceQuery } from "../queries.ts";
+import { decisionTraceQuery, lineageQuery } from "../queries.ts";
 import { Pairs, type Pair } from "../runs/pairs.tsx";
 import runsCss from "../runs/runs.module.css";
 import { CopyAsCommand } from "../ui/command.tsx";
 import { Loaded } from "../ui/loaded.tsx";
+import { drawnParts, keyOf } from "./drawn-parts.ts";
+import { LineageGraph } from "./graph.tsx";
 import { NodeLink } from "./node-link.tsx";
 
 /** All that a decision was made with, and what of it nobody knows. */
@@ -19,7 +22,9 @@ export function DecisionLineage({ id }: { id: string }) {
   );
 }
 
-function Trace({ trace: { decision, placedBy, madeOf } }: { trace: DecisionTraceView }) {
+function Trace({ trace }: { trace: DecisionTraceView }) {
+  const { decision, placedBy, madeOf } = trace;
+  const made = useQuery(lineageQuery("release", madeOf.id, "upstream"));
   const { id, endpoint, action, arm, decidedAt, because, generation } = decision;
   const placed: readonly Pair[] =
     placedBy === null
@@ -55,6 +60,7 @@ function Trace({ trace: { decision, placedBy, madeOf } }: { trace: DecisionTrace
         />
         <Pairs id="made-of" title="Made of" none="Nothing that is known." pairs={partsOf(madeOf)} />
       </div>
+      {made.data && <Drawn trace={trace} made={made.data} />}
       <section className={runsCss.part} aria-labelledby="unknown">
         <h2 id="unknown">What nobody knows</h2>
         {madeOf.unknown.length === 0 ? (
@@ -69,6 +75,35 @@ function Trace({ trace: { decision, placedBy, madeOf } }: { trace: DecisionTrace
       </section>
     </>
   );
+}
+
+/** The decision at the right, and before it all that led to it, with the code of its runs. */
+function Drawn({ trace: { decision, madeOf }, made }: { trace: DecisionTraceView; made: LineageView }) {
+  const { nodes, edges } = drawnParts([made]);
+  const root = { key: "decision", what: `decision, ${decision.action}`, name: decision.id };
+  const codes = madeOf.runs.flatMap((run) =>
+    codeOf(run.code).map(([what, name]) => ({
+      node: { key: `code ${run.id} ${what}`, what, name },
+      to: keyOf({ kind: "run", id: run.id }),
+    })),
+  );
+  return (
+    <LineageGraph
+      title="Drawn"
+      nodes={[root, ...nodes, ...codes.map(({ node }) => node)]}
+      edges={[
+        { from: keyOf({ kind: "release", id: madeOf.id }), to: root.key },
+        ...edges,
+        ...codes.map(({ node, to }) => ({ from: node.key, to })),
+      ]}
+    />
+  );
+}
+
+/** The commit, or the files of each step. */
+function codeOf({ commit, steps }: DecisionTraceView["madeOf"]["runs"][number]["code"]): readonly (readonly [string, string])[] {
+  const files = steps.map((step) => [`code of ${step.name}`, Object.keys(step.files).join(", ")] as const);
+  return [...(commit === null ? [] : [["code", commit] as const]), ...files.filter(([, names]) => names !== "")];
 }
 
 function partsOf({ models, featureSets, runs, datasets }: DecisionTraceView["madeOf"]): readonly Pair[] {

@@ -12,6 +12,8 @@ import { NoSuchPage } from "../shell/lost.tsx";
 import { CopyAsCommand } from "../ui/command.tsx";
 import { Loaded } from "../ui/loaded.tsx";
 import { DecisionLineage } from "./decision-lineage.tsx";
+import { drawnParts } from "./drawn-parts.ts";
+import { LineageGraph } from "./graph.tsx";
 import { kindOf, kindWord, NodeLink, type NodeKind } from "./node-link.tsx";
 
 /** `/lineage/model/credit@champion`, `/lineage/release/loans/r3`, `/lineage/decision/…`: the words of `evenkeel lineage`. */
@@ -44,6 +46,7 @@ function Lineage({ kind, id }: { kind: NodeKind; id: string }) {
             </div>
             <CopyAsCommand command={`evenkeel lineage ${word} ${id}`} />
           </div>
+          {downstream.data && decided.data && <Drawn up={up} down={downstream.data} decided={decided.data} />}
           <Graph id="upstream" title="What it was made of" none="Nothing is known." graph={up} />
           <Loaded query={downstream} label="what was made of it">
             {(down) => <Graph id="downstream" title="What was made of it" none="Nothing yet." graph={down} />}
@@ -55,6 +58,23 @@ function Lineage({ kind, id }: { kind: NodeKind; id: string }) {
       )}
     </Loaded>
   );
+}
+
+/** All of it in one picture, with the decisions at its end. */
+function Drawn({ up, down, decided }: { up: LineageView; down: LineageView; decided: DecidedWithView }) {
+  const answered = new Map(decided.releases.map((release) => [`release ${release.id}`, release.decisions]));
+  const { nodes, edges } = drawnParts([up, down], (key) => {
+    const decisions = answered.get(key);
+    return decisions === undefined ? "" : ` · ${counted(decisions, "decision", "decisions")}`;
+  });
+  if (edges.length === 0) return null;
+  const end = {
+    key: "decisions",
+    what: "decided with it",
+    name: counted(decided.decisions, "decision", "decisions"),
+  };
+  const ends = answered.keys().map((from) => ({ from, to: end.key }));
+  return <LineageGraph title="Drawn" nodes={answered.size > 0 ? [...nodes, end] : nodes} edges={[...edges, ...ends]} />;
 }
 
 function Graph({ id, title, none, graph }: { id: string; title: string; none: string; graph: LineageView }) {

@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import type { LineageView } from "../../../src/api/lineage-routes.ts";
 
 export type NodeKind = LineageView["root"]["kind"];
@@ -29,33 +30,25 @@ export function kindOf(word: string): NodeKind | undefined {
 /** Keys of the table above are kinds. */
 const asKind = (key: string) => key as NodeKind;
 
-/** A thing by the name that people give it, with where more of it is told. */
-export function NodeLink({ node }: { node: { readonly kind: NodeKind; readonly id: string; readonly name: string | null } }) {
+interface LinkedNode {
+  readonly kind: NodeKind;
+  readonly id: string;
+  readonly name: string | null;
+}
+
+/** A thing by the name that people give it, with where more of it is told. @param children - instead of the name */
+export function NodeLink({ node, children, tabIndex }: { node: LinkedNode; children?: ReactNode; tabIndex?: number }) {
   const { kind, id, name } = node;
   const [first = "", second = ""] = (name ?? "").split("/");
-  if (kind === "run")
-    return (
-      <Link to="/runs/$run" params={{ run: id }}>
-        {name ?? id}
-      </Link>
-    );
-  if (kind === "dataset_version" && name !== null)
-    return (
-      <Link to="/data/$dataset" params={{ dataset: first }}>
-        {name}
-      </Link>
-    );
+  const shared = { ...(tabIndex === undefined ? {} : { tabIndex }), children: children ?? nodeText(node) };
+  if (kind === "run") return <Link to="/runs/$run" params={{ run: id }} {...shared} />;
+  if (kind === "dataset_version" && name !== null) return <Link to="/data/$dataset" params={{ dataset: first }} {...shared} />;
   if (kind === "model_version" && name !== null)
-    return (
-      <Link to="/models/$model" params={{ model: first }} search={{ version: second }}>
-        {name}
-      </Link>
-    );
-  return (
-    <Link to="/lineage/$" params={{ _splat: `${WORDS[kind]}/${name ?? id}` }}>
-      {name ?? short(id)}
-    </Link>
-  );
+    return <Link to="/models/$model" params={{ model: first }} search={{ version: second }} {...shared} />;
+  return <Link to="/lineage/$" params={{ _splat: `${WORDS[kind]}/${name ?? id}` }} {...shared} />;
 }
+
+/** What a thing is called where it has no name: its id, cut short, but for runs. */
+export const nodeText = ({ kind, id, name }: LinkedNode): string => name ?? (kind === "run" ? id : short(id));
 
 const short = (id: string) => (id.length > 24 ? `${id.slice(0, 16)}…${id.slice(-4)}` : id);

@@ -6,8 +6,8 @@ import { readdirSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import type { Random } from "./store/index.ts";
-import { EvenkeelClient, EvenkeelUnreachable } from "./client.ts";
+import type { Random } from "../store/index.ts";
+import { EvenkeelClient, EvenkeelUnreachable } from "../client.ts";
 
 /** Longer nobody is kept waiting: the clients' own patience has ended. */
 const WITHIN_MS = 30_000;

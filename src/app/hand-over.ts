@@ -1,9 +1,10 @@
 /** What a start and a server under way do when one takes the other's place; the sockets between them are in take-over.ts. */
 import { createServer } from "node:net";
-import type { Connections } from "./api/index.ts";
-import { LoadedAhead } from "./releases/index.ts";
-import type { LoadDependencies } from "./serving/index.ts";
-import { viewStore, type Runtime, type StoreOptions } from "./store/index.ts";
+import type { Connections } from "../api/index.ts";
+import { LoadedAhead } from "../releases/index.ts";
+import type { LoadDependencies } from "../serving/index.ts";
+import { viewStore, type Runtime, type StoreOptions } from "../store/index.ts";
+import type { Lifetime } from "./lifetime.ts";
 import { Successor, answers, isRunning } from "./take-over.ts";
 
 /** A predecessor answers for five seconds at most what it has begun, then closes everything. */
@@ -16,8 +17,8 @@ export async function takeOver(
   {
     loading,
     port,
-    undo,
-  }: { readonly loading: Omit<LoadDependencies, "blobs">; readonly port: number; readonly undo: (() => Promise<void> | void)[] },
+    lifetime,
+  }: { readonly loading: Omit<LoadDependencies, "blobs">; readonly port: number; readonly lifetime: Pick<Lifetime, "onEnd"> },
 ): Promise<{ readonly ahead: LoadedAhead; readonly successor: Successor } | undefined> {
   if (!(await isRunning(options.folder))) return undefined;
   const view = await viewStore(options, runtime);
@@ -27,9 +28,9 @@ export async function takeOver(
   } finally {
     await view.close();
   }
-  undo.push(() => ahead.close());
+  lifetime.onEnd(() => ahead.close());
   const successor = await Successor.listen(options.folder, runtime.random);
-  undo.push(() => successor.close());
+  lifetime.onEnd(() => successor.close());
   await successor.ask(port);
   return { ahead, successor };
 }

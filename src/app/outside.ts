@@ -1,9 +1,9 @@
 /** What a server may reach outside of its process, as its options say. */
 import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Egress, parseEgress } from "./access/index.ts";
-import { ContainerEngine, Containers } from "./serving/index.ts";
-import { sha256Hex, type Runtime } from "./store/index.ts";
+import { Egress, parseEgress } from "../access/index.ts";
+import { ContainerEngine, Containers } from "../serving/index.ts";
+import { sha256Hex, type Runtime } from "../store/index.ts";
 
 /** @throws Error that says which entry of the configuration is wrong */
 export function egressOf(allow: readonly string[], ownPorts: ReadonlySet<number>): Egress {

@@ -1,5 +1,5 @@
-import { asError } from "./std.ts";
-import type { Runtime } from "./store/index.ts";
+import { asError } from "../std.ts";
+import type { Runtime } from "../store/index.ts";
 
 export interface Repeated {
   /** Resolves when the work that has begun is done. */
