@@ -7,6 +7,8 @@ export interface Finished {
   readonly case: Pick<Case, "id" | "title" | "section">;
   readonly seconds: number;
   readonly outcome: Outcome | { readonly kind: "skipped"; readonly why: string } | { readonly kind: "broke"; readonly why: string };
+  /** What the first try failed by, when this is the second. */
+  readonly firstTry?: readonly string[];
 }
 
 export interface Header {
@@ -93,6 +95,8 @@ export function reportOf(header: Header, all: readonly Finished[]): string {
     return outcome.kind === "load" && outcome.isVoid ? [`${id} (void: this machine was too busy to measure)`] : [];
   });
   parts.push(`NOT RUN   ${skipped.length === 0 ? "–" : skipped.join(", ")}`);
+  const again = all.flatMap(({ case: { id }, firstTry }) => (firstTry ?? []).map((failure) => `${id}: ${failure}`));
+  if (again.length > 0) parts.push(`TRIED AGAIN (failed at the first try by)\n${again.join("\n")}`);
   const failures = all.flatMap((finished) => failuresOf(finished).map((failure) => `${finished.case.id}: ${failure}`));
   if (failures.length > 0) parts.push(`FAILURES (each again with --only ID --seed ${header.seed})\n${failures.join("\n")}`);
   parts.push(closingLine(all));
@@ -103,7 +107,7 @@ function isOf<K extends Outcome["kind"]>(outcome: Finished["outcome"], kind: K):
   return outcome.kind === kind;
 }
 
-function failuresOf({ outcome, case: { title } }: Finished): readonly string[] {
+export function failuresOf({ outcome, case: { title } }: Finished): readonly string[] {
   switch (outcome.kind) {
     case "broke":
       return [`the case itself broke: ${outcome.why}`];

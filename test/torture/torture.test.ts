@@ -157,4 +157,10 @@ describe("the report", () => {
     expect(text).toContain("F5: a promise was broken");
     expect(text.endsWith("2 passed, 3 failed, 1 skipped")).toBe(true);
   });
+
+  test("a case that passed only when it was tried again is no failure, and says what failed at first", () => {
+    const text = reportOf(header, [{ ...finished("F5", fault), firstTry: ["12 decisions were lost"] }]);
+    expect(text).toContain("TRIED AGAIN (failed at the first try by)\nF5: 12 decisions were lost");
+    expect(text.endsWith("1 passed, 0 failed, 0 skipped")).toBe(true);
+  });
 });
