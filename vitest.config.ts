@@ -10,6 +10,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // What a test waits for comes at once on a quiet machine; on two cores with other tests a second, the default, is not always enough.
     expect: { poll: { timeout: 10_000 } },
+    // In CI alone (docs/decisions/second-try.md): whoever works on it shall see what fails.
+    retry: process.env["EVENKEEL_TEST_RETRY"] === "1" ? 1 : 0,
     // Many tests wait for processes and timers more than they compute: with two workers on two cores nothing ran in a quarter of the time.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // Programs that tests start, often the same one, need not compile its sources every time.

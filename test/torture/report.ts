@@ -7,6 +7,8 @@ export interface Finished {
   readonly case: Pick<Case, "id" | "title" | "section">;
   readonly seconds: number;
   readonly outcome: Outcome | { readonly kind: "skipped"; readonly why: string } | { readonly kind: "broke"; readonly why: string };
+  /** What was wrong the first time, where this is the second. */
+  readonly firstFailed?: readonly string[];
 }
 
 export interface Header {
@@ -25,6 +27,13 @@ export function verdictOf({ outcome }: Finished): Verdict {
   if (outcome.kind === "control") return outcome.found === undefined ? "FAIL" : "pass";
   if (outcome.failures.length > 0) return "FAIL";
   return outcome.kind === "load" && outcome.isVoid ? "skipped" : "pass";
+}
+
+/** Whether a failure may be that of a machine which was busy: nothing was lost, doubled, wrong or miscounted. */
+export function mayBeLuck(finished: Finished): boolean {
+  const { outcome } = finished;
+  if (verdictOf(finished) !== "FAIL" || outcome.kind === "control") return false;
+  return outcome.kind !== "fault" || [outcome.lost, outcome.doubled, outcome.wrong, outcome.tallyOff].every((value) => (value ?? 0) === 0);
 }
 
 const count = (value: number | null) => (value === null ? "–" : value.toLocaleString("en").replaceAll(",", " "));
@@ -95,6 +104,8 @@ export function reportOf(header: Header, all: readonly Finished[]): string {
   parts.push(`NOT RUN   ${skipped.length === 0 ? "–" : skipped.join(", ")}`);
   const failures = all.flatMap((finished) => failuresOf(finished).map((failure) => `${finished.case.id}: ${failure}`));
   if (failures.length > 0) parts.push(`FAILURES (each again with --only ID --seed ${header.seed})\n${failures.join("\n")}`);
+  const second = all.flatMap(({ case: { id }, firstFailed }) => (firstFailed ?? []).map((failure) => `${id}: ${failure}`));
+  if (second.length > 0) parts.push(`FAILED AT FIRST, tried again\n${second.join("\n")}`);
   parts.push(closingLine(all));
   return parts.join("\n\n");
 }
@@ -103,7 +114,7 @@ function isOf<K extends Outcome["kind"]>(outcome: Finished["outcome"], kind: K):
   return outcome.kind === kind;
 }
 
-function failuresOf({ outcome, case: { title } }: Finished): readonly string[] {
+export function failuresOf({ outcome, case: { title } }: Finished): readonly string[] {
   switch (outcome.kind) {
     case "broke":
       return [`the case itself broke: ${outcome.why}`];

@@ -10,7 +10,7 @@ import { chance } from "./chance.ts";
 import { inspect } from "./invariants.ts";
 import { killAtStages } from "./kill-stages.ts";
 import { killRandomly } from "./kills-under-load.ts";
-import { reportOf, verdictOf, type Finished } from "./report.ts";
+import { mayBeLuck, reportOf, verdictOf, type Finished } from "./report.ts";
 import { endLeftovers, prepareFolder } from "./server-process.ts";
 import { missing } from "./tools.ts";
 import { copyOf, openVictimWorld } from "./victim-world.ts";
@@ -143,6 +143,17 @@ describe("the report", () => {
     expect(verdictOf(finished("L1", load))).toBe("skipped");
     expect(verdictOf(finished("L1", { ...load, isVoid: false }))).toBe("pass");
     expect(verdictOf(finished("L1", { ...load, failures: ["a promise was broken"] }))).toBe("FAIL");
+  });
+
+  test("what may be luck is tried again and said; a lost decision is never tried away", () => {
+    const late = finished("F14", { ...fault, failures: ["an answer came late"] });
+    expect([late, finished("F2", { kind: "broke", why: "no server" })].map(mayBeLuck)).toEqual([true, true]);
+    for (const wrong of [{ lost: 1 }, { doubled: 1 }, { wrong: 1 }, { tallyOff: 1 }])
+      expect(mayBeLuck(finished("F14", { ...fault, ...wrong, failures: ["a promise was broken"] }))).toBe(false);
+    expect([finished("F1", fault), finished("C2", { kind: "control", found: undefined })].some(mayBeLuck)).toBe(false);
+    const text = reportOf(header, [{ ...finished("F14", fault), firstFailed: ["an answer came late"] }]);
+    expect(text).toContain("FAILED AT FIRST, tried again\nF14: an answer came late");
+    expect(text.endsWith("1 passed, 0 failed, 0 skipped")).toBe(true);
   });
 
   test("a control that nothing was found wrong with, a broken case and a broken promise are failures; what didn't run says why", () => {
