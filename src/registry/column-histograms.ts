@@ -4,7 +4,6 @@ import { apart } from "./apart.ts";
 import type { ColumnType } from "./cell-types.ts";
 import { isEmpty, plainText } from "./cell-types.ts";
 import type { DatasetVersion } from "./dataset-version.ts";
-import type { HistogramsOrder } from "./histograms-thread.ts";
 import { storedTable } from "./stored-table.ts";
 import { readRows } from "./table-rows.ts";
 
@@ -41,6 +40,11 @@ const APART_BYTES = 256 * 1024;
 export interface HistogramsAsked {
   readonly version: Pick<DatasetVersion, "blob" | "format" | "layout" | "rows">;
   readonly columns: readonly { readonly name: string; readonly type: ColumnType }[];
+}
+export interface HistogramsOrder {
+  /** Of the blob store. */
+  readonly folder: string;
+  readonly asked: HistogramsAsked;
 }
 
 /**

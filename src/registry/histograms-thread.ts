@@ -2,13 +2,7 @@
 import { isMainThread, workerData } from "node:worker_threads";
 import { Blobs, systemRuntime } from "../store/index.ts";
 import { answer } from "./apart.ts";
-import { readHistograms, type HistogramsAsked } from "./column-histograms.ts";
-
-export interface HistogramsOrder {
-  /** Of the blob store. */
-  readonly folder: string;
-  readonly asked: HistogramsAsked;
-}
+import { readHistograms, type HistogramsOrder } from "./column-histograms.ts";
 
 /** Only `column-histograms.ts` starts this, with what it says. */
 const asOrder = (value: unknown) => value as HistogramsOrder;

@@ -247,6 +247,7 @@ describe("when the planned release fails, somebody else answers in time, and the
     }
     expect(onTrouble.mock.calls).toEqual([[expect.objectContaining({ release: model.id, trouble: "bad-score", events: 3, failures: 6 })]]);
     expect(gateway.stats()).toMatchObject({ decided: 7, fellBack: 6 });
+    expect(gateway.planned()).toEqual([{ endpoint: endpoint.name, release: model.id, arm: "live", asked: 7, failed: 6 }]);
   });
 
   test("a hang: standby, else fallback, within the scorer's time; then at once; and the process is replaced", async () => {
