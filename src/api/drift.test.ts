@@ -36,7 +36,7 @@ beforeAll(async () => {
   await server.admin.post("/v1/endpoints/loans/releases", { name: "m1", model: "credit/1", policy });
   await server.admin.post("/v1/endpoints/loans/promote", { release: "r2", reason: "better than the rule" });
   // Inputs are counted once it is known how.
-  await vi.waitFor(async () => expect((await ask(PSI)).trainedOn).toBe("credit/1"), { timeout: 60_000, interval: 200 });
+  await vi.waitUntil(async () => (await ask(PSI)).trainedOn === "credit/1", { timeout: 60_000, interval: 200 });
   const decide = async (client: EvenkeelClient, count: number, of: (i: number) => { income: number; education: string }) => {
     const applications = Array.from({ length: count }, (_, i) => of(i)).map(({ income, education }) => ({
       inputs: { income, education },

@@ -214,7 +214,11 @@ test.each(
   const { counts } = METRICS[metric];
   const { wrong, right } = limitsOf(kindOf(metric, direction), direction, edgesOf(counts));
   const limited = (limit: number): GuardrailSpec => ({
-    ...{ name: "one", metric, direction, limit, action: "warn" },
+    name: "one",
+    metric,
+    direction,
+    limit,
+    action: "warn",
     ...(counts === "actions" ? { actions: ["refer"] } : {}),
     ...(counts === "slow" ? { slower_than: "300ms" } : {}),
     ...(counts === "outcomes" ? { matures_after: "30d" } : {}),

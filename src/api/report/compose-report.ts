@@ -11,6 +11,7 @@ import type { Store } from "../../store/index.ts";
 import { endpointView, type EndpointViewParts } from "../endpoint-routes.ts";
 import { warningView } from "../expectation-view.ts";
 import { detailView } from "../incident-routes.ts";
+import { WITHOUT_FIGURES } from "../guardrail-views.ts";
 import { iso } from "../iso.ts";
 import { partsView, releaseHead } from "../made-of-view.ts";
 import { drillView } from "../rollout-routes.ts";
@@ -37,18 +38,6 @@ const RELEASES_BY_GROUP = 4;
 const TRANSITIONS_MAX = 200;
 const INCIDENTS_MAX = 100;
 const DRILLS_MAX = 200;
-
-/** Counts of guardrails are since a release began and change by the minute: subtracted from each other they would tell of single people. */
-const WITHOUT_FIGURES = {
-  groupDecisions: null,
-  referenceDecisions: null,
-  estimate: null,
-  band: null,
-  likeForLike: null,
-  likeForLikeInterval: null,
-  mixDiffers: false,
-  forecastDecisions: null,
-} as const;
 
 /** @param madeBy - who asked for it, as the page says */
 export async function composeReport(
