@@ -34,7 +34,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     const { gateway, tokens, isShortOfMemory, taking, firstAdmin } = foundations;
     const { routes, events } = routesOf(start, foundations, background);
     const common = {
-      ...{ tokens, ids: runtime.ids, timers: runtime.timers, isShortOfMemory, onError },
+      tokens,
+      ids: runtime.ids,
+      timers: runtime.timers,
+      isShortOfMemory,
+      onError,
       ...(options.allowedHosts ? { allowedHosts: options.allowedHosts } : {}),
       ...(options.tracer ? { tracer: options.tracer } : {}),
     };

@@ -76,10 +76,20 @@ export async function startBackground(start: Start, foundations: Foundations): P
   const followUp = new FollowUp({ store, incidents, redress, blame, onTrouble: telling("incidents") });
   const recorded = () => log.recorded();
   const conditions = new AlertConditions({
-    ...{ clock: runtime.clock, releases, incidents, control, drills, sinks, expectations, recorded },
+    clock: runtime.clock,
+    releases,
+    incidents,
+    control,
+    drills,
+    sinks,
+    expectations,
+    recorded,
   });
   const alerts = new Alerts({
-    ...{ store, audit, egress, secrets },
+    store,
+    audit,
+    egress,
+    secrets,
     publicUrl: options.publicUrl?.replace(/\/+$/, "") ?? null,
     look: () => conditions.look(),
     endpoints: () => releases.rooms().map(({ name }) => name),
@@ -114,11 +124,31 @@ export async function startBackground(start: Start, foundations: Foundations): P
   // Apart from the looks: while one incident is looked into, every endpoint goes on being watched.
   const following = lifetime.repeat(lookEveryMs, "incidents", () => followUp.tick());
   const reports = new Reports({
-    ...{ store, audit, registry, releases, control, incidents, expectations, redress, drills, onTrouble: telling("reports") },
+    store,
+    audit,
+    registry,
+    releases,
+    control,
+    incidents,
+    expectations,
+    redress,
+    drills,
+    onTrouble: telling("reports"),
   });
   lifetime.repeat(REPORTS_EVERY_MS, "reports", () => reports.tick());
   return {
-    ...{ ...around, incidents, blame, reasons, redress, rollbacks, control, rollouts, ab, drills, alerts, reports },
+    ...around,
+    incidents,
+    blame,
+    reasons,
+    redress,
+    rollbacks,
+    control,
+    rollouts,
+    ab,
+    drills,
+    alerts,
+    reports,
     async settled() {
       await gateway.idle();
       for (const each of [looking, looks, following, reasons, sinks, around.openLineage, alerting, alerts, around, counting])
@@ -164,7 +194,9 @@ async function startAround(
   const references = new ScoreReferences({ store, registry, rooms, onTrouble: telling("score references") });
   const referring = lifetime.repeat(PROFILES_EVERY_MS, "score references", () => references.tick());
   return {
-    ...{ expectations, sinks, openLineage },
+    expectations,
+    sinks,
+    openLineage,
     async settled() {
       await profiling.settled();
       await referring.settled();

@@ -118,8 +118,23 @@ export async function openFoundations({ options, runtime, lifetime, onError, own
   void containers?.booted().catch((error: unknown) => onError(asError(error), "containers"));
   const reads = new ProtectedReads(store, audit);
   return {
-    ...{ store, audit, reads, tokens, firstAdmin, clockWatch, registry, log, gateway, containers, releases, load },
-    ...{ egress, secrets, isShortOfMemory, taking, told },
+    store,
+    audit,
+    reads,
+    tokens,
+    firstAdmin,
+    clockWatch,
+    registry,
+    log,
+    gateway,
+    containers,
+    releases,
+    load,
+    egress,
+    secrets,
+    isShortOfMemory,
+    taking,
+    told,
   };
 }
 

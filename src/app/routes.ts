@@ -70,7 +70,13 @@ export function routesOf({ options, runtime, lifetime, onError }: Start, foundat
   };
   const { isCondemned } = protocols;
   const decisions = decisionRoutes({
-    ...{ gateway, store, audit, reads, isCondemned, reasons, onError },
+    gateway,
+    store,
+    audit,
+    reads,
+    isCondemned,
+    reasons,
+    onError,
     outcomesOf: (endpoint) => roomOf(endpoint)?.definition.outcomes,
     releaseName: (endpoint, id) => `r${roomOf(endpoint)?.releases.get(id)?.number ?? "?"}`,
     releaseId(endpoint, name) {
