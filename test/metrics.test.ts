@@ -37,6 +37,10 @@ test("counts equal what was decided, and a scrape names nobody and no group", as
   expect(sum(metrics, "evenkeel_sink_lag_decisions")).toBe(0);
   expect(samples(metrics, "evenkeel_build_info")[0]?.value).toBe(1);
   expect(sum(metrics, "evenkeel_unanswered_requests_total")).toBe(0);
+  expect(samples(metrics, "evenkeel_release_requests_total")).toEqual([
+    { labels: { endpoint: "loans", release: "r1", route: "live" }, value: 40 },
+  ]);
+  expect(sum(metrics, "evenkeel_release_errors_total")).toBe(0);
   expect(samples(metrics, "evenkeel_log_dropped_total")).toEqual([{ labels: {}, value: 0 }]);
   for (const [name, { type }] of metrics) {
     const isHistogram = Object.hasOwn(HISTOGRAMS, name);

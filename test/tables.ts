@@ -18,6 +18,7 @@ const COUNTED_AFTERWARDS: ReadonlySet<string> = new Set([
   "input_tally",
   "latency_tally",
   "latency_total",
+  "planned_tally",
   "request_tally",
   "score_tally",
   "score_total",

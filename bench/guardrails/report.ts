@@ -39,6 +39,8 @@ export interface Report {
   readonly seed: number;
   readonly lives: number;
   readonly decisions: number;
+  readonly threads: number;
+  readonly node: string;
   readonly rivals: readonly string[];
   readonly fair: readonly FairRow[];
   readonly harm: readonly DelayRow[];

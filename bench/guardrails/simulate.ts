@@ -4,17 +4,18 @@ import { attackBars } from "./attacks.ts";
 import { costs } from "./costs.ts";
 import { harmGrid, lateGrid } from "./harm.ts";
 import type { Job, JobEnd } from "./jobs.ts";
+import type { Progress } from "./progress.ts";
 import { barsOf, fairRow, groupRows, harmRows, lateRows, type Report } from "./report.ts";
 import { RIVALS } from "./rivals.ts";
-import { runJobs, type Progress } from "./threads.ts";
+import { runJobs } from "./threads.ts";
 
 export interface Asked {
   readonly lives: number;
   readonly decisions: number;
   readonly seed: number;
-  /** Threads; all cores where left out. */
-  readonly width?: number;
-  readonly onProgress: Progress;
+  /** Threads. */
+  readonly width: number;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 /** Lives from which on, with lives of a million, no room is left for luck. */
@@ -61,6 +62,8 @@ export async function simulate({ lives, decisions, seed, width, onProgress }: As
     seed,
     lives,
     decisions,
+    threads: width,
+    node: process.version,
     rivals: RIVALS,
     fair,
     harm,

@@ -8,7 +8,7 @@ export const LOANS = "/v1/endpoints/loans";
 /** Of all applicants, those of the group that is harmed; and the chance of everybody else to be approved. */
 export const GROUP_SHARE = 0.2;
 export const RATE = 0.7;
-const ATTRIBUTES = 4;
+const ATTRIBUTES = 3;
 const VALUES = 5;
 /** Metrics that are watched for every group: as many guardrails on one endpoint. */
 const WATCHED = [

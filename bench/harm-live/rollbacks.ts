@@ -103,7 +103,7 @@ type Ended = IncidentDetailView & {
   readonly rollback: NonNullable<IncidentDetailView["rollback"]>;
 };
 const isOver = (incident: IncidentDetailView | undefined): incident is Ended =>
-  incident?.proof != null && incident.rollback?.drainedMs != null;
+  incident !== undefined && incident.proof !== null && incident.rollback !== null && incident.rollback.drainedMs !== null;
 
 async function newest({ control }: ServerProcess): Promise<IncidentDetailView | undefined> {
   const { incidents } = await control.get<{ readonly incidents: readonly IncidentHeadView[] }>("/v1/incidents");

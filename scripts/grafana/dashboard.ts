@@ -365,6 +365,20 @@ function models(dashboard: DashboardBuilder): void {
     )
     .withPanel(
       timeseries({
+        title: "Share of errors",
+        about: "Of what each release was to answer, what it had no answer for.",
+        queries: [
+          {
+            expr: `sum by (release) (rate(evenkeel_release_errors_total{${HERE}}[${RATE}])) / sum by (release) (rate(evenkeel_release_requests_total{${HERE}}[${RATE}]))`,
+            legend: "{{release}}",
+          },
+        ],
+        unit: "percentunit",
+        width: 8,
+      }),
+    )
+    .withPanel(
+      timeseries({
         title: "Memory",
         about: "Of the processes of models, beside what all of them may take.",
         queries: [

@@ -1,5 +1,5 @@
 /** Drift of scores and of the mix of groups, of a release that was trained on a known table and is asked by two tokens. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { logisticModel } from "../../test/fixtures/onnx-models.ts";
 import { endpoint, policy } from "../../test/lender.ts";
 import { freshServer, type FreshServer } from "../../test/server.ts";
@@ -35,15 +35,18 @@ beforeAll(async () => {
   await server.admin.post("/v1/apply", { yaml: JSON.stringify(endpoint) });
   await server.admin.post("/v1/endpoints/loans/releases", { name: "m1", model: "credit/1", policy });
   await server.admin.post("/v1/endpoints/loans/promote", { release: "r2", reason: "better than the rule" });
+  // Inputs are counted once it is known how.
+  await vi.waitUntil(async () => (await ask(PSI)).trainedOn === "credit/1", { timeout: 60_000, interval: 200 });
   const decide = async (client: EvenkeelClient, count: number, of: (i: number) => { income: number; education: string }) => {
-    for (let i = 0; i < count; i++) {
-      const { income, education } = of(i);
-      await client.post("/v1/endpoints/loans/decisions", { inputs: { income, education }, groups: { education } });
-    }
+    const applications = Array.from({ length: count }, (_, i) => of(i)).map(({ income, education }) => ({
+      inputs: { income, education },
+      groups: { education },
+    }));
+    await client.post("/v1/endpoints/loans/decisions/batch", { applications });
   };
   await decide(await server.as("application"), 200, (i) => ({ income: (i * 37) % 100, education: i % 2 ? "high_school" : "university" }));
   await decide(await server.as("application"), 200, (i) => ({ income: 60 + (i % 40), education: "university" }));
-}, 60_000);
+}, 120_000);
 afterAll(() => server.drop());
 
 test("scores are held against what the release says of its own training data, its table's codes put into the endpoint's words", async () => {
@@ -52,7 +55,7 @@ test("scores are held against what the release says of its own training data, it
     (await ask(PSI)).answers
       .find((one) => one.drift_of === "scores" && one.against === "training")
       ?.bins?.reduce((n, bin) => n + bin[side], 0);
-  await expect.poll(() => counted("n"), { timeout: 30_000 }).toBe(400);
+  await expect.poll(() => counted("n"), { timeout: 60_000 }).toBe(400);
   const { answers, trainedOn } = await ask(PSI);
   const index = answers.find((one) => one.drift_of === "scores");
   expect(trainedOn).toBe("credit/1");

@@ -187,12 +187,13 @@ async function armsOf(store: Store, room: EndpointRoom, { id }: ReleaseInfo): Pr
 }
 
 /** Silence isn't fairness: what keeps a whole attribute from being compared is said aloud. */
-function noticeOf({ reason, reference, attributes }: MetricAnswer): string[] {
+function noticeOf({ reason, reference, attributes, bounds }: MetricAnswer): string[] {
   if (reason === "reference_missing" && attributes !== null) {
     const group = reference ? Object.values(reference).join("/") : `of ${attributes.join("/")}`;
     return [`Nobody in the reference group ${group} yet: nothing is compared with it.`];
   }
-  if (reason === "selective_labels")
+  // Bounds that meet: the outcome of everybody is known.
+  if (reason === "selective_labels" && bounds?.low !== bounds?.high)
     return ["Outcomes exist only for people with a favourable answer: what needs those of others is told as bounds."];
   return [];
 }

@@ -5,6 +5,7 @@ import { freshServer, problemOf, type FreshServer } from "../../test/server.ts";
 import type { EvenkeelClient } from "../client.ts";
 import { systemRuntime } from "../store/index.ts";
 import type { DecisionReplyView } from "./decision-routes.ts";
+import type { SimulationView } from "./guardrail-routes.ts";
 import type { EndpointMetricsView } from "./endpoint-metrics-view.ts";
 
 let server: FreshServer;
@@ -106,6 +107,17 @@ test("a reader who may not see groups asks for whole days, others for minutes", 
   expect(await ask(viewer, { from: "2026-01-01" })).toMatchObject({ window: { from: "2026-01-01T00:00:00.000Z" } });
   const view = await ask(analyst, { from: "2026-01-01T10:00:00Z", metric: "selection_rate" });
   expect(find(view, "selection_rate", {})).toMatchObject({ numerator: { n: 124 } });
+});
+
+test("how guardrails would have done in a span that a reader chooses comes without counts where it may not see groups", async () => {
+  const simulated = async (client: EvenkeelClient) =>
+    (await client.post<SimulationView>("/v1/endpoints/loans/guardrails/simulation", {})).tests.map(({ groupDecisions, estimate, band }) => [
+      groupDecisions !== null,
+      estimate !== null,
+      band !== null,
+    ]);
+  expect(await simulated(analyst)).toContainEqual([true, true, true]);
+  for (const told of await simulated(viewer)) expect(told).toEqual([false, false, false]);
 });
 
 test("a window before anybody was decided about holds nobody", async () => {

@@ -9,7 +9,7 @@ import type { ReleaseId } from "../std.ts";
 import type { Store } from "../store/index.ts";
 import { EndpointParams } from "./command-body.ts";
 import { GuardrailStateView } from "./endpoint-view.ts";
-import { guardrailStateView, guardrailViews } from "./guardrail-views.ts";
+import { WITHOUT_FIGURES, guardrailStateView, guardrailViews } from "./guardrail-views.ts";
 import { iso } from "./iso.ts";
 import { ProblemError } from "./problem.ts";
 import { routeCommander } from "./route-commander.ts";
@@ -152,6 +152,7 @@ export const guardrailRoutes = (parts: GuardrailRouteParts) => (app: Server) => 
       return {
         tests: tests.map((test) => ({
           ...guardrailStateView(room, test, test.state, names),
+          ...(isExact ? {} : WITHOUT_FIGURES),
           proven: test.proven && { at: iso(test.proven.atMs), decisions: test.proven.decisions },
         })),
         leftOut: [...leftOut],

@@ -4,6 +4,21 @@ import type { EndpointRoom } from "../releases/index.ts";
 import type { GuardrailStateView } from "./endpoint-view.ts";
 import { SMALL_CELL, type GroupNames } from "./group-names.ts";
 
+/**
+ * Of a state in a span that its reader chose, or at a moment that is kept: subtracted from another one its counts would tell of single
+ * people, so whoever may not see groups gets none.
+ */
+export const WITHOUT_FIGURES = {
+  groupDecisions: null,
+  referenceDecisions: null,
+  estimate: null,
+  band: null,
+  likeForLike: null,
+  likeForLikeInterval: null,
+  mixDiffers: false,
+  forecastDecisions: null,
+} as const;
+
 /** All tests, ranked among those of the same life of their release. */
 export function guardrailViews(room: EndpointRoom, tests: readonly RunningTest[], names: GroupNames): GuardrailStateView[] {
   const lives = Map.groupBy(tests, ({ release, armClass, epoch }) => `${release} ${armClass} ${epoch}`);

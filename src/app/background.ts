@@ -100,7 +100,11 @@ export async function startBackground(start: Start, foundations: Foundations): P
   };
   const looking = lifetime.repeat(lookEveryMs, "guardrails", () => looks.inTurn(tick));
   const requests = new RequestTally(store);
-  const countRequests = () => requests.write(releases.rooms().map(({ name }) => ({ endpoint: name, ...gateway.counts(name) })));
+  const countRequests = () =>
+    requests.write(
+      releases.rooms().map(({ name }) => ({ endpoint: name, ...gateway.counts(name) })),
+      gateway.planned(),
+    );
   const counting = lifetime.repeat(COUNT_REQUESTS_EVERY_MS, "requests", countRequests);
   lifetime.onEnd(() => countRequests().catch(telling("requests")));
   // Apart from the looks: whoever is to be told never delays what is done.

@@ -196,7 +196,9 @@ function groupsText(io: Io, set: string, answers: readonly Answer[], view: Endpo
 const labelOf = (group: Readonly<Record<string, string>>): string => Object.values(group).join("/") || "everybody";
 
 const RATIOS = /(_ratio|_difference|_error|_loss|_score|_distance|_index|_statistic)$/;
-function valueText({ metric, value, bounds }: Answer): string {
+function valueText({ metric, value: known, bounds }: Answer): string {
+  // Bounds that meet: the outcome of everybody is known.
+  const value = known ?? (bounds && bounds.low === bounds.high ? bounds.low : null);
   if (value === null) return bounds ? `${ratio(bounds.low)} to ${ratio(bounds.high)}` : "–";
   if (metric === "latency_seconds") return `${ratio(value * 1000, 1)} ms`;
   if (metric === "selection_shortfall" || metric.endsWith("_count")) return Math.round(value).toLocaleString("en");

@@ -30,7 +30,7 @@ interface Answers {
   readonly cell?: string;
   readonly action?: string;
   readonly release?: ReleaseId;
-  readonly arm?: "live" | "canary" | "fallback" | "shadow";
+  readonly arm?: "live" | "canary" | "fallback" | "shadow" | "pinned";
   readonly source?: string;
   readonly writer?: string;
 }
@@ -173,6 +173,16 @@ export function evaluatorSuite(open: () => Promise<FreshStore & { readonly runti
     expect((await evaluator.tests(watched)).map(({ consumed }) => consumed.n)).toEqual([
       [50, 50],
       [50, 50],
+    ]);
+  });
+
+  test("what testers ask a release by name is no evidence", async () => {
+    await minute(20, 20);
+    await minute(0, 50, { arm: "pinned" });
+    await evaluator.look(watched);
+    expect((await evaluator.tests(watched)).map(({ consumed }) => consumed)).toEqual([
+      { n: [50, 50], k: [20, 20] },
+      { n: [50, 50], k: [20, 20] },
     ]);
   });
 

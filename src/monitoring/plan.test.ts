@@ -1,8 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checked } from "../checked.ts";
+import { unreachable } from "../std.ts";
+import type { AnyKind } from "./any-test.ts";
 import { GuardrailSpec, guardrailIssues, type DeclaredGroups } from "./guardrail.ts";
+import { METRICS, kindOf, metricNames, type Direction } from "./metrics.ts";
 import { planTests, sideOf } from "./plan.ts";
+import { edgesOf } from "./value-buckets.ts";
 
 const groups: DeclaredGroups = { sex: ["female", "male"], education: ["graduate", "university", "high_school"] };
 const parity: GuardrailSpec = { name: "parity", metric: "adverse_impact_ratio", groups: "all", limit: 0.8, action: "roll_back" };
@@ -177,4 +181,51 @@ test("parts of a metric and pairs of groups are tests that share the budget", ()
     "education=high_school university",
   ]);
   expect(plans.reduce((sum, { alpha }) => sum + alpha, 0)).toBeCloseTo(0.009, 12);
+});
+
+const asDirection = (text: string): Direction => (text === "at_most" ? "at_most" : "at_least");
+
+/** Of every metric and direction: limits that are none, and one that is. */
+const limitsOf = (kind: AnyKind, direction: string, edges: readonly number[] | undefined): { wrong: number[]; right: number } => {
+  switch (kind) {
+    case "rate_min":
+    case "rate_max":
+      return { wrong: [-0.1, 0, 1, 80, Number.NaN], right: 0.5 };
+    case "ratio_min":
+      return direction === "at_most"
+        ? { wrong: [-1, 0, 0.8, Number.POSITIVE_INFINITY, Number.NaN], right: 1.25 }
+        : { wrong: [-1, 0, 1.01, 80, Number.POSITIVE_INFINITY, Number.NaN], right: 0.8 };
+    case "diff_min":
+    case "did_min":
+      return { wrong: [-1, 1, 10, Number.NaN], right: 0.1 };
+    case "mean_min":
+    case "mean_max": {
+      const [first, last] = [edges?.[0] ?? 0, edges?.at(-1) ?? 1];
+      return { wrong: [first - 1, first, last, last + 1, Number.NaN], right: (first + 3 * last) / 4 };
+    }
+    default:
+      return unreachable(kind);
+  }
+};
+
+test.each(
+  metricNames.flatMap((metric) => Object.keys(METRICS[metric].kinds).map((direction) => [metric, asDirection(direction)] as const)),
+)("a limit outside the range of %s, %s, is refused with the range, and one inside isn't", (metric, direction) => {
+  const { counts } = METRICS[metric];
+  const { wrong, right } = limitsOf(kindOf(metric, direction), direction, edgesOf(counts));
+  const limited = (limit: number): GuardrailSpec => ({
+    name: "one",
+    metric,
+    direction,
+    limit,
+    action: "warn",
+    ...(counts === "actions" ? { actions: ["refer"] } : {}),
+    ...(counts === "slow" ? { slower_than: "300ms" } : {}),
+    ...(counts === "outcomes" ? { matures_after: "30d" } : {}),
+  });
+  expect(guardrailIssues([limited(right)], groups, lender)).toEqual([]);
+  for (const limit of wrong)
+    expect(guardrailIssues([limited(limit)], groups, lender)).toMatchObject([
+      { path: "/0/limit", got: String(limit), expected: expect.stringMatching(/rate|ratio|difference|mean/) },
+    ]);
 });

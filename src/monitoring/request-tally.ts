@@ -1,5 +1,6 @@
 /** Requests for decisions by minute, those without an answer among them: they are in no log, so they are counted where they come in. */
 import { minuteOf } from "../decisions/index.ts";
+import type { PlannedCount } from "../serving/index.ts";
 import type { Store } from "../store/index.ts";
 
 /** Counts of an endpoint since this process began. */
@@ -13,6 +14,7 @@ export interface RequestCount {
 export class RequestTally {
   readonly #store: Store;
   readonly #written = new Map<string, RequestCount>();
+  readonly #plannedWritten = new Map<string, PlannedCount>();
   #turn: Promise<void> = Promise.resolve();
 
   constructor(store: Store) {
@@ -20,8 +22,11 @@ export class RequestTally {
   }
 
   /** Writes what has come since the last time, one time after the other; what isn't written when the process dies is lost. */
-  write(counts: readonly RequestCount[]): Promise<void> {
-    const done = this.#turn.then(() => this.#write(counts));
+  write(counts: readonly RequestCount[], planned: readonly PlannedCount[]): Promise<void> {
+    const done = this.#turn.then(async () => {
+      await this.#write(counts);
+      await this.#writePlanned(planned);
+    });
     this.#turn = done.catch(() => undefined);
     return done;
   }
@@ -49,4 +54,27 @@ export class RequestTally {
       .execute();
     for (const count of counts) this.#written.set(count.endpoint, count);
   }
+
+  async #writePlanned(planned: readonly PlannedCount[]): Promise<void> {
+    const minute = minuteOf(this.#store.runtime.clock.nowMs());
+    const fresh = planned.flatMap(({ endpoint, release, arm, asked, failed }) => {
+      const before = this.#plannedWritten.get(placeOf({ release, arm }));
+      const more = { asked: asked - (before?.asked ?? 0), failed: failed - (before?.failed ?? 0) };
+      return more.asked === 0 ? [] : [{ endpoint, release, arm, minute, writer: this.#store.writer, ...more }];
+    });
+    if (fresh.length === 0) return;
+    await this.#store.db
+      .insertInto("planned_tally")
+      .values(fresh)
+      .onConflict((conflict) =>
+        conflict.columns(["endpoint", "release", "arm", "minute", "writer"]).doUpdateSet((eb) => ({
+          asked: eb("planned_tally.asked", "+", eb.ref("excluded.asked")),
+          failed: eb("planned_tally.failed", "+", eb.ref("excluded.failed")),
+        })),
+      )
+      .execute();
+    for (const count of planned) this.#plannedWritten.set(placeOf(count), count);
+  }
 }
+
+const placeOf = ({ release, arm }: Pick<PlannedCount, "release" | "arm">): string => `${release} ${arm}`;

@@ -212,3 +212,24 @@ test("a broken expectation is told of until its day ends", async () => {
   warnings = [];
   expect(keys(await look())).toEqual([]);
 });
+
+test("a guardrail whose counts can't be trusted is told of, once, however many groups it watches", async () => {
+  await lender.define();
+  await lender.applications(20, "a");
+  await lender.control.tick();
+  expect(keys(await look())).toEqual([]);
+  await lender.store.db.updateTable("tally_total").set({ counted: 1 }).execute();
+  await lender.control.tick();
+  const seen = await look();
+  expect(seen.conditions).toMatchObject([
+    {
+      key: `guardrail/paused/${lender.table.live}/serving/parity`,
+      facts: {
+        severity: "error",
+        guardrail: "parity",
+        release: "r1",
+        title: expect.stringMatching(/^parity no longer watches r1: .*have shrunk/),
+      },
+    },
+  ]);
+});

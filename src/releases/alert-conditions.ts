@@ -9,6 +9,7 @@ import {
   type ExpectationWarning,
   type ExpectationWatch,
   type Facts,
+  type RunningTest,
   type Seen,
 } from "../monitoring/index.ts";
 import { unreachable, type ReleaseId } from "../std.ts";
@@ -120,7 +121,7 @@ export class AlertConditions {
   /** Proven breaches that open no incident, of what answers or would. */
   async #ofGuardrails(room: EndpointRoom): Promise<readonly Condition[]> {
     const tests = await this.#parts.control.tests(room);
-    return tests.flatMap(({ breach }): readonly Condition[] => {
+    const proven = tests.flatMap(({ breach }): readonly Condition[] => {
       if (!breach || (breach.armClass === "serving" && (breach.action === "roll_back" || breach.action === "fall_back"))) return [];
       const name = nameIn(room, breach.release);
       const action = breach.armClass === "shadow" ? room.definition.onShadowBreach : breach.action;
@@ -140,6 +141,7 @@ export class AlertConditions {
       };
       return [{ key: `guardrail/${breach.test}`, kind: "guardrail", facts }];
     });
+    return [...proven, ...ofPaused(room, tests)];
   }
 
   /** A shadow that a guardrail has ended is watched no more: its route table says that it was. */
@@ -192,6 +194,32 @@ const SEVERITY = {
   resolved: "warning",
   closed: "warning",
 } as const satisfies Record<IncidentState, Facts["severity"]>;
+
+/** Tests whose counts can't be trusted bet on nothing more: one condition a guardrail and release, however many groups it has. */
+function ofPaused(room: EndpointRoom, tests: readonly RunningTest[]): readonly Condition[] {
+  const paused = Map.groupBy(
+    tests.filter((test) => test.paused !== null),
+    ({ release, armClass, plan }) => `${release}/${armClass}/${plan.guardrail}`,
+  );
+  return [...paused].flatMap(([key, [first]]): readonly Condition[] => {
+    if (!first) return [];
+    const name = nameIn(room, first.release);
+    const title = `${first.plan.guardrail} no longer watches ${name}: ${first.paused}`;
+    const facts: Facts = {
+      ...ABOUT_NOTHING,
+      severity: "error",
+      title,
+      blindTitle: title,
+      endpoint: room.name,
+      release: name,
+      guardrail: first.plan.guardrail,
+      path: "/",
+      command: `evenkeel guardrail show ${room.name}`,
+      tell: tellOf(room, first.plan.guardrail),
+    };
+    return [{ key: `guardrail/paused/${key}`, kind: "guardrail", facts }];
+  });
+}
 
 function isTimed({ body: { rollback }, openedAtMs }: IncidentHead, nowMs: number): boolean {
   return rollback === null || rollback.drainedUs !== null || nowMs - openedAtMs >= TIMED_WITHIN_MS;

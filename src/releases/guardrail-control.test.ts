@@ -86,7 +86,10 @@ test("guardrails that are changed again and again while a release answers are re
     expect(await lender.releases.applyEndpoint(changed(i), ada)).toMatchObject({ ok: true });
     await control.tick();
   }
-  expect((await control.tests(lender.room)).map(({ plan }) => plan.alpha)).toEqual([expect.closeTo(0.0045, 12), expect.closeTo(0.0045, 12)]);
+  expect((await control.tests(lender.room)).map(({ plan }) => plan.alpha)).toEqual([
+    expect.closeTo(0.0045, 12),
+    expect.closeTo(0.0045, 12),
+  ]);
   await lender.applications(30, "first");
   await control.tick();
   for (let i = 0; i < 9; i++) {
@@ -105,6 +108,25 @@ test("guardrails that are changed again and again while a release answers are re
   expect(await lender.releases.applyEndpoint(warned, ada)).toMatchObject({ ok: true });
   await lender.promote(await lender.release(fairRelease(40)));
   expect(await lender.releases.applyEndpoint(changed(30), ada)).toMatchObject({ ok: true });
+});
+
+test("after two automatic rollbacks within a day the third proof is left to a person, who is told", async () => {
+  const made = await lender.define(fairRelease(40), harmfulRelease(20, 95), harmfulRelease(21, 95), harmfulRelease(22, 95));
+  const [good, ...bad] = made;
+  if (!good) throw new Error("no releases");
+  await lender.promote(good);
+  await lender.applications(100, "before");
+  for (const [i, release] of bad.entries()) {
+    await lender.promote(release);
+    for (let round = 0; round < 20 && (await lender.incidentNumbers()).length === i; round++) {
+      await lender.applications(50, `of-${i}-${round}`);
+      await lender.control.tick();
+    }
+  }
+  const incidents = await Promise.all([1, 2, 3].map((n) => lender.incidents.get(n)));
+  expect(incidents.map((incident) => incident?.body.rollback?.automatic)).toEqual([true, true, undefined]);
+  expect(incidents[2]?.body.notRolledBack).toContain("2 automatic rollbacks within a day");
+  expect(lender.table.live).toBe(bad[2]?.id);
 });
 
 test("an endpoint that can't be looked at keeps nobody from watching the others", async () => {

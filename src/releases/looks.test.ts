@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
+import { arrivals, binomial, closeBlock, startTest, uniformStream, type TestDefinition } from "../monitoring/index.ts";
 import { simulatedRuntime, type SimulatedRuntime } from "../store/index.ts";
 import { LOOK_AFTER, Looks } from "./looks.ts";
 
@@ -51,7 +52,7 @@ test("however many come, looks keep their distance, and more of it the more test
     return looked.length;
   };
   expect(await looksIn(4000)).toBeCloseTo(4000 / 40, -1);
-  tests = 500;
+  tests = 50;
   expect(await looksIn(4000)).toBeCloseTo(4000 / 90, -1);
 });
 
@@ -112,4 +113,37 @@ test("nothing is looked at after the end, and a tick's error keeps nobody from l
   await runtime.advance(1000);
   await settle();
   expect(looked).toHaveLength(1);
+});
+
+/** People whom a gross harm hits until it is proven, at so many decisions a second; the median of some lives. */
+async function peopleUntilProof(decisionsAMs: number): Promise<number> {
+  const definition: TestDefinition = { kind: "ratio_min", limit: 0.8, dependence: 1, prior: null, priorN: 2 };
+  const threshold = -Math.log(0.0045);
+  const lives: number[] = [];
+  for (let life = 0; life < 15; life++) {
+    const next = uniformStream(20261201, life);
+    let state = startTest(definition);
+    let people = 0;
+    let open = { n: [0, 0], k: [0, 0] };
+    work = async () => {
+      state = closeBlock(definition, state, open);
+      open = { n: [0, 0], k: [0, 0] };
+    };
+    while (state.logE < threshold) {
+      const n = arrivals(decisionsAMs, [0.5, 0.5], next);
+      const k = n.map((count, g) => binomial(count, g === 0 ? 0.35 : 0.7, next));
+      open = { n: n.map((count, g) => count + (open.n[g] ?? 0)), k: k.map((count, g) => count + (open.k[g] ?? 0)) };
+      people += decisionsAMs;
+      decide(decisionsAMs);
+      await runtime.advance(1);
+      await settle();
+    }
+    lives.push(people);
+    await runtime.advance(1000);
+  }
+  return lives.toSorted((a, b) => a - b)[7] ?? Number.NaN;
+}
+
+test("whom a gross harm hits until it is proven doesn't depend on how many come in a second", async () => {
+  for (const decisionsAMs of [1, 5]) expect(await peopleUntilProof(decisionsAMs)).toBeLessThanOrEqual(600);
 });

@@ -96,10 +96,15 @@ describe("a scorer process that stops answering", () => {
     expect(await Promise.all([1, 2, 3].map(() => trouble(model.run(new Float32Array(3), 500))))).toEqual(["timeout", "timeout", "timeout"]);
     const elapsed = performance.now() - started;
     expect(elapsed).toBeGreaterThan(490);
-    expect(elapsed).toBeLessThan(2000);
-    const again = performance.now();
-    expect(await trouble(model.run(new Float32Array(3), 500))).toBe("timeout");
-    expect(performance.now() - again).toBeLessThan(300);
+    expect(elapsed).toBeLessThan(10_000);
+    // The quickest of some: had each waited, none would take less than its 500 ms, however busy the machine.
+    const laterMs: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const again = performance.now();
+      expect(await trouble(model.run(new Float32Array(3), 500))).toBe("timeout");
+      laterMs.push(performance.now() - again);
+    }
+    expect(Math.min(...laterMs)).toBeLessThan(300);
     process.kill(pid, "SIGCONT");
     await vi.waitFor(async () => expect(await trouble(model.run(new Float32Array(3), 1000))).toContain("0.56"), 5000);
     expect(model.pid).toBe(pid);

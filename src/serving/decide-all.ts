@@ -34,6 +34,7 @@ export interface ManyParts {
   readonly deadlineMs: number;
   readonly noteFailure: (release: LoadedRelease, error: ScorerError) => void;
   readonly noteAnswers: (release: LoadedRelease, count: number) => void;
+  readonly notePlanned: (planned: Planned, asked: number, failed: number) => void;
   /** The bins of inputs by the profile of the release that answered; undefined while it has none. */
   readonly inputBins: (release: ReleaseId, inputs: DecisionRequest["inputs"]) => string | undefined;
 }
@@ -108,13 +109,11 @@ export async function decideAll(
     const draw = subject ?? id.slice(-12);
     rows.push({ at, request, id, subject, draw, planned: meta.pinned ?? table.planFor(draw, request.inputs), given: null, because: null });
   }
-  for (const planned of new Set(rows.map((row) => row.planned)))
-    await answerAll(
-      parts,
-      planned.order,
-      rows.filter((row) => row.planned === planned),
-      meta.startedUs,
-    );
+  for (const planned of new Set(rows.map((row) => row.planned))) {
+    const asked = rows.filter((row) => row.planned === planned);
+    await answerAll(parts, planned.order, asked, meta.startedUs);
+    parts.notePlanned(planned, asked.length, asked.filter(({ given, because }) => given === null || because !== null).length);
+  }
   const unanswered = rows.find(({ given }) => given === null);
   if (unanswered) return err({ kind: "no-answer", because: unanswered.because ?? "no time was left" });
 

@@ -247,6 +247,7 @@ describe("when the planned release fails, somebody else answers in time, and the
     }
     expect(onTrouble.mock.calls).toEqual([[expect.objectContaining({ release: model.id, trouble: "bad-score", events: 3, failures: 6 })]]);
     expect(gateway.stats()).toMatchObject({ decided: 7, fellBack: 6 });
+    expect(gateway.planned()).toEqual([{ endpoint: endpoint.name, release: model.id, arm: "live", asked: 7, failed: 6 }]);
   });
 
   test("a hang: standby, else fallback, within the scorer's time; then at once; and the process is replaced", async () => {
@@ -305,9 +306,14 @@ describe("when the planned release fails, somebody else answers in time, and the
     const replies = await Promise.all(Array.from({ length: 50 }, () => decide(gateway, endpoint, bodyOf(20))));
     expect(new Set(replies.map(({ route }) => route))).toEqual(new Set(["fallback"]));
     expect(performance.now() - started).toBeLessThan(2000);
-    const again = performance.now();
-    await decide(gateway, endpoint, bodyOf(20));
-    expect(performance.now() - again).toBeLessThan(300);
+    // The quickest of some: had each waited for the scorer, none would take less than its 400 ms, however busy the machine.
+    const laterMs: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const again = performance.now();
+      await decide(gateway, endpoint, bodyOf(20));
+      laterMs.push(performance.now() - again);
+    }
+    expect(Math.min(...laterMs)).toBeLessThan(300);
   });
 });
 

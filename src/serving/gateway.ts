@@ -10,6 +10,7 @@ import { FailureWatch, type FailureCount, type FailureFigures } from "./failure-
 import type { DecisionRequest } from "./inputs.ts";
 import { Door } from "./door.ts";
 import { answerOf, type LoadedRelease } from "./loaded-release.ts";
+import { PlannedCounts, type PlannedCount } from "./planned-counts.ts";
 import { RouteTable, loadedIn, type Candidate, type RouteView } from "./route-view.ts";
 import { ScorerError, type ScorerTrouble } from "./scorer.ts";
 import { Shadows, type ShadowStats } from "./shadows.ts";
@@ -133,6 +134,7 @@ export class Gateway {
   #inFlight = 0;
   #manyInFlight = 0;
   #fellBack = 0;
+  readonly #planned = new PlannedCounts();
 
   constructor(options: GatewayOptions) {
     this.#options = {
@@ -206,6 +208,11 @@ export class Gateway {
   /** How often releases that are in force failed since they were loaded. */
   failures(): readonly FailureCount[] {
     return this.#failures.counts();
+  }
+
+  /** How often each release was to answer, and had no answer then. */
+  planned(): readonly PlannedCount[] {
+    return this.#planned.list();
   }
 
   stats(): GatewayStats {
@@ -362,6 +369,7 @@ export class Gateway {
           deadlineMs: manyDeadlineMs,
           noteFailure: (release, error) => this.#noteFailure(release, error),
           inputBins: this.#options.inputBins,
+          notePlanned: (planned, asked, failed) => this.#planned.note(table.view.endpoint.name, planned, asked, failed),
           noteAnswers: (release, count) => this.#failures.answered(release.id, count),
         },
         table,
@@ -422,6 +430,7 @@ export class Gateway {
       Math.min(this.#options.deadlineMs, meta.deadlineMs ?? Number.POSITIVE_INFINITY),
       meta.trace,
     );
+    this.#planned.note(view.endpoint.name, planned, 1, answered.ok && answered.value.because === null ? 0 : 1);
     if (!answered.ok) return answered;
     const decidedAtMs = clock.nowMs();
     const latencyUs = clock.monotonicUs() - startedUs;

@@ -13,6 +13,7 @@ export { BREACHES, DEFAULT_BREACH_LIMIT, ExpectationSpec, type Breach } from "./
 export type { CompiledExpectations, Expectation, ExpectationFigures } from "./expectations.ts";
 export { featureRows, type DerivedRow, type FeatureRows } from "./feature-rows.ts";
 export { compileFeatures, type CompiledFeatures } from "./features.ts";
+export type { PlannedCount } from "./planned-counts.ts";
 export { Gateway, type DecisionRefusal, type GatewayOptions, type GatewayStats, type ReleaseTrouble, type RequestMeta } from "./gateway.ts";
 export type { HttpDependencies } from "./http-scorer.ts";
 export { HttpScorerSpec } from "./http-scorer-spec.ts";

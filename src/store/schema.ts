@@ -63,6 +63,7 @@ export interface Schema {
   score_reference: ScoreReferenceTable;
   bin_cursor: BinCursorTable;
   request_tally: RequestTallyTable;
+  planned_tally: PlannedTallyTable;
   matured_outcome: MaturedOutcomeTable;
   matured_cursor: MaturedCursorTable;
   sink: SinkTable;
@@ -627,6 +628,16 @@ export interface RequestTallyTable {
   /** Malformed. */
   rejected: number;
   /** Got no answer: too many, too late, beyond every release, or not recorded. */
+  failed: number;
+}
+/** Requests that a release was to answer in a place of the route table, and those that it had no answer for. */
+export interface PlannedTallyTable {
+  endpoint: string;
+  release: string;
+  arm: string;
+  minute: number;
+  writer: string;
+  asked: number;
   failed: number;
 }
 /** How a release's inputs are put into bins, and how its training data lies in them. Never changes. */

@@ -31,6 +31,16 @@ export const NUMBERS = {
     labels: ENDPOINT,
     help: "Of them, those that another release answered than the planned one.",
   },
+  evenkeel_release_requests_total: {
+    type: "counter",
+    labels: ["endpoint", "release", "route"],
+    help: "Requests that a release was to answer, by the route table of this process.",
+  },
+  evenkeel_release_errors_total: {
+    type: "counter",
+    labels: ["endpoint", "release", "route"],
+    help: "Of them, those that it had no answer for: another release answered, or nobody did.",
+  },
   evenkeel_unanswered_requests_total: { type: "counter", labels: ENDPOINT, help: "Valid requests that got no answer from this process." },
   // The route table
   evenkeel_route_share: {

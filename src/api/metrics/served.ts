@@ -8,6 +8,8 @@ import type { Collected } from "./families.ts";
 type Served =
   | "evenkeel_decisions_total"
   | "evenkeel_fallback_decisions_total"
+  | "evenkeel_release_requests_total"
+  | "evenkeel_release_errors_total"
   | "evenkeel_unanswered_requests_total"
   | "evenkeel_route_share"
   | "evenkeel_route_generation"
@@ -19,7 +21,7 @@ type Served =
 
 export interface ServedParts {
   readonly log: Pick<DecisionLog, "recorded">;
-  readonly gateway: Pick<Gateway, "counts" | "durations">;
+  readonly gateway: Pick<Gateway, "counts" | "durations" | "planned">;
 }
 
 export function served({ log, gateway }: ServedParts, rooms: readonly EndpointRoom[]): Pick<Collected, Served> {
@@ -32,6 +34,10 @@ export function served({ log, gateway }: ServedParts, rooms: readonly EndpointRo
     const [first] = all;
     return first ? [{ labels: { endpoint: first.endpoint, release: first.release }, all }] : [];
   });
+  const planned = gateway.planned().flatMap(({ endpoint, release, arm, asked, failed }) => {
+    const room = byName.get(endpoint);
+    return room ? [{ labels: { endpoint, release: numberOf(room, release), route: arm }, asked, failed }] : [];
+  });
   const ofEndpoint = Map.groupBy(recorded, ({ endpoint }) => endpoint);
   return {
     evenkeel_decisions_total: recorded.map(({ endpoint, release, route, action, count }) => ({
@@ -41,6 +47,9 @@ export function served({ log, gateway }: ServedParts, rooms: readonly EndpointRo
     evenkeel_fallback_decisions_total: perEndpoint(rooms, ({ name }) =>
       (ofEndpoint.get(name) ?? []).reduce((sum, { fellBack }) => sum + fellBack, 0),
     ),
+    evenkeel_release_requests_total: planned.map(({ labels, asked }) => ({ labels, value: asked })),
+    // From 0 on, so that the first one is an increase.
+    evenkeel_release_errors_total: planned.map(({ labels, failed }) => ({ labels, value: failed })),
     evenkeel_unanswered_requests_total: perEndpoint(rooms, ({ name }) => gateway.counts(name).unanswered),
     evenkeel_route_share: rooms.flatMap(shares),
     evenkeel_route_generation: perEndpoint(rooms, ({ table }) => table.generation),

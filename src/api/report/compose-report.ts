@@ -1,8 +1,8 @@
 /** Puts a report together from what the rooms know, for one reader. */
 import type { Audit, Principal } from "../../access/index.ts";
 import { mayDo } from "../../access/index.ts";
-import { armClassOf, readDaily, readOutcomeTotals, readPeriod, type DailyRow, type TotalRow } from "../../decisions/index.ts";
-import { countCells, hiddenIn, readPublished, wilson, type ExpectationWatch, type Published } from "../../monitoring/index.ts";
+import { armClassOf, readDaily, readOutcomeTotals, readPeriod, type TotalRow } from "../../decisions/index.ts";
+import { countCells, readPublished, type ExpectationWatch, type Published } from "../../monitoring/index.ts";
 import type { Redress } from "../../redress/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import { madeOf, metricTerms, placesOf, type Drills, type EndpointRoom, type IncidentHead, type Transition } from "../../releases/index.ts";
@@ -11,14 +11,17 @@ import type { Store } from "../../store/index.ts";
 import { endpointView, type EndpointViewParts } from "../endpoint-routes.ts";
 import { warningView } from "../expectation-view.ts";
 import { detailView } from "../incident-routes.ts";
+import { WITHOUT_FIGURES } from "../guardrail-views.ts";
 import { iso } from "../iso.ts";
 import { partsView, releaseHead } from "../made-of-view.ts";
 import { drillView } from "../rollout-routes.ts";
 import { namesIn, transitionView } from "../route-views.ts";
+import { decisionsView } from "./decisions-view.ts";
 import { driftTables } from "./drift.ts";
 import { groupTables } from "./group-tables.ts";
 import { limitsOf } from "./limits.ts";
-import { EVERYBODY, type Figure, type ReportIncidentView, type ReportView } from "./report-view.ts";
+import { DAY_MS, dayText, type ReportPeriod } from "./period.ts";
+import { EVERYBODY, type ReportIncidentView, type ReportView } from "./report-view.ts";
 
 export interface ReportParts extends EndpointViewParts {
   readonly store: Store;
@@ -29,31 +32,12 @@ export interface ReportParts extends EndpointViewParts {
   readonly expectations: Pick<ExpectationWatch, "warnings" | "sums">;
 }
 
-/** Whole days since 1970 (UTC), half open. */
-export interface ReportPeriod {
-  readonly fromDay: number;
-  readonly toDay: number;
-}
-
-export const DAY_MS = 86_400_000;
 const MINUTES_A_DAY = 1440;
 /** Releases whose groups are shown by themselves, those with the most decisions. */
 const RELEASES_BY_GROUP = 4;
 const TRANSITIONS_MAX = 200;
 const INCIDENTS_MAX = 100;
 const DRILLS_MAX = 200;
-
-/** Counts of guardrails are since a release began and change by the minute: subtracted from each other they would tell of single people. */
-const WITHOUT_FIGURES = {
-  groupDecisions: null,
-  referenceDecisions: null,
-  estimate: null,
-  band: null,
-  likeForLike: null,
-  likeForLikeInterval: null,
-  mixDiffers: false,
-  forecastDecisions: null,
-} as const;
 
 /** @param madeBy - who asked for it, as the page says */
 export async function composeReport(
@@ -144,94 +128,6 @@ export async function composeReport(
     auditHead: head && `${head.seq}:${head.hash}`,
     limits: limitsOf(report),
   };
-}
-
-export const dayText = (day: number): string => iso(day * DAY_MS).slice(0, 10);
-
-interface Counted {
-  readonly rows: readonly TotalRow[];
-  readonly daily: readonly DailyRow[];
-  readonly favourable: ReadonlySet<string>;
-  readonly nameOf: (release: ReleaseId) => string;
-  readonly period: ReportPeriod;
-  /** Fewer decisions than this are no share to show. */
-  readonly smallCell: number;
-}
-
-function decisionsView(
-  room: EndpointRoom,
-  { rows, daily, favourable, nameOf, smallCell, period: { fromDay, toDay } }: Counted,
-): ReportView["decisions"] {
-  const { actions } = room.definition.spec;
-  const serving = rows.filter(({ arm }) => arm !== "shadow");
-  const sum = (of: readonly TotalRow[], field: "decisions" | "counted" | "fallback" | "latencySumUs") =>
-    of.reduce((total, row) => total + row[field], 0);
-  const rate = (of: readonly TotalRow[]) => {
-    const n = sum(of, "decisions");
-    const x = sum(
-      of.filter(({ action }) => favourable.has(action)),
-      "decisions",
-    );
-    const isHidden = n > 0 && n < smallCell;
-    return { decisions: n, favourable: isHidden ? null : x, rate: isHidden ? hidden : rateFigure(x, n) };
-  };
-  const places = Map.groupBy(rows, ({ release, arm }) => `${release}\0${arm}`);
-  const days = Map.groupBy(daily, ({ day }) => day);
-  const ofDay = (day: number) => (days.get(day) ?? []).reduce((total, row) => total + row.decisions, 0);
-  // The sum of all days is shown: one hidden alone could be worked out.
-  const hiddenDays = hiddenIn(
-    Array.from({ length: toDay - fromDay }, (_, i) => ofDay(fromDay + i)),
-    smallCell,
-  );
-  return {
-    total: sum(serving, "decisions"),
-    repeats: sum(serving, "decisions") - sum(serving, "counted"),
-    fallback: sum(serving, "fallback"),
-    favourable: rate(serving),
-    actions: Object.entries(actions).map(([action, { favourable: isFavourable }]) => ({
-      action,
-      isFavourable,
-      decisions: sum(
-        serving.filter((row) => row.action === action),
-        "decisions",
-      ),
-    })),
-    releases: [...places.values()]
-      .flatMap((of) => {
-        const [first] = of;
-        if (!first) return [];
-        const { release, arm } = first;
-        const n = sum(of, "decisions");
-        return [
-          {
-            release: nameOf(release),
-            name: room.releases.get(release)?.name ?? "",
-            arm,
-            isShadow: arm === "shadow",
-            ...rate(of),
-            fallback: sum(of, "fallback"),
-            meanLatencyMs: n === 0 ? null : sum(of, "latencySumUs") / n / 1000,
-          },
-        ];
-      })
-      .toSorted((a, b) => Number(a.isShadow) - Number(b.isShadow) || b.decisions - a.decisions),
-    days: Array.from({ length: toDay - fromDay }, (_, i) => {
-      const day = fromDay + i;
-      const of = days.get(day) ?? [];
-      const n = ofDay(day);
-      const x = of.filter(({ action }) => favourable.has(action)).reduce((total, row) => total + row.decisions, 0);
-      const releases = new Map<string, number>();
-      for (const { release, decisions } of of) releases.set(nameOf(release), (releases.get(nameOf(release)) ?? 0) + decisions);
-      return { day: dayText(day), decisions: n, favourable: hiddenDays.has(i) ? null : x, releases: Object.fromEntries(releases) };
-    }),
-  };
-}
-
-const hidden: Figure = { value: null, low: null, high: null, why: "suppressed" };
-function rateFigure(x: number, n: number): Figure {
-  if (n === 0) return { value: null, low: null, high: null, why: "no_decisions" };
-  const [low, high] = wilson({ n, k: x });
-  return { value: x / n, low, high, why: null };
 }
 
 /** Where the days told to such a reader are others than those of the report, whatever it says of groups could be subtracted from them. */

@@ -9,6 +9,8 @@ const FOUR_FIFTHS = 0.8;
 
 const figure = (one: Figure, shape: Shape): Markup => {
   const range = rangeText(one, shape);
+  // Bounds that meet: the outcome of everybody is known.
+  if (one.value === null && one.low !== null && one.low === one.high) return html`${valueText({ ...one, value: one.low }, shape)}`;
   return html`${valueText(one, shape)}${range === "" ? null : html`<small>${range}</small>`}`;
 };
 const count = (value: number | null): string => (value === null ? "hidden" : whole(value));

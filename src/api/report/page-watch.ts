@@ -152,6 +152,11 @@ const referenceText = (against: DriftTable["moved"][number]["against"], trainedO
   against === "training" ? (trainedOn ?? "the training data") : against === "launch" ? "its own first week" : "the week before";
 
 function moved({ release, arm, trainedOn, moved: rows }: DriftTable): Markup {
+  if (rows.every(({ why, against }) => why === "no_profile" && against === "launch"))
+    return html`<p>
+      There is nothing yet to hold scores of ${release} (${arm}) and whom it decided about against: no training data is known, and its first
+      week isn't over.
+    </p>`;
   return table(
     `Scores of ${release} (${arm}), and who was decided about`,
     [column("What"), column("Against"), column("Distribution"), number("PSI"), number("Distance"), number("q"), column("Drift")],

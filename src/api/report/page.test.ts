@@ -26,7 +26,7 @@ function reportWith(text: string): ReportView {
     group: text,
     coverage: figure(0.5),
     truePositiveRate: { value: null, low: 0.7, high: 1, why: "selective_labels" },
-    falsePositiveRate: figure(null),
+    falsePositiveRate: { value: null, low: 0.475, high: 0.475, why: "selective_labels" },
     positivePredictiveValue: figure(0.9, 0.8, 0.95),
     accuracy: figure(null),
   };
@@ -196,6 +196,24 @@ function reportWith(text: string): ReportView {
 
 test("the same report gives the same bytes", () => {
   expect(reportPage(reportWith("loans"))).toBe(reportPage(structuredClone(reportWith("loans"))));
+});
+
+test("bounds are told as such, and as one number where they meet", () => {
+  const page = reportPage(reportWith("loans"));
+  expect(page).toContain("70.0 % to 100.0 %");
+  expect(page).toContain("47.5 %");
+  expect(page).not.toContain("47.5 % to");
+});
+
+test("what moved is drawn, told by token, and in short", () => {
+  const page = reportPage(reportWith("loans"));
+  for (const said of [
+    "Drift of loans: scores, loans.",
+    "1 token sent loans another mix",
+    "loans: 100.0 % before, 100.0 % now",
+    "nothing to compare with",
+  ])
+    expect(page).toContain(said);
 });
 
 test("no text of anybody's becomes markup, wherever it stands", () => {

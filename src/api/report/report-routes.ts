@@ -8,7 +8,7 @@ import { iso } from "../iso.ts";
 import { ProblemError } from "../problem.ts";
 import { routeCommander } from "../route-commander.ts";
 import { notFound, principalOf, type Server } from "../server.ts";
-import { DAY_MS, dayText, type ReportPeriod } from "./compose-report.ts";
+import { DAY_MS, dayText, type ReportPeriod } from "./period.ts";
 import { reportPage } from "./page.ts";
 import { ReportView } from "./report-view.ts";
 import type { Reports, ReportsParts } from "./reports.ts";

@@ -7,7 +7,7 @@ import { Redress } from "../../redress/index.ts";
 import { openRegistry } from "../../registry/index.ts";
 import { Drills } from "../../releases/index.ts";
 import { simulatedRuntime, type SimulatedRuntime } from "../../store/index.ts";
-import { DAY_MS } from "./compose-report.ts";
+import { DAY_MS } from "./period.ts";
 import { reportPage } from "./page.ts";
 import { periodAsked } from "./report-routes.ts";
 import { EVERYBODY } from "./report-view.ts";

@@ -5,7 +5,8 @@ import { checked, object } from "../../checked.ts";
 import type { EndpointRoom } from "../../releases/index.ts";
 import { asError, type BlobId, type EndpointName } from "../../std.ts";
 import { canonicalJson } from "../../store/index.ts";
-import { DAY_MS, composeReport, type ReportParts, type ReportPeriod } from "./compose-report.ts";
+import { composeReport, type ReportParts } from "./compose-report.ts";
+import { DAY_MS, type ReportPeriod } from "./period.ts";
 import { reportPage } from "./page.ts";
 import type { ReportView } from "./report-view.ts";
 

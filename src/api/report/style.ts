@@ -14,7 +14,7 @@ p,ul,ol,dl{margin:.4rem 0;max-width:48rem}
 ul,ol{padding-left:1.25rem}
 li{margin:.2rem 0}
 a{color:var(--accent)}
-nav ul{columns:2;list-style:none;padding:0}
+nav ul{columns:2;list-style:none;padding:0}nav li{margin:0;padding:.2rem 0}
 .short{background:var(--sunk);border-radius:8px;padding:.75rem 1rem;margin:1rem 0}
 .short ul{margin:.25rem 0}
 .short h2{border:0;margin:0;padding:0;font-size:1rem}
@@ -26,7 +26,7 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bo
 thead th{color:var(--text2);font-weight:500;vertical-align:bottom}
 tbody th{font-weight:500}
 .n{text-align:right;white-space:nowrap}
-thead .n{white-space:normal}
+thead .n{white-space:normal}.n+:not(.n){padding-left:.6rem}
 figure{margin:.5rem 0 1rem}
 small{display:block;color:var(--text2);white-space:nowrap}
 code{font-family:"JetBrains Mono",ui-monospace,Menlo,monospace;font-size:.8em;overflow-wrap:anywhere}

@@ -1,4 +1,5 @@
 /** What came to an endpoint in a window, whichever release answered. */
+import { readTotals, readWindow } from "../../decisions/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { EndpointName } from "../../std.ts";
 import type { CellsFilter, Window } from "./read-cells.ts";
@@ -8,14 +9,16 @@ const WEEK_MINUTES = 7 * 1440;
 /** Answers that nobody got, or that were asked for to try a release. */
 const APART = ["shadow", "pinned"];
 
-export async function readTraffic(db: Store["db"], { endpoint, window }: CellsFilter): Promise<Traffic> {
+export async function readTraffic(db: Store["db"], filter: CellsFilter): Promise<Traffic> {
+  const { endpoint, window } = filter;
   const { decisions, fallback } = await served(db, endpoint, window);
   const requests = await counted(db, endpoint, window);
   const first = await firstMinute(db, endpoint);
   const from = window?.fromMinute ?? first;
   const end = window?.toMinute ?? (await lastMinute(db, endpoint));
   const seconds = from === null || end === null || end <= from ? null : (end - from) * 60;
-  return { served: decisions, fallback, ...requests, seconds, weeksBefore: await weeksBefore(db, endpoint, window, first) };
+  const planned = await plannedFor(db, filter);
+  return { served: decisions, fallback, ...requests, planned, seconds, weeksBefore: await weeksBefore(db, endpoint, window, first) };
 }
 
 async function weeksBefore(
@@ -64,6 +67,22 @@ async function counted(db: Store["db"], endpoint: EndpointName, window: Window |
     ])
     .executeTakeFirst();
   return { requests: sums?.requests ?? 0, rejected: sums?.rejected ?? 0, failed: sums?.failed ?? 0 };
+}
+
+/** Of a shadow, what it was asked and failed to answer is recorded itself; else it is another release's answer that is. */
+async function plannedFor(db: Store["db"], { endpoint, release, arm, window }: CellsFilter): Promise<Traffic["planned"]> {
+  if (arm === "shadow") {
+    const rows = await (window
+      ? readWindow(db, { endpoint, release, arm, fromMinute: window.fromMinute ?? 0, toMinute: window.toMinute })
+      : readTotals(db, { endpoint, release, arm }));
+    return rows.reduce((sum, row) => ({ asked: sum.asked + row.decisions, failed: sum.failed + row.fallback }), { asked: 0, failed: 0 });
+  }
+  let query = db.selectFrom("planned_tally").where("endpoint", "=", endpoint).where("release", "=", release).where("arm", "=", arm);
+  if (window) query = query.where("minute", ">=", window.fromMinute ?? 0).where("minute", "<", window.toMinute);
+  const sums = await query
+    .select((eb) => [eb.fn.sum<number | null>("asked").as("asked"), eb.fn.sum<number | null>("failed").as("failed")])
+    .executeTakeFirst();
+  return { asked: sums?.asked ?? 0, failed: sums?.failed ?? 0 };
 }
 
 /** By day, so that nobody reads all minutes of years. */

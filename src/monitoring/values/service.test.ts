@@ -33,20 +33,30 @@ const nothing: ServiceCounts = {
   cells: [],
   latencies: [],
   latencySumUs: 0,
-  traffic: { served: 0, fallback: 0, requests: 0, rejected: 0, failed: 0, weeksBefore: [], seconds: null },
+  traffic: {
+    served: 0,
+    fallback: 0,
+    requests: 0,
+    rejected: 0,
+    failed: 0,
+    weeksBefore: [],
+    seconds: null,
+    planned: { asked: 0, failed: 0 },
+  },
 };
 const one = (name: Parameters<typeof serviceAnswers>[0][number], changes: Partial<ServiceCounts["traffic"]> = {}) =>
   serviceAnswers([name], { ...nothing, traffic: { ...nothing.traffic, ...changes } })[0];
 
 test("no decision is a count of 0, and no rate", () => {
   expect(one("decision_count")).toMatchObject({ value: 0, reason: null });
-  for (const name of ["error_rate", "rejection_rate", "fallback_rate", "latency_seconds"] as const)
+  for (const name of ["error_rate", "release_error_rate", "rejection_rate", "fallback_rate", "latency_seconds"] as const)
     expect(one(name)).toMatchObject({ value: null, reason: "no_decisions" });
 });
 
 test("errors are told of those who asked properly, malformed requests of all", () => {
   expect(one("error_rate", { requests: 110, rejected: 10, failed: 5 })?.value).toBe(0.05);
   expect(one("rejection_rate", { requests: 110, rejected: 11, failed: 5 })?.value).toBe(0.1);
+  expect(one("release_error_rate", { requests: 110, planned: { asked: 20, failed: 5 } })?.value).toBe(0.25);
 });
 
 test("as usual is the same time of at least two of the four weeks before", () => {

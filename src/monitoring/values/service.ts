@@ -10,6 +10,7 @@ export const SERVICE_METRICS = {
   decisions_per_second: "The same, each second of the window",
   volume_ratio: "Decisions of the endpoint over the mean of the same time of the week in the four weeks before",
   error_rate: "Share of asked-for decisions that got none, of the endpoint",
+  release_error_rate: "Share of what the release was to answer that it had no answer for; another release or nobody answered then",
   rejection_rate: "Share of requests that were malformed, of the endpoint",
   fallback_rate: "Share answered by another release than the planned one, of the endpoint",
   action_rate: "Share of each action",
@@ -28,6 +29,8 @@ export interface Traffic {
   readonly requests: number;
   readonly rejected: number;
   readonly failed: number;
+  /** What the release was to answer in this place, and what of it it had no answer for. */
+  readonly planned: { readonly asked: number; readonly failed: number };
   /** Answers in the same time of each of the four weeks before; null for a week in which there was no endpoint, or without a window. */
   readonly weeksBefore: readonly (number | null)[];
   /** How long the window is; null where it has no beginning, or nobody was answered. */
@@ -56,6 +59,8 @@ function answersOf(metric: ServiceMetricName, { cells, latencies, latencySumUs, 
       return [volumeRatio(traffic)];
     case "error_rate":
       return [share(metric, traffic.failed, traffic.requests - traffic.rejected)];
+    case "release_error_rate":
+      return [share(metric, traffic.planned.failed, traffic.planned.asked)];
     case "rejection_rate":
       return [share(metric, traffic.rejected, traffic.requests)];
     case "fallback_rate":

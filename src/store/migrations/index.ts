@@ -13,6 +13,7 @@ import * as matured from "./0011-matured.ts";
 import * as report from "./0012-report.ts";
 import * as sketches from "./0014-sketches.ts";
 import * as drift from "./0016-drift.ts";
+import * as planned from "./0017-planned.ts";
 import * as begunTests from "./0018-begun-tests.ts";
 
 /** In order, upwards only. A release that has shipped never changes an entry; it adds one. */
@@ -31,5 +32,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0012-report": report,
   "0014-sketches": sketches,
   "0016-drift": drift,
+  "0017-planned": planned,
   "0018-begun-tests": begunTests,
 };

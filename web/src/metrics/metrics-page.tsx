@@ -26,7 +26,7 @@ export function MetricsPage() {
 }
 
 function Metrics({ view }: { view: EndpointMetricsView }) {
-  const { endpoint, release, arm, answers, minimum, notices } = view;
+  const { endpoint, release, arm, window, answers, minimum, notices } = view;
   const sets = Map.groupBy(
     answers.filter(({ drift_of: of, group, attributes }) => of === undefined && setOf(group, attributes) !== ""),
     ({ group, attributes }) => setOf(group, attributes),
@@ -41,7 +41,9 @@ function Metrics({ view }: { view: EndpointMetricsView }) {
         <div>
           <h1>{endpoint}</h1>
           <p className={css.sub}>
-            {release} as {arm}, all that was counted. For looking: what watches all the time are guardrails.
+            {release} as {arm},{" "}
+            {window.from === null ? "all that was counted" : `${window.from.slice(0, 10)} up to ${window.to.slice(0, 10)}`}. For looking:
+            what watches all the time are guardrails.
           </p>
         </div>
         <CopyAsCommand command={`evenkeel metrics ${endpoint}`} />

@@ -43,6 +43,8 @@ export function whySaid({ reason, numerator, denominator }: Answer, minimum: num
 /** The number of a rate; the bounds where only those are known. */
 export function rateSaid({ value, bounds }: Answer): string {
   if (value !== null) return rate(value);
+  // Bounds that meet: the outcome of everybody is known.
+  if (bounds && bounds.low === bounds.high) return rate(bounds.low);
   return bounds ? `${rate(bounds.low)} to ${rate(bounds.high)}` : "–";
 }
 
