@@ -6,6 +6,7 @@ import { ColumnProfiler } from "./column-profile.ts";
 import { TableProblem } from "./csv-text.ts";
 import { groupOf, parseDatasetSpec, type DatasetSpec } from "./dataset-spec.ts";
 import { groupCounts } from "./group-counts.ts";
+import { HASH_BYTES, RootBuilder, RowHasher, tableIdOf } from "./row-hash.ts";
 import { bytesInMemory } from "./table-file.ts";
 import type { Table } from "./table-rows.ts";
 import { tableFacts, type TableFacts } from "./table-facts.ts";
@@ -54,6 +55,38 @@ test("the id of a table doesn't change from one version of the product to the ne
   const text = "id,when,score,ok,name,day\n1,2026-01-02T03:04:05Z,0.5,true,Ana,2026-01-02\n2,,,,,\n";
   expect(await idOf(text)).toBe("tbl:ea778d158027f979ae4556b49a2e4e6ba1debca143889cf78eb2547d1b2497ef");
   expect(await idOf(text, { key: ["id"] })).toBe("tbl:e5c405a45bd755e7adc17b92c06bc490bcebe33e4061d4b85fbfd9985f9000ec");
+});
+
+test("the id of a table whose rows are hashed together is that of its rows hashed one by one, however long they are", async () => {
+  const types = ["integer", "string", "number"] as const;
+  // Now and then one that is too long for lanes, and one that ends a block early.
+  const note = (id: number) => (id % 1999 === 0 ? "long ".repeat(id % 2 ? 400 : 900_000) : `note ${"x".repeat(id % 150)}`);
+  const rows = Array.from({ length: 6000 }, (_, id) => [`${id}`, note(id), `${id / 8}`]);
+  const hasher = new RowHasher();
+  const hashOf = (cells: readonly string[]) => {
+    const digest = Buffer.alloc(HASH_BYTES);
+    hasher.start();
+    for (const [i, cell] of cells.entries()) hasher.add(types[i] ?? "string", cell);
+    hasher.finish(digest, 0);
+    return digest;
+  };
+  const hashes = rows.map((cells) => ({ key: hashOf(cells.slice(0, 1)), row: hashOf(cells) }));
+  const root = new RootBuilder();
+  for (const { row } of hashes.toSorted((a, b) => Buffer.compare(a.key, b.key)))
+    root.add(
+      Uint32Array.from({ length: HASH_BYTES / 4 }, (_, word) => row.readUInt32BE(word * 4)),
+      0,
+    );
+  const columns = ["id", "note", "x"].map((name, i) => ({ name, type: types[i] ?? "string" }));
+  const text = `id,note,x\n${rows.map((cells) => cells.join(",")).join("\n")}\n`;
+  expect(await idOf(text, { key: ["id"] })).toBe(tableIdOf({ columns, key: ["id"], rows: rows.length }, root.finish()));
+});
+
+test("frequent moments are told as they are written, also where there are too many to count", async () => {
+  const moment = (i: number) => (i % 10 === 0 ? "2026-01-02 03:04:05.5+01:00" : new Date(1e12 + i * 1000).toISOString());
+  const { sketches } = await read(`at\n${Array.from({ length: 4000 }, (_, i) => moment(i)).join("\n")}\n`);
+  expect(sketches.columns[0]).toMatchObject({ type: "timestamp", all: { isCounted: false } });
+  expect(sketches.columns[0]?.all.frequent[0]).toEqual({ value: "2026-01-02 03:04:05.5+01:00", count: 400 });
 });
 
 const rowsOf = fc.uniqueArray(
