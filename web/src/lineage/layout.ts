@@ -94,8 +94,9 @@ function columnsOf(keys: readonly string[], edges: readonly DrawnEdge[]): Map<st
 function pathOf(edge: DrawnEdge, columnOf: ReadonlyMap<string, number>, places: ReadonlyMap<number, Place[]>): Path["path"] {
   const [from, to] = [columnOf.get(edge.from) ?? 0, columnOf.get(edge.to) ?? 0];
   const path: { column: number; place: Place }[] = [];
-  for (let column = from; column <= to; column++) {
-    const inColumn = places.get(column) ?? [];
+  // Where there is a ring, which can't be, some column may have nothing in it: nothing passes through that one.
+  for (const [column, inColumn] of places) {
+    if (column < from || column > to) continue;
     const key = column === from ? edge.from : column === to ? edge.to : undefined;
     const place = inColumn.find((one) => one.key === key) ?? { key: `${edge.from} ${edge.to}`, isBox: false, y: 0 };
     if (key === undefined) inColumn.push(place);
