@@ -3,13 +3,13 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /**
- * Tests of these folders replace no module, change no process and leave no timer: files of one worker share what they import, which was 40 % of
- * their CPU time when each had imported it for itself.
+ * These change the process that they run in, or look at the whole of it. All others share what they import with the other files of their
+ * worker, which was 40 % of their CPU time when each had imported it for itself: whatever a test leaves behind, the next file meets.
  */
-const SHARING = ["src/monitoring", "src/redress", "src/api/report", "src/decisions/sinks", "web/src"].map((folder) => `${folder}/**/*.test.ts`);
+const ALONE = ["src/pipelines/watch.test.ts", "test/{old-node,tracing}.test.ts", "{bench,examples}/**/*.test.ts"];
 const NOT_PLAIN = ["**/*.{pg,e2e}.test.ts", "**/node_modules/**"];
 
-/** Three kinds of tests, told apart by their suffix: plain (those that share imports apart), with a real PostgreSQL, and with a real browser. */
+/** Three kinds of tests, told apart by their suffix: plain (a few alone in their process), with a real PostgreSQL, and with a real browser. */
 export default defineConfig({
   test: {
     reporters: ["default", "./test/closing-line.ts"],
@@ -29,11 +29,15 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{src,test,examples,bench,web}/**/*.test.ts"],
-          exclude: [...NOT_PLAIN, ...SHARING],
+          exclude: [...NOT_PLAIN, ...ALONE],
+          isolate: false,
         },
       },
-      { extends: true, test: { name: "sharing", include: SHARING, exclude: NOT_PLAIN, isolate: false } },
-      { extends: true, test: { name: "pg", include: ["{src,test}/**/*.pg.test.ts"], globalSetup: ["test/postgres-server.ts"] } },
+      { extends: true, test: { name: "alone", include: ALONE, exclude: NOT_PLAIN } },
+      {
+        extends: true,
+        test: { name: "pg", include: ["{src,test}/**/*.pg.test.ts"], globalSetup: ["test/postgres-server.ts"], isolate: false },
+      },
       { extends: true, test: { name: "e2e", include: ["{src,test,web}/**/*.e2e.test.ts"], globalSetup: ["web/test/pages.ts"] } },
     ],
   },

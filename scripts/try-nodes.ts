@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { mustRun, nodeOfMajor, ROOT, run } from "./programs.ts";
 
 const { values } = parseArgs({ options: { node: { type: "string", default: "22,24,26" } } });
-const projects = process.env["EVENKEEL_TEST_POSTGRES_URL"] ? ["unit", "sharing", "pg"] : ["unit", "sharing"];
+const projects = process.env["EVENKEEL_TEST_POSTGRES_URL"] ? ["unit", "alone", "pg"] : ["unit", "alone"];
 const SUITE_TIMEOUT_MS = 20 * 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), "evenkeel-nodes-"));

@@ -3,7 +3,9 @@ import type { Page } from "playwright-core";
 
 /** What of a page has no name, is out of order, or can't be read on what it stands on; empty when all is well. */
 export async function troublesOf(page: Page): Promise<readonly string[]> {
-  return page.evaluate(() => {
+  return page.evaluate(async () => {
+    // Colours that are just changing are read by nobody.
+    await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
     const troubles: string[] = [];
     const isShown = (element: Element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest("[aria-hidden=true]");
     const all = (selector: string) => [...document.querySelectorAll(selector)].filter(isShown);
