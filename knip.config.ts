@@ -8,6 +8,7 @@ export default {
     "src/decisions/commit-sqlite.ts",
     "src/registry/diff-thread.ts",
     "src/registry/histograms-thread.ts",
+    "src/registry/rows-thread.ts",
     "src/registry/scan-thread.ts",
     "src/serving/inspect-thread.ts",
     "src/serving/onnx-process.ts",

@@ -1,9 +1,10 @@
-/** A column is counted alike, whether its table is read here or by a thread of its own. */
+/** Columns are counted, and rows read, alike, whether their table is read here or by a thread of its own. */
 import { expect, test } from "vitest";
 import { freshSqliteStore } from "../../test/sqlite.ts";
 import { Audit } from "../access/index.ts";
 import { columnHistograms, readHistograms } from "./column-histograms.ts";
 import { openRegistry } from "./registry.ts";
+import { rowsInWords } from "./rows-in-words.ts";
 
 test("the columns of a large table are counted by a thread, and of one that is gone nothing is", { timeout: 60_000 }, async () => {
   const { store, drop } = await freshSqliteStore();
@@ -27,7 +28,15 @@ test("the columns of a large table are counted by a thread, and of one that is g
       others: 0,
       empty: 0,
     });
+    const asked = { spec: { protected: [{ column: "town" }] }, names: ["age", "town", "nothing"], most: 100 };
+    const rows = await rowsInWords(store.blobs, version, asked);
+    expect(rows).toHaveLength(100);
+    expect(rows.slice(0, 2)).toEqual([
+      { age: null, town: "Aveiro" },
+      { age: "30", town: "Aveiro" },
+    ]);
     await store.blobs.remove(version.blob);
+    await expect(rowsInWords(store.blobs, version, asked)).rejects.toThrow();
     await expect(columnHistograms(store.blobs, version, ["age"])).rejects.toThrow("is not in the store");
   } finally {
     await drop();
